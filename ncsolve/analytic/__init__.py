@@ -1,0 +1,1 @@
+"""Predicted global minimizers: reduction, scalar problem, factors, theorems."""

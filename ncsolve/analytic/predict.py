@@ -1,0 +1,100 @@
+"""The verb: a UFM to a Prediction, by the strongest theorem that covers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+from ..errors import NoTheorem
+from .prediction import Prediction
+from .theorem import Theorem
+from .theorems import theorems
+
+if TYPE_CHECKING:
+    from ..problem import UFM
+
+
+@dataclass(frozen=True)
+class Applicability(Sequence[Theorem]):
+    """The theorems that cover a problem, strongest claim first; `lacking` says what each of the others misses."""
+
+    covering: tuple[Theorem, ...]
+    lacking: dict[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.covering)
+
+    @overload
+    def __getitem__(self, index: int) -> Theorem: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Theorem, ...]: ...
+    def __getitem__(self, index: int | slice) -> Theorem | tuple[Theorem, ...]:
+        return self.covering[index]
+
+    def __str__(self) -> str:
+        lines = [f"{theorem.name}: applies ({theorem.claim.name})" for theorem in self.covering]
+        return "\n".join(lines + [f"{name}: needs that {'; '.join(texts)}" for name, texts in self.lacking.items()])
+
+
+def applicable(ufm: UFM) -> Applicability:
+    """Theorems whose hypotheses hold for `ufm`, without solving anything.
+
+    Returns
+    -------
+    Applicability
+        A sequence of Theorem, strongest claim first; its `lacking` maps every other theorem to the hypotheses that fail.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> print(ncsolve.applicable(ncsolve.UFM(counts=[20, 10])))
+    squared_spectral: applies (GLOBAL)
+    balanced_regularized_bias: needs that the bias is regularized; all counts are equal
+    squared_targets: needs that the targets are given as a matrix
+    """
+    covering = tuple(theorem for theorem in theorems() if not theorem.lacks(ufm))
+    return Applicability(covering, {t.name: t.lacks(ufm) for t in theorems() if t not in covering})
+
+
+def predict(ufm: UFM, theorem: str | Theorem | None = None) -> Prediction:
+    """The exact predicted geometry of `ufm`.
+
+    Parameters
+    ----------
+    ufm : UFM
+    theorem : str or Theorem, optional
+        Ask for one theorem instead of the strongest that applies.
+
+    Returns
+    -------
+    Prediction
+        Values now, matrices on demand. Closed forms: nothing is iterated to a tolerance.
+
+    Raises
+    ------
+    NoTheorem
+        If no theorem (or not the one asked for) covers the problem; the message lists what each one lacks.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> prediction = ncsolve.predict(ncsolve.UFM(counts=[200, 100, 50, 50], weight_decay=5e-4, feature_decay=5e-4))
+    >>> prediction.claim.name, [round(float(row.weight_norm**2), 6) for row in prediction.classes]
+    ('GLOBAL', [13.942136, 9.8, 6.871068, 6.871068])
+    """
+    if theorem is None:
+        found = applicable(ufm)
+        if not found:
+            lacking = "; ".join(f"{name} needs that {', '.join(texts)}" for name, texts in found.lacking.items())
+            raise NoTheorem(f"no theorem covers this problem: {lacking}")
+        return Prediction(ufm, found[0], found[0].solve(ufm))
+    if isinstance(theorem, str):
+        named = {t.name: t for t in theorems()}
+        if theorem not in named:
+            raise NoTheorem(f"theorem {theorem!r} is unknown; one of {', '.join(named)} works")
+        theorem = named[theorem]
+    lacks = theorem.lacks(ufm)
+    if lacks:
+        raise NoTheorem(f"theorem {theorem.name!r} does not cover this problem: it needs that {', '.join(lacks)}")
+    return Prediction(ufm, theorem, theorem.solve(ufm))

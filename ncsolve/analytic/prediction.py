@@ -1,0 +1,194 @@
+"""A prediction: the theorem, the claim, the numbers, and every matrix on demand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ProblemError
+from ..files import atomic_write
+from . import classes as _classes
+from .factors import balanced_factors, layer_spectra
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..losses import Array
+    from ..raw_objective import Parameters
+    from ..problem import UFM
+    from .theorem import Claim, Solution, Theorem
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Singular values of one factor: "H" (all N columns) or "W_j"."""
+
+    name: str
+    shape: tuple[int, float]
+    singular_values: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """The layer as plain values."""
+        return {"name": self.name, "shape": list(self.shape), "singular_values": self.singular_values.tolist()}
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The predicted geometry of one UFM. Built by `predict`.
+
+    Attributes
+    ----------
+    ufm : UFM
+    theorem : Theorem
+    value : float
+        The objective at the predicted point.
+    unique : bool
+        Whether every global minimizer has the same Grams, bias and layer spectra; rotations of hidden layers are always free.
+    warnings : tuple of str
+    theorem_checks : tuple of (hypothesis, holds)
+    """
+
+    ufm: UFM
+    theorem: Theorem
+    solution: Solution
+
+    @property
+    def claim(self) -> Claim:
+        """How strong the statement is."""
+        return self.theorem.claim
+
+    @property
+    def value(self) -> float:
+        """Objective at the predicted point."""
+        return self.solution.value
+
+    @property
+    def unique(self) -> bool:
+        """Whether the geometry is the only minimizer, up to rotation."""
+        return self.solution.unique
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences that must be read with the numbers."""
+        return self.solution.warnings
+
+    @cached_property
+    def theorem_checks(self) -> tuple[tuple[str, bool], ...]:
+        """Each hypothesis of the theorem with whether it holds."""
+        return self.theorem.check(self.ufm)
+
+    @cached_property
+    def singular_values(self) -> Array:
+        """Singular values of A = (Zbar - b 1^T) D^(1/2), descending, zeros included, shape (min(K, outputs),)."""
+        values = np.zeros(min(self.ufm.classes, self.ufm.outputs))
+        sigma = self.solution.sigma_and_frame[0]
+        values[: sigma.size] = sigma
+        return values
+
+    @cached_property
+    def _parameters(self) -> Parameters:
+        sigma, frame = self.solution.sigma_and_frame
+        return balanced_factors(self.ufm, sigma, frame, self.solution.bias())
+
+    def parameters(self) -> Parameters:
+        """Explicit (W_1, ..., W_M), class means and bias, as one value."""
+        return self._parameters
+
+    @property
+    def weights(self) -> tuple[Array, ...]:
+        """(W_1, ..., W_M), W_j of shape (d_{j+1}, d_j)."""
+        return self._parameters.weights
+
+    @property
+    def class_means(self) -> Array:
+        """Hbar, shape (d_1, K)."""
+        return self._parameters.features
+
+    def features(self) -> Array:
+        """H, shape (d_1, N): every sample at its class mean, classes in order.
+
+        Raises
+        ------
+        ProblemError
+            If a count is not a whole number.
+        """
+        if not self.ufm.whole:
+            raise ProblemError("fractional counts have no N samples to list; use class_means")
+        return np.repeat(self.class_means, self.ufm.counts.astype(np.intp), axis=1)
+
+    @cached_property
+    def bias(self) -> Array:
+        """b, shape (outputs,)."""
+        return self.solution.bias()
+
+    @cached_property
+    def logits(self) -> Array:
+        """Zbar, shape (outputs, K), column k the logits of class k."""
+        return _classes.logits(self.ufm, self.solution)
+
+    @cached_property
+    def gram_features(self) -> Array:
+        """Hbar^T Hbar, shape (K, K)."""
+        gram: Array = self.class_means.T @ self.class_means
+        return gram
+
+    @cached_property
+    def gram_weights(self) -> Array:
+        """Gram of the rows of W_M ... W_1, shape (outputs, outputs)."""
+        product = self._parameters.end_to_end
+        gram: Array = product @ product.T
+        return gram
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Non-zero singular values of H, W_1, ..., W_M, descending."""
+        spectra = layer_spectra(self.ufm, self.solution.sigma_and_frame[0])
+        shapes = ((self.ufm.width[0], self.ufm.samples), *self.ufm.shapes)
+        names = ("H", *(f"W_{j + 1}" for j in range(self.ufm.depth)))
+        return tuple(Layer(*layer) for layer in zip(names, shapes, spectra, strict=True))
+
+    @cached_property
+    def classes(self) -> _classes.ClassTable:
+        """One row per class: state, norms, own logit, margin, critical count, critical decay."""
+        return _classes.class_table(self.ufm, self.solution)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prediction as plain values: the body of the JSON contract."""
+        return {
+            "ufm": self.ufm.to_dict(),
+            "theorem": {
+                "name": self.theorem.name,
+                "reference": self.theorem.reference,
+                "claim": self.claim.name,
+                "hypotheses": [{"text": text, "holds": holds} for text, holds in self.theorem_checks],
+            },
+            "value": self.value,
+            "unique": self.unique,
+            "singular_values": self.singular_values.tolist(),
+            "bias": self.bias.tolist(),
+            "classes": [row.to_dict() for row in self.classes],
+            "layers": [layer.to_dict() for layer in self.layers],
+            "warnings": list(self.warnings),
+        }
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write matrices and the JSON body to an .npz file, atomically.
+
+        Arrays: W_1 .. W_M, class_means, bias, logits, singular_values, counts, and `document`, the JSON text of `to_dict`.
+        Load with ``np.load(path, allow_pickle=False)``.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and `overwrite` is false.
+        """
+        arrays = {f"W_{j + 1}": weight for j, weight in enumerate(self.weights)}
+        arrays |= {"class_means": self.class_means, "bias": self.bias, "logits": self.logits}
+        arrays |= {"singular_values": self.singular_values, "counts": self.ufm.counts}
+        arrays["document"] = np.array(json.dumps(self.to_dict(), allow_nan=False))
+        with atomic_write(path, overwrite=overwrite) as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]

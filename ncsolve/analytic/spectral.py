@@ -1,0 +1,200 @@
+r"""Squared loss through the singular values of the target.
+
+    min over A of rank <= R:   ||A - T||_F^2 / (2N) + c sum_i sigma_i(A)^q
+
+||A - T||^2 >= sum (sigma_i - tau_i)^2 by von Neumann's trace inequality, with equality when A shares T's singular vectors,
+so each mode is the scalar problem of scalar.py; a mode's gain over zero grows with tau, so the rank bound keeps the R
+largest tau. This file turns a Spectrum into a Solution: it chooses the modes, says what ties, and what becomes of a class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import scalar
+from .reduction import reduce
+from .theorem import ACTIVE, MERGED, VANISHED, ClassStates, Solution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..losses import Array
+    from ..problem import UFM
+    from .spectrum import Frame, Indices, Spectrum
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The solved modes of one problem and how many copies of each the rank bound keeps."""
+
+    ufm: UFM
+    spectrum: Spectrum
+    modes: scalar.Modes
+
+    @cached_property
+    def copies(self) -> Indices:
+        """Copies of each mode."""
+        found = self.spectrum.copies
+        return np.ones(self.modes.tau2.size, dtype=np.intp) if found is None else found
+
+    @cached_property
+    def is_cut(self) -> bool:
+        """Whether more modes want to live than the widths allow."""
+        alive = self.modes.alive
+        wanted = np.count_nonzero(alive) if self.spectrum.copies is None else int(self.copies[alive].sum())
+        return bool(wanted > self.ufm.rank_limit)
+
+    @cached_property
+    def kept(self) -> Indices:
+        """Copies of each mode that are kept: the R largest."""
+        kept = np.where(self.modes.alive, self.copies, 0)
+        if self.is_cut:
+            order = np.argsort(-self.modes.tau2, kind="stable")
+            room = self.ufm.rank_limit - np.concatenate([[0], np.cumsum(kept[order])[:-1]])
+            kept[order] = np.clip(room, 0, kept[order])
+        return kept
+
+    @cached_property
+    def cut_ties(self) -> Indices:
+        """Modes of equal tau that lie on both sides of the cut (empty where there is no tie)."""
+        if not self.is_cut:
+            return np.empty(0, dtype=np.intp)
+        kept, tau2 = self.kept, self.modes.tau2
+        dropped = self.modes.alive & (kept < self.copies)
+        slack = 0.0 if self.spectrum.exceeds(0, Fraction(1), 1) is not None else scalar.ROUNDING
+        lowest, highest = tau2[kept > 0].min(), tau2[dropped].max()
+        if highest < lowest * (1.0 - slack):
+            return np.empty(0, dtype=np.intp)
+        return np.flatnonzero(self.modes.alive & (tau2 <= lowest * (1 + slack)) & (tau2 >= highest * (1 - slack)))
+
+    @property
+    def value(self) -> float:
+        """Objective: kept modes at their minima, all others at zero."""
+        if self.is_cut or self.spectrum.copies is not None:
+            return self.modes.total(self.copies, self.kept if self.is_cut else None)
+        return self.modes.total()
+
+    def sigma_and_frame(self) -> tuple[Array, Frame]:
+        """Singular values of A, descending, one per kept copy, and their vectors."""
+        chosen = np.flatnonzero(self.kept)
+        chosen = chosen[np.argsort(-self.modes.tau2[chosen], kind="stable")]
+        return np.repeat(self.modes.sigma[chosen], self.kept[chosen]), self.spectrum.frame(chosen, self.kept[chosen])
+
+    def states(self, mode_of_class: Indices, state: Callable[[Selection], np.ndarray]) -> ClassStates:
+        """Class states when class k's own mode is `mode_of_class[k]` (-1: it has none, the largest mode decides)."""
+        modes, kept = self.modes, self.kept
+        own = mode_of_class >= 0
+        mode = np.where(own, mode_of_class, int(np.argmax(modes.tau2)) if modes.tau2.size else 0)
+        depth, samples = modes.depth, modes.samples
+        limit, exponent = scalar.threshold(depth), depth / (depth + 1.0)
+        count = np.full(mode.size, (samples * modes.mean_decay / limit) ** (1.0 / exponent))
+        decay = limit * np.power(modes.tau2[mode], exponent) / samples
+        alive = modes.alive[mode]
+        stable = alive | (modes.kappa[mode] < scalar.fold(depth))
+        if self.is_cut:
+            here = kept[mode] > 0
+            dropped, low = modes.alive & (kept < self.copies), modes.tau2[kept > 0].min()
+            count = np.maximum(count, np.where(here, modes.tau2[dropped].max(), low))
+            decay[alive & ~here] = np.nan
+            stable &= here | ~alive
+        count[~own] = np.nan
+        return ClassStates(state(self), stable, count, decay)
+
+    def warnings(self, name: Callable[[int], str]) -> tuple[str, ...]:
+        """What a reader must know; `name` says which class or mode an index stands for."""
+        said = []
+        if self.modes.ties and not self.is_cut:
+            said.append(
+                f"{_list(name, self.modes.ties)} exactly at the threshold: the geometry without it is as low, "
+                "so the minimizer is not unique"
+            )
+        if self.modes.undecided:
+            said.append(f"{_list(name, self.modes.undecided)} within rounding of the threshold: a last digit decides")
+        ties = self.cut_ties
+        if ties.size:
+            kept = int(self.kept[ties].sum())
+            total = int(self.copies[ties].sum())
+            said.append(
+                f"rank at most {self.ufm.rank_limit} keeps {kept} of {total} equal modes ({_list(name, ties.tolist())}): "
+                f"any {kept}-dimensional subspace of them is optimal, the first in order are shown"
+            )
+        elif self.is_cut:
+            wanted = int(self.copies[self.modes.alive].sum())
+            said.append(
+                f"the smallest width allows rank {self.ufm.rank_limit} where {wanted} modes would live: the smallest are lost"
+            )
+        if not self.modes.alive.any():
+            said.append("the decays are so large that the zero solution is the global minimizer")
+        return tuple(said)
+
+    @property
+    def unique(self) -> bool:
+        """Whether the chosen modes are the only choice."""
+        return not (self.modes.ties or self.modes.undecided or self.cut_ties.size)
+
+
+def select(ufm: UFM, spectrum: Spectrum) -> Selection:
+    """Solve the scalar problem of every mode of the target and apply the rank bound."""
+    reduction = reduce(ufm)
+
+    def exact_samples() -> Fraction:
+        return sum((Fraction(n) for n in ufm.counts.tolist()), Fraction(0))
+
+    modes = scalar.solve(
+        spectrum.tau2,
+        samples=reduction.samples,
+        mean_decay=reduction.mean_decay,
+        decays=ufm.decays,
+        exact_samples=exact_samples,
+        exceeds=spectrum.exceeds,
+    )
+    return Selection(ufm, spectrum, modes)
+
+
+def solution(
+    selection: Selection,
+    *,
+    mode_of_class: Callable[[], Indices],
+    state: Callable[[Selection], np.ndarray],
+    name: Callable[[int], str],
+    bias: Callable[[], Array],
+) -> Solution:
+    """Package a Selection."""
+    return Solution(
+        value=selection.value,
+        modes=selection.sigma_and_frame,
+        bias=bias,
+        states=lambda: selection.states(mode_of_class(), state),
+        unique=selection.unique,
+        warnings=selection.warnings(name),
+    )
+
+
+def axis_state(selection: Selection) -> np.ndarray:
+    """Mode k is class k: a class without its mode has zero feature and zero classifier."""
+    return np.where(selection.kept > 0, ACTIVE, VANISHED)
+
+
+def centred_state(selection: Selection, mode_of_class: Indices) -> np.ndarray:
+    """Equal counts whose contrasts are lost share one non-zero vector; with no mode at all everything is zero."""
+    if not selection.kept.any():
+        return np.full(mode_of_class.size, VANISHED)
+    state = np.full(mode_of_class.size, ACTIVE)
+    for mode in np.unique(mode_of_class[mode_of_class >= 0]):
+        members = np.flatnonzero(mode_of_class == mode)
+        kept = int(selection.kept[mode])
+        rest = members if kept == 0 else members[kept + 1 :]  # contrasts 1..kept separate the first kept + 1 members
+        if rest.size > 1:
+            state[rest] = MERGED
+    return state
+
+
+def _list(name: Callable[[int], str], indices: tuple[int, ...] | list[int]) -> str:
+    names = [name(i) for i in indices[:5]]
+    more = f" and {len(indices) - 5} more" if len(indices) > 5 else ""
+    return ", ".join(names) + more + (" is" if len(indices) == 1 else " are")

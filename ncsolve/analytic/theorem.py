@@ -1,0 +1,129 @@
+"""What a theorem file provides: statement, hypotheses, construction, and how strong the claim is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..losses import Array
+    from ..problem import UFM
+    from .spectrum import Frame
+
+
+class Claim(Enum):
+    """How strong a prediction is, strongest first."""
+
+    GLOBAL = "a global minimizer, proved"
+    CERTIFIED = "a global minimizer up to the certified gap"
+    CRITICAL = "a critical point; a lower one may exist"
+    BEST_KNOWN = "the lowest point found: an upper bound"
+
+    @property
+    def rank(self) -> int:
+        """0 for the strongest claim."""
+        return list(Claim).index(self)
+
+
+ACTIVE, VANISHED, MERGED = "active", "vanished", "merged"
+
+
+@dataclass(frozen=True, eq=False)
+class ClassStates:
+    """What becomes of each class, as arrays of length K.
+
+    Attributes
+    ----------
+    state : "active", "vanished" (zero feature and classifier) or "merged" (non-zero, shared with another class)
+    locally_stable : whether a non-zero local minimum exists for the class, global or not
+    critical_count : the count at or below which the class vanishes or merges, N held fixed; NaN where no count of its own
+        decides
+    critical_decay : the geometric mean of all decays at which it does; NaN where no decay keeps it
+    """
+
+    state: NDArray[np.str_]
+    locally_stable: NDArray[np.bool_]
+    critical_count: Array
+    critical_decay: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a theorem says: the value now, everything else when asked.
+
+    Attributes
+    ----------
+    value : objective at the predicted point
+    modes : callable giving (sigma descending, Frame): A = U diag(sigma) V^T
+    bias : callable giving b
+    states : callable giving ClassStates
+    unique : whether every global minimizer has the same Grams, bias and layer spectra (equality up to rotation)
+    warnings : sentences
+    """
+
+    value: float
+    modes: Callable[[], tuple[Array, Frame]]
+    bias: Callable[[], Array]
+    states: Callable[[], ClassStates]
+    unique: bool = True
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def sigma_and_frame(self) -> tuple[Array, Frame]:
+        """(sigma, Frame), computed once."""
+        return self.modes()
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One condition of a theorem: the sentence, and the test."""
+
+    text: str
+    holds: Callable[[UFM], bool]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A published statement that the theorem contains, with a problem inside it."""
+
+    reference: str
+    example: Callable[[], UFM]
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A theorem of the registry.
+
+    Attributes
+    ----------
+    name : identifier, used by `predict(ufm, theorem=name)` and `--theorem`
+    statement : one sentence
+    reference : paper and number
+    claim : Claim
+    hypotheses : tuple of Hypothesis
+    solve : UFM inside the hypotheses -> Solution
+    cases : published special cases
+    """
+
+    name: str
+    statement: str
+    reference: str
+    claim: Claim
+    hypotheses: tuple[Hypothesis, ...]
+    solve: Callable[[UFM], Solution] = field(repr=False)
+    cases: tuple[Case, ...] = ()
+
+    def check(self, ufm: UFM) -> tuple[tuple[str, bool], ...]:
+        """Each hypothesis with whether it holds."""
+        return tuple((hypothesis.text, bool(hypothesis.holds(ufm))) for hypothesis in self.hypotheses)
+
+    def lacks(self, ufm: UFM) -> tuple[str, ...]:
+        """The hypotheses that fail."""
+        return tuple(text for text, holds in self.check(ufm) if not holds)

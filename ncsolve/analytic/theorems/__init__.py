@@ -1,0 +1,23 @@
+"""One file per theorem; the folder is the registry."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from ..theorem import Theorem
+
+
+@cache
+def theorems() -> tuple[Theorem, ...]:
+    """Every theorem of the registry, strongest claim first, then by name.
+
+    Examples
+    --------
+    >>> from ncsolve.analytic.theorems import theorems
+    >>> "squared_spectral" in [theorem.name for theorem in theorems()]
+    True
+    """
+    found = [importlib.import_module(f"{__name__}.{module.name}").THEOREM for module in pkgutil.iter_modules(__path__)]
+    return tuple(sorted(found, key=lambda theorem: (theorem.claim.rank, theorem.name)))

@@ -1,0 +1,103 @@
+r"""Squared loss, balanced classes, one layer, regularized bias.
+
+Problem. M = 1, n_k = n for all k, bias decay lambda_b > 0, c = sqrt(lambda_W lambda_H).
+Statement. With tau = sqrt(n), A = (Zbar - b 1^T) D^(1/2) has K - 1 singular values sigma = max(tau - N c, 0) on the contrasts between
+classes and one, sigma_1 = max(tau - N c (1 + 1/lambda_b), 0), on the mean; b = c tau / lambda_b where sigma_1 > 0 and
+b = 1/(K (1 + lambda_b)) where sigma_1 = 0. So for lambda_b <= N c/(tau - N c) the class means form an exact simplex ETF, and
+above it cos(h_k, h_l) = (sigma_1 - sigma)/(sigma_1 + (K-1) sigma) climbs from -1/(K-1) to 0.
+Proof. The problem is convex in (A, b) and invariant under permutations of the classes, so a minimizer is invariant: A has one
+eigenvalue on 1 and one on its complement, b is a multiple of 1, and each scalar problem is a soft threshold.
+Source. Zhou et al. (2022, arXiv:2203.01238); the angle formula arXiv:2606.00344.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...losses import Squared
+from ...problem import UFM
+from ..reduction import reduce
+from ..spectrum import DenseFrame, checked_size
+from ..theorem import ACTIVE, VANISHED, Case, ClassStates, Claim, Hypothesis, Solution, Theorem
+
+
+def solve(ufm: UFM) -> Solution:
+    """The minimizer of a problem inside the hypotheses."""
+    classes, samples, decay = ufm.classes, ufm.samples, ufm.bias_decay
+    n, c = float(ufm.counts[0]), reduce(ufm).c
+    tau = math.sqrt(n)
+    contrast, mean = _sigmas(ufm)
+    residual = min(tau, samples * c)  # tau - sigma
+    value = (classes - 1) * (residual**2 / (2 * samples) + c * contrast)
+    if mean > 0:
+        bias = c * tau / decay
+        value += (samples * c) ** 2 / (2 * samples) + c * mean + decay * classes * bias**2 / 2
+    else:
+        bias = 1.0 / (classes * (1.0 + decay))
+        value += decay / (2 * classes * (1.0 + decay))
+    alive = [contrast] * (classes - 1) * (contrast > 0)
+    sigma = np.array(alive + [mean] * (mean > 0))
+    warnings = () if contrast > 0 else ("the decays are so large that the zero solution is the global minimizer",)
+    return Solution(
+        value=value,
+        modes=lambda: (sigma, DenseFrame(lambda: (_helmert(classes)[:, : sigma.size],) * 2)),
+        bias=lambda: np.full(classes, bias),
+        states=lambda: ClassStates(
+            np.full(classes, ACTIVE if contrast > 0 else VANISHED),
+            np.full(classes, contrast > 0),
+            np.full(classes, (samples * c) ** 2),
+            np.full(classes, tau / samples),
+        ),
+        warnings=warnings,
+    )
+
+
+def _sigmas(ufm: UFM) -> tuple[float, float]:
+    """(sigma on the contrasts, sigma_1 on the mean)."""
+    tau, pull = math.sqrt(float(ufm.counts[0])), ufm.samples * reduce(ufm).c
+    return max(tau - pull, 0.0), max(tau - pull * (1.0 + 1.0 / ufm.bias_decay), 0.0)
+
+
+def _wide_enough(ufm: UFM) -> bool:
+    contrast, mean = _sigmas(ufm)
+    return ufm.rank_limit >= (ufm.classes - 1) * (contrast > 0) + (mean > 0)
+
+
+def _helmert(classes: int) -> np.ndarray:
+    """Orthonormal columns: K - 1 contrasts, then 1/sqrt(K)."""
+    columns = np.arange(1, classes)
+    checked_size(classes, classes, "the matrix of singular vectors")
+    contrasts = np.triu(np.ones((classes, classes - 1)))
+    contrasts[columns, columns - 1] = -columns
+    contrasts /= np.sqrt(columns * (columns + 1.0))
+    return np.column_stack([contrasts, np.full(classes, 1.0 / math.sqrt(classes))])
+
+
+THEOREM = Theorem(
+    name="balanced_regularized_bias",
+    statement="Squared loss, equal counts, M = 1, bias decay lambda_b: the class means move from a simplex ETF to an orthogonal "
+    "frame as lambda_b grows, by an explicit formula.",
+    reference="Zhou et al. 2022 (arXiv:2203.01238); arXiv:2606.00344",
+    claim=Claim.GLOBAL,
+    hypotheses=(
+        Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
+        Hypothesis("the targets are one-hot", lambda ufm: getattr(ufm.loss, "one_hot", True)),
+        Hypothesis("the bias is regularized", lambda ufm: not isinstance(ufm.bias, str)),
+        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
+        Hypothesis("all counts are equal", lambda ufm: ufm.balanced),
+        Hypothesis("features are linear", lambda ufm: ufm.features == "linear"),
+        Hypothesis(
+            "the width is at least the rank of the solution (K always is enough)",
+            lambda ufm: isinstance(ufm.bias, str) or ufm.depth > 1 or _wide_enough(ufm),
+        ),
+    ),
+    solve=solve,
+    cases=(
+        Case(
+            "Zhou et al. 2022 (simplex regime)", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=1e-3)
+        ),
+        Case("above the simplex regime", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=0.5)),
+    ),
+)

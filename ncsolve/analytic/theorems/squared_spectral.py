@@ -1,0 +1,86 @@
+r"""Squared loss, one-hot labels: one theorem for every depth, width, imbalance and bias (none or free).
+
+Problem. min (1/2N) ||W_M ... W_1 H + b 1^T - Y||^2 + decays, with any counts n_k, widths d_j and decays; b = 0 or free.
+
+Statement. Let T = D^(1/2) (b = 0) or T = D^(1/2) - n sqrt(n)^T / N (b free, then b = n/N), with singular values tau_i. Every
+global minimizer has A = (Zbar - b 1^T) D^(1/2) = U diag(sigma) V^T with singular vectors of T, where sigma_i = tau_i (1 - p_i),
+p_i the smaller root of p (1-p)^((M-1)/(M+1)) = N g tau_i^(-2M/(M+1)) if p_i <= 1/M and sigma_i = 0 otherwise; only the
+R = min(K, widths) largest survive. Bias none: class k vanishes iff n_k^M < N^(M+1) Pi M^(2M)/(M-1)^(M-1) (at equality it ties
+for M >= 2; for M = 1 it is zero there). Balanced: an orthogonal frame (b = 0) or a simplex ETF (b free).
+
+Proof. R1, R2, von Neumann's trace inequality, and the scalar problem (scalar.py). ReLU features: without a bias the class
+means lie on coordinate axes, so H >= 0 holds at the unconstrained minimizer, which is therefore also the constrained one.
+
+Source. Dang et al. (2023, arXiv:2301.00437) Theorems 3.1, 3.2, 5.1, 5.2, 5.3 are cases, here with any widths and unequal decays;
+free bias under imbalance: arXiv:2411.17278. Their text's threshold depends on how its b is defined, and their code takes the
+largest stationary root without comparing it with zero; both are settled here from the objective's values.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...losses import Squared
+from ...problem import UFM
+from ..spectral import axis_state, centred_state, select, solution
+from ..spectrum import AxisSpectrum, CentredSpectrum
+from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
+
+
+def solve(ufm: UFM) -> Solution:
+    """The minimizer of a problem inside the hypotheses."""
+    if ufm.bias == "none":
+        selection = select(ufm, AxisSpectrum(ufm.counts))
+        return solution(
+            selection,
+            mode_of_class=lambda: np.arange(ufm.classes),
+            state=axis_state,
+            name=lambda k: f"class {ufm.names[k]!r} (count {ufm.counts[k]:g})",
+            bias=lambda: np.zeros(ufm.outputs),
+        )
+    spectrum = CentredSpectrum(ufm.counts)
+    selection = select(ufm, spectrum)
+    return solution(
+        selection,
+        mode_of_class=spectrum.contrast_mode,
+        state=lambda chosen: centred_state(chosen, spectrum.contrast_mode()),
+        name=lambda i: f"the mode with tau^2 = {spectrum.tau2[i]:.12g}",
+        bias=lambda: ufm.counts / ufm.samples,
+    )
+
+
+def _example(**fields: object) -> UFM:
+    return UFM(**({"counts": [100] * 4, "weight_decay": 5e-4, "feature_decay": 5e-4} | fields))  # type: ignore[arg-type]
+
+
+THEOREM = Theorem(
+    name="squared_spectral",
+    statement="Squared loss: the minimizer shrinks each singular value of the (centred) label matrix by a scalar rule, "
+    "at any depth, width, imbalance and decays, bias none or free.",
+    reference="Dang et al. 2023 (arXiv:2301.00437), Theorems 3.1, 3.2, 5.1, 5.2, 5.3, extended",
+    claim=Claim.GLOBAL,
+    hypotheses=(
+        Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
+        Hypothesis("the targets are one-hot", lambda ufm: getattr(ufm.loss, "one_hot", True)),
+        Hypothesis("the bias is none or free", lambda ufm: isinstance(ufm.bias, str)),
+        Hypothesis(
+            "features are linear, or ReLU without a bias",
+            lambda ufm: ufm.features == "linear" or ufm.bias == "none",
+        ),
+    ),
+    solve=solve,
+    cases=(
+        Case("Dang et al. 2023, Theorem 3.1 (balanced, deep, no bias)", lambda: _example(depth=3)),
+        Case(
+            "Dang et al. 2023, Theorem 3.2 (balanced, deep, free last-layer bias)",
+            lambda: _example(depth=3, bias="free"),
+        ),
+        Case("Dang et al. 2023, Theorem 5.1 (imbalanced, M = 1)", lambda: _example(counts=[200, 100, 50, 50])),
+        Case(
+            "Dang et al. 2023, Theorem 5.2 (imbalanced, M = 1, bottleneck)",
+            lambda: _example(counts=[200, 100, 60, 50], width=2),
+        ),
+        Case("Dang et al. 2023, Theorem 5.3 (imbalanced, deep)", lambda: _example(counts=[200, 100, 50, 50], depth=6)),
+        Case("arXiv:2411.17278 (imbalanced, free bias)", lambda: _example(counts=[200, 100, 50, 50], bias="free")),
+    ),
+)

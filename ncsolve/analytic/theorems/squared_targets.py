@@ -1,0 +1,70 @@
+r"""Squared loss with arbitrary targets: label encodings, soft labels, regression.
+
+Problem. Column k of Y (outputs x K) is the target of the n_k samples of "class" k; regression has every n_k = 1.
+Statement. As in squared_spectral with T = (Y - ybar 1^T) D^(1/2), ybar = Y n / N, b = ybar (bias free), or T = Y D^(1/2) (bias
+none): A shares T's singular vectors and every singular value is shrunk by the same scalar rule.
+Proof. The same: von Neumann's trace inequality does not ask where T comes from.
+Source. Andriopoulos et al. (2024, arXiv:2409.04180) for regression at M = 1. Their Theorem 4.1 cuts columns of a matrix square
+root in the partial regime; the minimizer is cut in the eigenbasis, as here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...losses import Squared
+from ...problem import UFM
+from ..spectral import Selection, select, solution
+from ..spectrum import DenseSpectrum
+from ..theorem import ACTIVE, MERGED, VANISHED, Case, Claim, Hypothesis, Solution, Theorem
+
+ZERO = 1e-12  # features below this share of the largest are zero to rounding
+
+
+def solve(ufm: UFM) -> Solution:
+    """The minimizer of a problem inside the hypotheses."""
+    codes = ufm.loss.targets(ufm.classes)
+    mean = codes @ (ufm.counts / ufm.samples) if ufm.bias == "free" else np.zeros(ufm.outputs)
+    spectrum = DenseSpectrum((codes - mean[:, None]) * np.sqrt(ufm.counts))
+    return solution(
+        select(ufm, spectrum),
+        mode_of_class=lambda: np.full(ufm.classes, -1),
+        state=lambda selection: _states(selection, codes),
+        name=lambda i: f"the mode with tau^2 = {spectrum.tau2[i]:.12g}",
+        bias=lambda: mean,
+    )
+
+
+def _states(selection: Selection, codes: np.ndarray) -> np.ndarray:
+    sigma, frame = selection.sigma_and_frame()
+    norms = np.sqrt(frame.right_sums(sigma ** (2.0 / (selection.modes.depth + 1))) / selection.ufm.counts)
+    _, group, sizes = np.unique(codes, axis=1, return_inverse=True, return_counts=True)
+    state = np.where(sizes[group.ravel()] > 1, MERGED, ACTIVE)
+    state[norms <= ZERO * norms.max(initial=0.0)] = VANISHED
+    return state
+
+
+THEOREM = Theorem(
+    name="squared_targets",
+    statement="Squared loss with any target matrix: the minimizer shrinks each singular value of the (centred) targets by "
+    "the same scalar rule as for labels.",
+    reference="Andriopoulos et al. 2024 (arXiv:2409.04180), corrected and extended to any depth, width and counts",
+    claim=Claim.GLOBAL,
+    hypotheses=(
+        Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
+        Hypothesis("the targets are given as a matrix", lambda ufm: not getattr(ufm.loss, "one_hot", True)),
+        Hypothesis("the bias is none or free", lambda ufm: isinstance(ufm.bias, str)),
+        Hypothesis("features are linear", lambda ufm: ufm.features == "linear"),
+    ),
+    solve=solve,
+    cases=(
+        Case(
+            "Andriopoulos et al. 2024 (regression, M = 1, free bias)",
+            lambda: UFM([1.0] * 4, Squared([[1, 2, 0, -1], [0, 1, 3, 1]]), 1, 4, 1e-2, 1e-2, "free"),
+        ),
+        Case(
+            "a bipolar encoding of three classes",
+            lambda: UFM([30, 20, 10], Squared([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]]), 2, 5, 1e-3, 1e-3),
+        ),
+    ),
+)

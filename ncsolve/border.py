@@ -1,0 +1,62 @@
+"""What the readers at the border share: values shown on one line, files opened only if they can be read."""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from .errors import CountsError
+
+
+def shown(value: object, width: int = 100) -> str:
+    """The value as Python writes it, on one line, its middle cut when it is longer than `width`."""
+    if isinstance(value, str) and len(value) > 2 * width:
+        value = value[:width] + value[-width:]
+    text = repr(value)
+    half = (width - 3) // 2
+    return text if len(text) <= width else f"{text[:half]}...{text[-half:]}"
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], limit: int) -> Iterator[BinaryIO]:
+    """Open a file of at most `limit` bytes; everything that can be wrong with it before reading is said here."""
+    name = shown(os.fspath(path))
+    if "\0" in os.fspath(path):
+        raise CountsError(f"{name} is not a path (it holds a NUL); give the path of a file")
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_size > limit:
+                raise CountsError(f"{name} has {status.st_size} bytes; files of at most {limit >> 20} MiB are read")
+            if stat.S_ISREG(status.st_mode) and status.st_size == 0:
+                raise CountsError(f"{name} is empty; it should hold at least 2 classes")
+            yield file
+    except FileNotFoundError:
+        raise CountsError(f"{name} does not exist; give the path of a file that does") from None
+    except IsADirectoryError:
+        raise CountsError(f"{name} is a directory; give the path of a file in it") from None
+    except OSError as error:
+        raise CountsError(f"{name} cannot be read ({error.strerror or error}); give a readable file") from None
+
+
+def not_text(source: str, why: str) -> CountsError:
+    """The error for bytes that are not UTF-8 text."""
+    return CountsError(f"{source} is not text ({why}); save it as UTF-8 text")
+
+
+def class_name(name: str, at: str) -> str:
+    """The name, if it fits on one line of a table and can be printed."""
+    if not name:
+        raise CountsError(f"{at}: the class has no name; give every class a name, or give counts alone")
+    if not name.isprintable() and any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
+        raise CountsError(f"{at}: class name {shown(name)} holds a character that cannot be printed; rename the class")
+    return name
+
+
+def delimiter(line: str) -> str:
+    """What separates the cells of a table, read off its first line: a comma, else a semicolon, else a tab."""
+    return next((mark for mark in ",;\t" if mark in line), ",")

@@ -1,0 +1,21 @@
+"""The mistakes ncsolve names: each message is one line with the value, what was wrong and what would work."""
+
+
+class NcsolveError(Exception):
+    """Base of every error that ncsolve raises on purpose."""
+
+
+class CountsError(NcsolveError, ValueError):
+    """Class counts, or a file that should hold them, cannot be used."""
+
+
+class ProblemError(NcsolveError, ValueError):
+    """A field of a `UFM` other than its counts cannot be used."""
+
+
+class NoTheorem(NcsolveError, ValueError):
+    """No theorem in the registry covers the problem; the message lists what each one lacks."""
+
+
+class TooLarge(NcsolveError, MemoryError):
+    """A matrix was asked for that would not fit in memory."""

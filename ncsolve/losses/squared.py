@@ -1,0 +1,119 @@
+r"""Squared loss.
+
+    F(Z) = ||Z - Y||_F^2 / (2N),        per sample  (1/2) ||z - y||^2
+
+Y repeats the target of class k in each of its n_k columns; the target is the unit vector e_k unless a matrix is given.
+Any orthogonal change of columns leaves F as it is, so three layouts share one class: samples (P = N, target Y), class
+means (P = K, target Y D^(1/2)), and the rotation of all N samples that `numeric/rotation.py` builds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import ProblemError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .loss import Array
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredColumns:
+    """||Z - target||_F^2 / (2 total), where the bias enters through the row `ones`."""
+
+    target: Array
+    ones: Array
+    total: float
+
+    def value(self, logits: Array) -> float:
+        """F(Z)."""
+        residual = logits - self.target
+        return float(np.vdot(residual, residual)) / (2.0 * self.total)
+
+    def gradient(self, logits: Array) -> Array:
+        """(Z - target) / total."""
+        gradient: Array = (logits - self.target) / self.total
+        return gradient
+
+    def hessian_product(self, logits: Array, direction: Array) -> Array:
+        """Direction / total: the second derivative is constant."""
+        product: Array = direction / self.total
+        return product
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Squared:
+    """The squared loss (1/2)||z - y||^2, averaged over samples.
+
+    Parameters
+    ----------
+    codes : array_like of shape (outputs, K), optional
+        Column k is the target of class k: another label encoding, soft labels, or (with every count 1) the targets of a
+        regression. By default the targets are one-hot, outputs = K, and no matrix is stored.
+
+    Examples
+    --------
+    >>> import numpy as np, ncsolve
+    >>> ufm = ncsolve.UFM(counts=[30, 20, 10], loss=ncsolve.Squared([[1.0, -1.0, 0.0]]), weight_decay=1e-3,
+    ...                   feature_decay=1e-3)
+    >>> ncsolve.predict(ufm).logits.shape
+    (1, 3)
+    """
+
+    codes: Array | None = None
+
+    def __init__(self, codes: ArrayLike | None = None) -> None:
+        if codes is not None:
+            try:
+                matrix = np.array(codes, dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise ProblemError(
+                    f"targets are not a matrix of numbers ({error}); give one column per class"
+                ) from None
+            if matrix.ndim != 2 or 0 in matrix.shape:
+                raise ProblemError(f"targets have shape {matrix.shape}; give (outputs, K), one column per class")
+            if not np.isfinite(matrix).all():
+                row, column = np.argwhere(~np.isfinite(matrix))[0]
+                raise ProblemError(f"target [{row}, {column}] is {matrix[row, column]}; targets must be finite numbers")
+            matrix.setflags(write=False)
+            codes = matrix
+        object.__setattr__(self, "codes", codes)
+
+    @property
+    def name(self) -> str:
+        """The word used in `UFM(loss=...)`."""
+        return "mse"
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether class k is encoded by the unit vector e_k, as in classification."""
+        return self.codes is None
+
+    def outputs(self, classes: int) -> int:
+        """Rows of the target matrix: K for one-hot labels."""
+        if self.codes is None:
+            return classes
+        if self.codes.shape[1] != classes:
+            raise ProblemError(
+                f"targets have {self.codes.shape[1]} columns for {classes} classes; give one column per class"
+            )
+        return int(self.codes.shape[0])
+
+    def targets(self, classes: int) -> Array:
+        """The matrix Y, column k the target of class k."""
+        return np.eye(classes) if self.codes is None else self.codes
+
+    def sample_columns(self, counts: Array) -> SquaredColumns:
+        """One column per sample, classes in order."""
+        target = np.repeat(self.targets(counts.size), counts.astype(np.intp), axis=1)
+        return SquaredColumns(target, np.ones(target.shape[1]), float(target.shape[1]))
+
+    def class_columns(self, counts: Array) -> SquaredColumns:
+        """One column sqrt(n_k) z_k per class."""
+        root = np.sqrt(counts)
+        return SquaredColumns(self.targets(counts.size) * root, root, float(counts.sum()))
