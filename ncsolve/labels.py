@@ -72,9 +72,7 @@ def _array(file: BinaryIO, path: str | os.PathLike[str], name: str) -> Counter[s
     try:
         labels = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged header may raise nearly anything
-        raise CountsError(
-            f"{name} cannot be read as an array ({' '.join(str(error).split())[:100]}); {advice}"
-        ) from None
+        raise CountsError(f"{name} cannot be read as an array ({' '.join(str(error).split())[:100]}); {advice}") from None
     kind = labels.dtype.kind
     if kind not in "biufUS":
         raise CountsError(f"{name} holds values of type {labels.dtype}, not labels; {advice}")
@@ -135,9 +133,7 @@ def _column(lines: Iterable[str], name: str) -> Iterator[tuple[int, str]]:
             known = [i for i, column in enumerate(header) if column.strip().lower() in COLUMNS]
             if len(known) != 1:
                 what = "several columns are called" if known else "no column is called"
-                raise CountsError(
-                    f"{name}: {what} label, class, target or y among {_listed(header)}; name exactly one so"
-                )
+                raise CountsError(f"{name}: {what} label, class, target or y among {_listed(header)}; name exactly one so")
             chosen = known[0]
         else:
             yield 1, "".join(header)

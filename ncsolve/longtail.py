@@ -51,9 +51,7 @@ def long_tail(classes: int, largest: int, ratio: float, step: bool = False) -> l
     _whole("K", classes, 2, MOST_CLASSES)
     _whole("n", largest, 1, LARGEST_COUNT)
     if isinstance(ratio, bool) or not 1 <= ratio <= 1e300:  # the second is true of nan
-        raise CountsError(
-            f"long tail: ratio={ratio} is not a number from 1 to n; it is the largest count / the smallest"
-        )
+        raise CountsError(f"long tail: ratio={ratio} is not a number from 1 to n; it is the largest count / the smallest")
     with localcontext(prec=60):
         n, rho = Decimal(int(largest)), Decimal(str(ratio))
         to_integer = Decimal("1e-30")  # absorbs the rounding of 60 digits where the value is an exact integer

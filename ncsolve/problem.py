@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 SMALLEST = float(np.finfo(np.float64).tiny)  # below it a double has lost digits
+FEWEST, MOST = 1e-100, 1e100  # between these, products and reciprocals of counts stay within doubles
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -227,17 +228,16 @@ def _counts(counts: ArrayLike, names: Sequence[str] | None) -> Array:
     if n.ndim != 1 or n.size == 0:
         what = "empty" if n.size == 0 else f"an array of shape {n.shape}"
         raise CountsError(f"counts {_short(counts)} are {what}; {advice}")
-    if not (n.min() >= SMALLEST and n.max() < math.inf):
-        k = int(np.flatnonzero(~((n >= SMALLEST) & (n < math.inf)))[0])
+    if not (n.min() >= FEWEST and n.max() <= MOST):
+        k = int(np.flatnonzero(~((n >= FEWEST) & (n <= MOST)))[0])
         who = names[k] if names is not None and len(names) == n.size else k
         why = {0.0: "zero (leave out a class without samples)", math.inf: "infinite"}.get(n[k], "not positive")
-        why = "not a number" if math.isnan(n[k]) else "too small for a double" if 0 < n[k] < SMALLEST else why
+        why = "not a number" if math.isnan(n[k]) else why
+        if 0 < n[k] < math.inf:
+            why = f"outside {FEWEST:g} .. {MOST:g}, where doubles can carry the problem"
         raise CountsError(f"the count of class {who!r} is {n[k]:g}: {why}; {advice}")
     if n.size == 1:
         raise CountsError(f"counts {_short(counts)} have a single class; {advice}")
-    with np.errstate(over="ignore"):
-        if not n.sum() < math.inf:
-            raise CountsError(f"the counts sum to more than a double holds ({n.max():g} is the largest); {advice}")
     n.setflags(write=False)
     return n
 
@@ -248,9 +248,7 @@ def _depth(depth: SupportsIndex) -> int:
         if isinstance(depth, bool):
             raise TypeError
     except TypeError:
-        raise ProblemError(
-            f"depth {depth!r} is not a whole number; give the number of weight matrices, 1 or more"
-        ) from None
+        raise ProblemError(f"depth {depth!r} is not a whole number; give the number of weight matrices, 1 or more") from None
     if m < 1:
         raise ProblemError(f"depth {m} is less than 1; give the number of weight matrices, 1 or more")
     return m
@@ -262,14 +260,19 @@ def _loss(loss: str | Loss) -> Loss:
             raise ProblemError(f"loss {loss!r} is unknown; one of {', '.join(map(repr, LOSSES))} or a Loss value works")
         return LOSSES[loss]()
     if not hasattr(loss, "class_columns"):
-        raise ProblemError(
-            f"loss {_short(loss)} is not a Loss; {', '.join(map(repr, LOSSES))} or Squared(targets) works"
-        )
+        raise ProblemError(f"loss {_short(loss)} is not a Loss; {', '.join(map(repr, LOSSES))} or Squared(targets) works")
     return loss
 
 
+def _each(value: Any, depth: int) -> list[Any]:
+    """One entry per layer."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * depth
+
+
 def _widths(width: int | Sequence[int], depth: int) -> tuple[int, ...]:
-    given = list(width) if isinstance(width, Sequence | np.ndarray) else [width] * depth
+    given = _each(width, depth)
     if len(given) != depth:
         raise ProblemError(f"width has {len(given)} entries for depth {depth}; give one number or {depth} (d_1 .. d_M)")
     try:
@@ -282,7 +285,7 @@ def _widths(width: int | Sequence[int], depth: int) -> tuple[int, ...]:
 
 
 def _decays(decay: float | Sequence[float], depth: int) -> tuple[float, ...]:
-    given = list(decay) if isinstance(decay, Sequence | np.ndarray) and not isinstance(decay, str) else [decay] * depth
+    given = _each(decay, depth)
     if len(given) != depth:
         raise ProblemError(f"weight_decay has {len(given)} entries for depth {depth}; give one number or {depth}")
     return tuple(_decay(value, "weight_decay") for value in given)
@@ -292,7 +295,7 @@ def _decay(value: float, name: str) -> float:
     try:
         decay = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise ProblemError(f"{name} {value!r} is not a number; give a positive number such as 5e-4") from None
+        raise ProblemError(f"{name} {_short(value)} is not a number; give a positive number such as 5e-4") from None
     if decay == 0:
         raise ProblemError(
             f"{name} is 0: without decay the infimum is not attained or nothing collapses; give a positive number"
@@ -323,5 +326,8 @@ def _one_of(value: str, name: str, known: tuple[str, ...]) -> str:
 
 
 def _short(value: object) -> str:
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        text = f"of type {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -49,9 +49,7 @@ def from_table(text: str, source: str) -> Counts:
     numbers: list[float] = []
     named: dict[str, float] = {}
     columns = 0
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter(lines[0]), strict=True, skipinitialspace=True
-    )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(lines[0]), strict=True, skipinitialspace=True)
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]
@@ -82,9 +80,7 @@ def from_json(text: str, source: str) -> Counts:
     """A JSON object name -> count, or a JSON list of counts."""
     try:
         # Numbers stay text until they are checked: 1e400, NaN and 5,000 digits are named as they are written.
-        document = json.loads(
-            text, parse_float=_Literal, parse_int=_Literal, parse_constant=_Literal, object_pairs_hook=_Pairs
-        )
+        document = json.loads(text, parse_float=_Literal, parse_int=_Literal, parse_constant=_Literal, object_pairs_hook=_Pairs)
     except json.JSONDecodeError as error:
         raise CountsError(f"{source} line {error.lineno}: not JSON ({error.msg}); {_JSON_FORM}") from None
     except RecursionError:
@@ -94,15 +90,11 @@ def from_json(text: str, source: str) -> Counts:
         for key, value in document:
             name = class_name(key.strip(), source)
             if name in named:
-                raise CountsError(
-                    f"{source}: class {shown(name)} stands in the object twice; give each class one count"
-                )
+                raise CountsError(f"{source}: class {shown(name)} stands in the object twice; give each class one count")
             named[name] = _json_count(value, f"{source}: the count of class {shown(name)}")
         return _several(named, source)
     if isinstance(document, list):
-        return _several(
-            [_json_count(value, f"{source}: item {i}") for i, value in enumerate(document, start=1)], source
-        )
+        return _several([_json_count(value, f"{source}: item {i}") for i, value in enumerate(document, start=1)], source)
     raise CountsError(f"{source} is {_json_shown(document)} alone; {_JSON_FORM}")
 
 

@@ -34,8 +34,7 @@ def layer_spectra(ufm: UFM, sigma: Array) -> tuple[Array, ...]:
     for spectrum in spectra:
         if spectrum.size and not (np.isfinite(spectrum).all() and spectrum.max() < 1e150):
             raise ProblemError(
-                f"decays {min(ufm.decays):g} and {max(ufm.decays):g} lie so far apart that a layer overflows; "
-                "bring them closer"
+                f"decays {min(ufm.decays):g} and {max(ufm.decays):g} lie so far apart that a layer overflows; bring them closer"
             )
     return spectra
 
@@ -44,9 +43,7 @@ def end_to_end_spectrum(ufm: UFM, sigma: Array) -> Array:
     """Singular values of W_M ... W_1: the product of the layers', S = sqrt(lambda_H / g) sigma^(M/(M+1))."""
     reduction = reduce(ufm)
     depth = reduction.depth
-    spectrum: Array = (
-        np.sqrt(ufm.feature_decay) / np.sqrt(reduction.mean_decay) * np.power(sigma, depth / (depth + 1.0))
-    )
+    spectrum: Array = np.sqrt(ufm.feature_decay) / np.sqrt(reduction.mean_decay) * np.power(sigma, depth / (depth + 1.0))
     return spectrum
 
 

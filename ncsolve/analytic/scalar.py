@@ -146,8 +146,8 @@ class Modes:
             if copies is not None:
                 solved = copies[block] if kept is None else kept[block]
                 share = share * solved + (copies[block] - solved)
-            sums.append(float((share * self.tau2[block]).sum()))
-        return math.fsum(sums) / (2.0 * self.samples)
+            sums.append(float((share * (self.tau2[block] / self.samples)).sum()))
+        return math.fsum(sums) / 2.0
 
 
 def solve(

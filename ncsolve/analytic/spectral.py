@@ -50,14 +50,30 @@ class Selection:
         return bool(wanted > self.ufm.rank_limit)
 
     @cached_property
+    def room(self) -> Indices:
+        """Copies of each mode, alive or not, for which the rank bound has room: the R largest."""
+        if self.copies.sum() <= self.ufm.rank_limit:
+            return self.copies
+        order = np.argsort(-self.modes.tau2, kind="stable")
+        left = self.ufm.rank_limit - np.concatenate([[0], np.cumsum(self.copies[order])[:-1]])
+        room = np.empty_like(self.copies)
+        room[order] = np.clip(left, 0, self.copies[order])
+        return room
+
+    @cached_property
     def kept(self) -> Indices:
-        """Copies of each mode that are kept: the R largest."""
-        kept = np.where(self.modes.alive, self.copies, 0)
-        if self.is_cut:
-            order = np.argsort(-self.modes.tau2, kind="stable")
-            room = self.ufm.rank_limit - np.concatenate([[0], np.cumsum(kept[order])[:-1]])
-            kept[order] = np.clip(room, 0, kept[order])
-        return kept
+        """Copies of each mode that are kept: alive, with room."""
+        return np.where(self.modes.alive, self.room, 0)
+
+    @cached_property
+    def ties(self) -> list[int]:
+        """Modes with room that tie with zero exactly."""
+        return [i for i in self.modes.ties if self.room[i]]
+
+    @cached_property
+    def undecided(self) -> list[int]:
+        """Modes with room that rounding does not place on one side of the threshold."""
+        return [i for i in self.modes.undecided if self.room[i]]
 
     @cached_property
     def cut_ties(self) -> Indices:
@@ -87,34 +103,33 @@ class Selection:
 
     def states(self, mode_of_class: Indices, state: Callable[[Selection], np.ndarray]) -> ClassStates:
         """Class states when class k's own mode is `mode_of_class[k]` (-1: it has none, the largest mode decides)."""
-        modes, kept = self.modes, self.kept
+        modes, tau2, room = self.modes, self.modes.tau2, self.room
         own = mode_of_class >= 0
-        mode = np.where(own, mode_of_class, int(np.argmax(modes.tau2)) if modes.tau2.size else 0)
+        mode = np.where(own, mode_of_class, int(np.argmax(tau2)))
         depth, samples = modes.depth, modes.samples
         limit, exponent = scalar.threshold(depth), depth / (depth + 1.0)
-        count = np.full(mode.size, (samples * modes.mean_decay / limit) ** (1.0 / exponent))
-        decay = limit * np.power(modes.tau2[mode], exponent) / samples
-        alive = modes.alive[mode]
-        stable = alive | (modes.kappa[mode] < scalar.fold(depth))
-        if self.is_cut:
-            here = kept[mode] > 0
-            dropped, low = modes.alive & (kept < self.copies), modes.tau2[kept > 0].min()
-            count = np.maximum(count, np.where(here, modes.tau2[dropped].max(), low))
-            decay[alive & ~here] = np.nan
-            stable &= here | ~alive
-        count[~own] = np.nan
+        with np.errstate(over="ignore"):
+            count = np.full(mode.size, np.power(samples * modes.mean_decay / limit, 1.0 / exponent))
+        decay = limit * np.power(tau2[mode], exponent) / samples
+        stable = modes.alive[mode] | (modes.kappa[mode] < scalar.fold(depth))
+        fits, full = room[mode] > 0, room < self.copies
+        if full.any():  # a mode must also be among the R largest; below, turning towards a larger one is downhill
+            count = np.maximum(count, np.where(fits, tau2[full].max(), tau2[room > 0].min()))
+            decay[~fits] = np.nan
+            stable &= fits
+        count[~own | np.isinf(count)] = np.nan
         return ClassStates(state(self), stable, count, decay)
 
     def warnings(self, name: Callable[[int], str]) -> tuple[str, ...]:
         """What a reader must know; `name` says which class or mode an index stands for."""
         said = []
-        if self.modes.ties and not self.is_cut:
+        if self.ties:
             said.append(
-                f"{_list(name, self.modes.ties)} exactly at the threshold: the geometry without it is as low, "
+                f"{_list(name, self.ties)} exactly at the threshold: the geometry without it is as low, "
                 "so the minimizer is not unique"
             )
-        if self.modes.undecided:
-            said.append(f"{_list(name, self.modes.undecided)} within rounding of the threshold: a last digit decides")
+        if self.undecided:
+            said.append(f"{_list(name, self.undecided)} within rounding of the threshold: a last digit decides")
         ties = self.cut_ties
         if ties.size:
             kept = int(self.kept[ties].sum())
@@ -135,7 +150,7 @@ class Selection:
     @property
     def unique(self) -> bool:
         """Whether the chosen modes are the only choice."""
-        return not (self.modes.ties or self.modes.undecided or self.cut_ties.size)
+        return not (self.ties or self.undecided or self.cut_ties.size)
 
 
 def select(ufm: UFM, spectrum: Spectrum) -> Selection:
@@ -194,7 +209,7 @@ def centred_state(selection: Selection, mode_of_class: Indices) -> np.ndarray:
     return state
 
 
-def _list(name: Callable[[int], str], indices: tuple[int, ...] | list[int]) -> str:
+def _list(name: Callable[[int], str], indices: list[int]) -> str:
     names = [name(i) for i in indices[:5]]
     more = f" and {len(indices) - 5} more" if len(indices) > 5 else ""
     return ", ".join(names) + more + (" is" if len(indices) == 1 else " are")

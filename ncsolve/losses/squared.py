@@ -72,9 +72,7 @@ class Squared:
             try:
                 matrix = np.array(codes, dtype=np.float64)
             except (TypeError, ValueError) as error:
-                raise ProblemError(
-                    f"targets are not a matrix of numbers ({error}); give one column per class"
-                ) from None
+                raise ProblemError(f"targets are not a matrix of numbers ({error}); give one column per class") from None
             if matrix.ndim != 2 or 0 in matrix.shape:
                 raise ProblemError(f"targets have shape {matrix.shape}; give (outputs, K), one column per class")
             if not np.isfinite(matrix).all():
@@ -99,9 +97,7 @@ class Squared:
         if self.codes is None:
             return classes
         if self.codes.shape[1] != classes:
-            raise ProblemError(
-                f"targets have {self.codes.shape[1]} columns for {classes} classes; give one column per class"
-            )
+            raise ProblemError(f"targets have {self.codes.shape[1]} columns for {classes} classes; give one column per class")
         return int(self.codes.shape[0])
 
     def targets(self, classes: int) -> Array:

@@ -13,12 +13,14 @@ Source. Zhou et al. (2022, arXiv:2203.01238); the angle formula arXiv:2606.00344
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
 from ...losses import Squared
 from ...problem import UFM
 from ..reduction import reduce
+from ..scalar import critical_power
 from ..spectrum import DenseFrame, checked_size
 from ..theorem import ACTIVE, VANISHED, Case, ClassStates, Claim, Hypothesis, Solution, Theorem
 
@@ -55,9 +57,13 @@ def solve(ufm: UFM) -> Solution:
 
 
 def _sigmas(ufm: UFM) -> tuple[float, float]:
-    """(sigma on the contrasts, sigma_1 on the mean)."""
-    tau, pull = math.sqrt(float(ufm.counts[0])), ufm.samples * reduce(ufm).c
-    return max(tau - pull, 0.0), max(tau - pull * (1.0 + 1.0 / ufm.bias_decay), 0.0)
+    """(sigma on the contrasts, sigma_1 on the mean); which of them is zero is decided in exact arithmetic."""
+    n, decay = Fraction(float(ufm.counts[0])), Fraction(ufm.bias_decay)
+    power, tau, pull = critical_power(ufm.classes * n, ufm.decays), math.sqrt(n), ufm.samples * reduce(ufm).c
+    least = tau * 2.0**-53
+    contrast = max(tau - pull, least) if n > power else 0.0
+    mean = max(tau - pull * (1.0 + 1.0 / ufm.bias_decay), least) if n * decay**2 > power * (1 + decay) ** 2 else 0.0
+    return contrast, mean
 
 
 def _wide_enough(ufm: UFM) -> bool:
@@ -95,9 +101,7 @@ THEOREM = Theorem(
     ),
     solve=solve,
     cases=(
-        Case(
-            "Zhou et al. 2022 (simplex regime)", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=1e-3)
-        ),
+        Case("Zhou et al. 2022 (simplex regime)", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=1e-3)),
         Case("above the simplex regime", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=0.5)),
     ),
 )

@@ -29,18 +29,23 @@ def solve(ufm: UFM) -> Solution:
     return solution(
         select(ufm, spectrum),
         mode_of_class=lambda: np.full(ufm.classes, -1),
-        state=lambda selection: _states(selection, codes),
+        state=_states,
         name=lambda i: f"the mode with tau^2 = {spectrum.tau2[i]:.12g}",
         bias=lambda: mean,
     )
 
 
-def _states(selection: Selection, codes: np.ndarray) -> np.ndarray:
+def _states(selection: Selection) -> np.ndarray:
+    """Compared as class means: a lost mode can merge classes whose targets differ."""
     sigma, frame = selection.sigma_and_frame()
-    norms = np.sqrt(frame.right_sums(sigma ** (2.0 / (selection.modes.depth + 1))) / selection.ufm.counts)
-    _, group, sizes = np.unique(codes, axis=1, return_inverse=True, return_counts=True)
-    state = np.where(sizes[group.ravel()] > 1, MERGED, ACTIVE)
-    state[norms <= ZERO * norms.max(initial=0.0)] = VANISHED
+    means = frame.right() * sigma ** (1.0 / (selection.modes.depth + 1)) / np.sqrt(selection.ufm.counts)[:, None]
+    norms = np.linalg.norm(means, axis=1)
+    zero = ZERO * norms.max()
+    order = np.argsort(means @ np.cos(np.arange(sigma.size)))  # equal rows become neighbours
+    equal = np.linalg.norm(np.diff(means[order], axis=0), axis=1) <= zero
+    state = np.full(norms.size, ACTIVE, dtype=f"U{len(VANISHED)}")
+    state[order[1:][equal]] = state[order[:-1][equal]] = MERGED
+    state[norms <= zero] = VANISHED
     return state
 
 

@@ -1,0 +1,292 @@
+r"""Descent on the raw objective: several random starts, a way down, a polish, and the recorded trajectory.
+
+All N features move (or their exact rotation, see layout.py). The referee is blind: nothing here knows a predicted minimum; a
+`Reference` (Gram matrices and logits to measure distances against) only adds columns to the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ProblemError
+from ..raw_objective import Objective, Parameters, objective_over
+from .layout import Layout, can_rotate, rotated, samples
+from .newton import Newton
+from .optimizers import LBFGS, Ending, Optimizer, projected
+from .prune import prune
+
+if TYPE_CHECKING:
+    from ..losses import Array
+    from ..problem import UFM
+
+#: Called as progress(start, step, objective, gradient norm).
+Progress = Callable[[int, int, float, float], None]
+
+SCALES = (1.0, 0.1, 0.3)
+RECORD_GROWTH = 1.05  # recorded steps are this far apart, as a ratio
+
+
+@dataclass(frozen=True)
+class Descent:
+    """How to descend.
+
+    Parameters
+    ----------
+    optimizer : LBFGS, GradientDescent or Momentum
+    polish : Newton or None
+        Newton-MINRES steps after the optimizer.
+    starts : int >= 1
+        Independent random starts, one spawned generator each.
+    scale : float > 0, optional
+        Standard deviation of the Gaussian start of every matrix. By default it varies: each start draws its features with
+        standard deviation 1, .1 or .3 in turn and each weight with that factor times sqrt(2 / (rows + columns)).
+    rotate : bool
+        Use the exact rotation to K + min(d_1, N - K) columns where there is one.
+    prune : bool
+        For depth >= 2, try to switch off weak directions at the end of a run (see prune.py).
+    """
+
+    optimizer: Optimizer = field(default_factory=LBFGS)
+    polish: Newton | None = field(default_factory=Newton)
+    starts: int = 2
+    scale: float | None = None
+    rotate: bool = True
+    prune: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.starts, bool) or not isinstance(self.starts, int) or self.starts < 1:
+            raise ProblemError(f"starts {self.starts!r} is not a whole number of 1 or more")
+        if self.scale is not None and not 0 < self.scale < np.inf:
+            raise ProblemError(f"scale {self.scale!r} is not a positive number such as 0.1")
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A geometry to measure distances to: Gram of class means, Gram of W_M ... W_1, and W_M ... W_1 Hbar."""
+
+    gram_features: Array
+    gram_weights: Array
+    product: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Recorded steps, as columns of equal length.
+
+    Attributes
+    ----------
+    step, objective, gradient_norm
+    nc1 : tr Sigma_W / tr Sigma_B
+    nc2_features, nc2_weights : distance of the normalized Gram to the reference's; NaN without a reference
+    nc3 : distance of normalized W_M ... W_1 Hbar to the reference's; NaN without a reference
+    """
+
+    step: Array
+    objective: Array
+    gradient_norm: Array
+    nc1: Array
+    nc2_features: Array
+    nc2_weights: Array
+    nc3: Array
+
+    def to_dict(self) -> dict[str, list[float | None]]:
+        """Lists, with None where there is no reference."""
+        return {name: [None if x != x else x for x in column.tolist()] for name, column in vars(self).items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One descent.
+
+    Attributes
+    ----------
+    value, gradient_norm : at the end point
+    steps : optimizer and polish steps
+    ending : Ending
+    parameters : (W_1, ..., W_M), class means (d_1, K), bias at the end point
+    within : sum of squared distances of features to their class means
+    theta, objective : the end point as a vector and the objective it belongs to (for Hessian checks)
+    trajectory : Trajectory
+    """
+
+    value: float
+    gradient_norm: float
+    steps: int
+    ending: Ending
+    parameters: Parameters
+    within: float
+    theta: Array
+    objective: Objective
+    trajectory: Trajectory
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as plain values (without matrices)."""
+        return {
+            "value": self.value,
+            "gradient_norm": self.gradient_norm,
+            "steps": self.steps,
+            "ending": self.ending.name,
+            "within_class": self.within,
+            "trajectory": self.trajectory.to_dict(),
+        }
+
+
+def descend(
+    ufm: UFM,
+    method: Descent | None = None,
+    *,
+    rng: int | np.random.Generator | None = None,
+    start: Parameters | None = None,
+    reference: Reference | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Run]:
+    """Yield one Run per start, as each ends.
+
+    Parameters
+    ----------
+    ufm : UFM
+    method : Descent
+    rng : seed or Generator; one child is spawned per start, so start i does not depend on how many there are
+    start : Parameters with (d_1, N) features, instead of random starts
+    reference : geometry for the NC2 and NC3 columns of the record
+    progress : callback
+
+    Notes
+    -----
+    A KeyboardInterrupt ends the current run where it is; that run is yielded with ending INTERRUPTED, and no other starts.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> from ncsolve.numeric.descent import descend
+    >>> ufm = ncsolve.UFM(counts=[6, 3], weight_decay=1e-2, feature_decay=1e-2)
+    >>> [run.ending.name for run in descend(ufm, ncsolve.Descent(starts=1), rng=0)]
+    ['CONVERGED']
+    """
+    method = Descent() if method is None else method
+    layout = rotated(ufm) if method.rotate and can_rotate(ufm) else samples(ufm)
+    objective = objective_over(ufm, layout.columns)
+    children = np.random.default_rng(rng).spawn(1 if start is not None else method.starts)
+    for index, child in enumerate(children):
+        if start is not None:
+            theta = objective.pack(Parameters(start.weights, layout.place(start.features), start.bias))
+        else:
+            theta = objective.pack(_random_start(ufm, layout, child, method.scale, index))
+        run = _run(ufm, method, layout, objective, theta, index, reference, progress)
+        yield run
+        if run.ending is Ending.INTERRUPTED:
+            return
+
+
+def _run(
+    ufm: UFM,
+    method: Descent,
+    layout: Layout,
+    objective: Objective,
+    theta: Array,
+    index: int,
+    reference: Reference | None,
+    progress: Progress | None,
+) -> Run:
+    recorder = _Recorder(layout, objective, reference, index, progress)
+    nonnegative = objective.feature_slice if ufm.features == "relu" else None
+    first = objective.value_and_gradient(theta)
+    recorder(0, theta, first[0], projected(first[1], theta, nonnegative))
+    ending = Ending.INTERRUPTED
+    try:
+        stages = [method.optimizer] if method.polish is None else [method.optimizer, method.polish]
+        ending = recorder.follow(stages, theta, nonnegative)
+        while ufm.depth > 1 and method.prune and method.polish is not None and nonnegative is None:
+            pruned = prune(objective, recorder.theta)
+            if pruned is None:
+                break
+            ending = recorder.follow(stages, pruned, nonnegative)
+    except KeyboardInterrupt:
+        ending = Ending.INTERRUPTED
+    theta = recorder.theta
+    value, gradient = objective.value_and_gradient(theta)
+    free = projected(gradient, theta, nonnegative)
+    recorder.record(recorder.step, theta, value, free)
+    end = objective.unpack(theta)
+    parameters = Parameters(end.weights, layout.class_means(end.features), end.bias)
+    norm = float(np.linalg.norm(free))
+    return Run(
+        value, norm, recorder.step, ending, parameters, layout.within(end.features), theta, objective, recorder.trajectory()
+    )
+
+
+def _random_start(ufm: UFM, layout: Layout, rng: np.random.Generator, scale: float | None, index: int) -> Parameters:
+    factor = SCALES[index % len(SCALES)]
+    shapes = ufm.shapes
+    spread = [factor * np.sqrt(2.0 / sum(shape)) if scale is None else scale for shape in shapes]
+    weights = tuple(rng.normal(scale=s, size=shape) for s, shape in zip(spread, shapes, strict=True))
+    features = layout.start(rng, factor if scale is None else scale)
+    return Parameters(weights, features, np.zeros(ufm.outputs))
+
+
+class _Recorder:
+    """Keeps the last point (so that an interrupt loses nothing) and a record at growing distances."""
+
+    def __init__(
+        self, layout: Layout, objective: Objective, reference: Reference | None, index: int, progress: Progress | None
+    ) -> None:
+        self.layout, self.objective, self.reference = layout, objective, reference
+        self.index, self.progress = index, progress
+        self.offset = self.step = 0
+        self.next = 0.0
+        self.rows: list[tuple[float, ...]] = []
+        self.theta: Array = np.empty(0)
+
+    def follow(self, stages: list[Any], theta: Array, nonnegative: slice | None) -> Ending:
+        """Run the stages one after the other; the best ending counts."""
+        endings = []
+        for stage in stages:
+            self.offset = self.step
+            outcome = stage.minimize(self.objective, theta, self, nonnegative)
+            theta = self.theta = outcome.theta
+            endings.append(outcome.ending)
+            if outcome.ending is Ending.DIVERGED:
+                break
+        return Ending.CONVERGED if Ending.CONVERGED in endings else endings[-1 if Ending.DIVERGED in endings else 0]
+
+    def __call__(self, step: int, theta: Array, value: float, gradient: Array) -> None:
+        self.step, self.theta = self.offset + step, theta
+        if self.step >= self.next:
+            self.next = max(self.step + 1.0, RECORD_GROWTH * self.step)
+            self.record(self.step, theta, value, gradient)
+
+    def record(self, step: int, theta: Array, value: float, gradient: Array) -> None:
+        """Add a row."""
+        norm = float(np.linalg.norm(gradient))
+        p = self.objective.unpack(theta)
+        means = self.layout.class_means(p.features)
+        between = float(np.sum((means - means.mean(axis=1, keepdims=True)) ** 2)) / means.shape[1]
+        nc1 = self.layout.within(p.features) / self._total / between if between > 0 else np.nan
+        row = [float(step), value, norm, nc1, np.nan, np.nan, np.nan]
+        if self.reference is not None:
+            product = p.end_to_end
+            row[4] = _distance(means.T @ means, self.reference.gram_features)
+            row[5] = _distance(product @ product.T, self.reference.gram_weights)
+            row[6] = _distance(product @ means, self.reference.product)
+        if not self.rows or self.rows[-1][0] < step:
+            self.rows.append(tuple(row))
+        if self.progress is not None:
+            self.progress(self.index, step, value, norm)
+
+    @property
+    def _total(self) -> float:
+        return float(np.vdot(self.layout.columns.ones, self.layout.columns.ones))
+
+    def trajectory(self) -> Trajectory:
+        """The record as columns."""
+        return Trajectory(*np.array(self.rows).T)
+
+
+def _distance(found: Array, reference: Array) -> float:
+    """||found/|found| - reference/|reference| ||_F, a zero matrix staying zero."""
+    sizes = [float(np.linalg.norm(matrix)) for matrix in (found, reference)]
+    return float(np.linalg.norm(found / (sizes[0] or 1.0) - reference / (sizes[1] or 1.0)))

@@ -1,0 +1,152 @@
+r"""What the columns of H stand for while descent moves them.
+
+`Samples`: one column per sample, all N of them, for every loss and for ReLU features.
+
+`Rotated`: squared loss with linear features is unchanged when H and Y are multiplied on the right by an orthogonal N x N matrix.
+Choose one that maps the normalized class indicators to the first K axes: column k becomes sqrt(n_k) times the class mean, the
+target [Y D^(1/2), 0], the bias row [sqrt(n)^T, 0]. The N - K remaining columns hold the deviations from the means; gradient
+descent keeps multiplying them from the left only, so a second rotation packs them into w = min(d_1, N - K) columns (an LQ
+factorization). The trajectory of the objective and of every Frobenius norm and Gram matrix is the same to rounding, for
+K + min(d_1, N - K) columns instead of N.
+
+A Gaussian start needs no N columns either: a d x m Gaussian matrix has as its LQ factor a lower triangle with independent
+normals below the diagonal and chi variables of m, m-1, ... degrees of freedom on it (Bartlett).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ..errors import ProblemError
+from ..losses import Squared, SquaredColumns
+
+if TYPE_CHECKING:
+    from ..losses import Array, Columns
+    from ..problem import UFM
+
+
+class Layout(Protocol):
+    """Columns of H: their data term, their random start, and the statistics read off them."""
+
+    @property
+    def columns(self) -> Columns:
+        """The data term over these columns."""
+
+    def start(self, rng: np.random.Generator, scale: float) -> Array:
+        """H with all N columns drawn from N(0, scale^2), in this layout."""
+
+    def place(self, features: Array) -> Array:
+        """This layout's H of explicit features (d_1, N)."""
+
+    def class_means(self, features: Array) -> Array:
+        """Hbar, shape (d_1, K)."""
+
+    def within(self, features: Array) -> float:
+        """sum_i ||h_i - mean of its class||^2."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """All N columns, classes in order."""
+
+    ufm: UFM
+    columns: Columns
+
+    def start(self, rng: np.random.Generator, scale: float) -> Array:
+        """Independent N(0, scale^2); absolute values when features are ReLU."""
+        features = rng.normal(scale=scale, size=(self.ufm.width[0], self.columns.ones.size))
+        return np.abs(features) if self.ufm.features == "relu" else features
+
+    def place(self, features: Array) -> Array:
+        """The features themselves."""
+        return np.array(features, dtype=np.float64)
+
+    def class_means(self, features: Array) -> Array:
+        """Means of blocks of columns."""
+        starts = np.concatenate([[0], np.cumsum(self.ufm.counts)[:-1]]).astype(np.intp)
+        means: Array = np.add.reduceat(features, starts, axis=1) / self.ufm.counts
+        return means
+
+    def within(self, features: Array) -> float:
+        """Squared distance to the block means."""
+        means = np.repeat(self.class_means(features), self.ufm.counts.astype(np.intp), axis=1)
+        return float(np.sum((features - means) ** 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Rotated:
+    """K scaled class means and w = min(d_1, N - K) packed deviations."""
+
+    ufm: UFM
+    columns: Columns
+    spread: int
+
+    def start(self, rng: np.random.Generator, scale: float) -> Array:
+        """The exact law of N independent Gaussian columns, rotated."""
+        width, classes = self.ufm.width[0], self.ufm.classes
+        means = rng.normal(scale=scale, size=(width, classes))
+        packed = self.columns.ones.size - classes
+        if packed < width or self.spread == packed:
+            rest = rng.normal(scale=scale, size=(width, packed))
+        else:
+            rest = np.tril(rng.normal(scale=scale, size=(width, width)), -1)
+            rest[np.diag_indices(width)] = scale * np.sqrt(rng.chisquare(self.spread - np.arange(width)))
+        return np.hstack([means, rest])
+
+    def place(self, features: Array) -> Array:
+        """Rotate explicit features."""
+        counts = self.ufm.counts.astype(np.intp)
+        means = _block_means(features, counts)
+        deviations = (features - np.repeat(means, counts, axis=1)).T
+        packed = self.columns.ones.size - self.ufm.classes
+        rest = np.zeros((self.ufm.width[0], packed))
+        triangle = np.linalg.qr(deviations, mode="r").T[:, :packed]
+        rest[:, : triangle.shape[1]] = triangle
+        return np.hstack([means * np.sqrt(self.ufm.counts), rest])
+
+    def class_means(self, features: Array) -> Array:
+        """First K columns, unscaled."""
+        means: Array = features[:, : self.ufm.classes] / np.sqrt(self.ufm.counts)
+        return means
+
+    def within(self, features: Array) -> float:
+        """Squared norm of the packed deviations."""
+        rest = features[:, self.ufm.classes :]
+        return float(np.vdot(rest, rest))
+
+
+def samples(ufm: UFM) -> Samples:
+    """The layout with all N columns."""
+    if not ufm.whole:
+        raise ProblemError("fractional counts have no N samples to move; whole counts, or the rotated layout, work")
+    return Samples(ufm, ufm.loss.sample_columns(ufm.counts))
+
+
+def rotated(ufm: UFM) -> Rotated:
+    """The exact rotation, for squared loss with linear features.
+
+    Fractional counts have no samples; their deviations are given floor(N) - K dimensions, which changes nothing at a minimum.
+    """
+    if not can_rotate(ufm):
+        raise ProblemError("the rotation is exact for squared loss with linear features only; rotate=False works here")
+    means = ufm.loss.class_columns(ufm.counts)
+    assert isinstance(means, SquaredColumns)
+    spread = max(int(ufm.samples) - ufm.classes, 0)
+    packed = min(ufm.width[0], spread)
+    target = np.hstack([means.target, np.zeros((ufm.outputs, packed))])
+    ones = np.concatenate([means.ones, np.zeros(packed)])
+    return Rotated(ufm, SquaredColumns(target, ones, ufm.samples), spread)
+
+
+def can_rotate(ufm: UFM) -> bool:
+    """Whether the rotated layout is exact."""
+    return isinstance(ufm.loss, Squared) and ufm.features == "linear"
+
+
+def _block_means(features: Array, counts: Array) -> Array:
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
+    means: Array = np.add.reduceat(features, starts, axis=1) / counts
+    return means
