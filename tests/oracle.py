@@ -50,6 +50,7 @@ def secular_eigenvalues(counts, digits=DIGITS) -> list[tuple[mpf, int]]:
         n = [mpf(float(x)) for x in distinct]
         w = [int(m) * x * x for m, x in zip(sizes, n, strict=True)]
         total = mpmath.fsum(int(m) * x for m, x in zip(sizes, n, strict=True))
+        right_digits = digits - 20 - 2 * int(np.log10(distinct[-1] / distinct[0]))  # f cancels like mu / N
 
         def f(mu):
             value, slope = -total, mpf(0)
@@ -75,9 +76,9 @@ def secular_eigenvalues(counts, digits=DIGITS) -> list[tuple[mpf, int]]:
                 step = left * right * value / (left * right * slope + (right - left) * value)
                 new = mu - step
                 mu, last = (new if low < new < high else (low + high) / 2), mu
-                if abs(mu - last) < mpf(10) ** (20 - digits) * min(left, right):
+                if abs(mu - last) < mpf(10) ** -right_digits * min(left, right):
                     break
-            near = mpf(10) ** (25 - digits) * min(mu - n[i], n[i + 1] - mu)
+            near = mpf(10) ** (5 - right_digits) * min(mu - n[i], n[i + 1] - mu)
             assert f(mu - near)[0] < 0 < f(mu + near)[0]
             found.append((mu, 1))
     return found

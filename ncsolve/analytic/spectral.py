@@ -196,16 +196,16 @@ def axis_state(selection: Selection) -> np.ndarray:
 
 
 def centred_state(selection: Selection, mode_of_class: Indices) -> np.ndarray:
-    """Equal counts whose contrasts are lost share one non-zero vector; with no mode at all everything is zero."""
-    if not selection.kept.any():
-        return np.full(mode_of_class.size, VANISHED)
-    state = np.full(mode_of_class.size, ACTIVE)
-    for mode in np.unique(mode_of_class[mode_of_class >= 0]):
+    """A root moves every class, equal counts alike; without any, only classes that a contrast moves are not zero."""
+    contrasts = np.unique(mode_of_class[mode_of_class >= 0])
+    moved = bool(np.delete(selection.kept, contrasts).any())
+    state = np.full(mode_of_class.size, ACTIVE if moved else VANISHED)
+    for mode in contrasts:
         members = np.flatnonzero(mode_of_class == mode)
-        kept = int(selection.kept[mode])
-        rest = members if kept == 0 else members[kept + 1 :]  # contrasts 1..kept separate the first kept + 1 members
-        if rest.size > 1:
-            state[rest] = MERGED
+        apart = int(selection.kept[mode]) + 1 if selection.kept[mode] else 0  # contrasts 1..j separate j + 1 members
+        state[members[:apart]] = ACTIVE
+        if moved and members.size > apart + 1:
+            state[members[apart:]] = MERGED
     return state
 
 

@@ -17,7 +17,7 @@ from ..raw_objective import Objective, Parameters, objective_over
 from .layout import Layout, can_rotate, rotated, samples
 from .newton import Newton
 from .optimizers import LBFGS, Ending, Optimizer, projected
-from .prune import prune
+from .switch import switch
 
 if TYPE_CHECKING:
     from ..losses import Array
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 #: Called as progress(start, step, objective, gradient norm).
 Progress = Callable[[int, int, float, float], None]
 
-SCALES = (1.0, 0.1, 0.3)
+SCALES = (1.0, 1.5, 0.7)
+NOISE = 0.1  # spread of features around their class means at the start, as a share of a mean's norm
 RECORD_GROWTH = 1.05  # recorded steps are this far apart, as a ratio
 
 
@@ -42,12 +43,13 @@ class Descent:
     starts : int >= 1
         Independent random starts, one spawned generator each.
     scale : float > 0, optional
-        Standard deviation of the Gaussian start of every matrix. By default it varies: each start draws its features with
-        standard deviation 1, .1 or .3 in turn and each weight with that factor times sqrt(2 / (rows + columns)).
+        Standard deviation of a Gaussian start of every matrix. By default weights start as f times a random isometry, and
+        features as f times random orthonormal class means plus Gaussian noise of a tenth of their norm, f = 1, 1.5, .7 in
+        turn: no direction starts so weak that it dies before the others have settled.
     rotate : bool
         Use the exact rotation to K + min(d_1, N - K) columns where there is one.
-    prune : bool
-        For depth >= 2, try to switch off weak directions at the end of a run (see prune.py).
+    switch : bool
+        For depth >= 2, try at the end of a run to switch directions off and on, and descend again (see switch.py).
     """
 
     optimizer: Optimizer = field(default_factory=LBFGS)
@@ -55,7 +57,7 @@ class Descent:
     starts: int = 2
     scale: float | None = None
     rotate: bool = True
-    prune: bool = True
+    switch: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.starts, bool) or not isinstance(self.starts, int) or self.starts < 1:
@@ -200,11 +202,11 @@ def _run(
     try:
         stages = [method.optimizer] if method.polish is None else [method.optimizer, method.polish]
         ending = recorder.follow(stages, theta, nonnegative)
-        while ufm.depth > 1 and method.prune and method.polish is not None and nonnegative is None:
-            pruned = prune(objective, recorder.theta)
-            if pruned is None:
+        while ufm.depth > 1 and method.switch and nonnegative is None:
+            switched = switch(objective, recorder.theta)
+            if switched is None:
                 break
-            ending = recorder.follow(stages, pruned, nonnegative)
+            ending = recorder.follow(stages, switched, nonnegative)
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
     theta = recorder.theta
@@ -220,12 +222,21 @@ def _run(
 
 
 def _random_start(ufm: UFM, layout: Layout, rng: np.random.Generator, scale: float | None, index: int) -> Parameters:
+    bias = np.zeros(ufm.outputs)
+    if scale is not None:
+        weights = tuple(rng.normal(scale=scale, size=shape) for shape in ufm.shapes)
+        return Parameters(weights, layout.start(rng, scale), bias)
     factor = SCALES[index % len(SCALES)]
-    shapes = ufm.shapes
-    spread = [factor * np.sqrt(2.0 / sum(shape)) if scale is None else scale for shape in shapes]
-    weights = tuple(rng.normal(scale=s, size=shape) for s, shape in zip(spread, shapes, strict=True))
-    features = layout.start(rng, factor if scale is None else scale)
-    return Parameters(weights, features, np.zeros(ufm.outputs))
+    weights = tuple(factor * _isometry(rng, *shape) for shape in ufm.shapes)
+    means = factor * _isometry(rng, ufm.width[0], ufm.classes)
+    noise = layout.start(rng, NOISE * factor / np.sqrt(ufm.width[0]))
+    return Parameters(weights, layout.around(means, noise), bias)
+
+
+def _isometry(rng: np.random.Generator, rows: int, columns: int) -> Array:
+    """A uniformly random matrix with orthonormal columns, or rows where there are more columns."""
+    tall = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))[0]
+    return tall if rows >= columns else tall.T
 
 
 class _Recorder:

@@ -38,6 +38,9 @@ class Layout(Protocol):
     def start(self, rng: np.random.Generator, scale: float) -> Array:
         """H with all N columns drawn from N(0, scale^2), in this layout."""
 
+    def around(self, means: Array, noise: Array) -> Array:
+        """Class means (d_1, K) plus `noise`, which is in this layout already."""
+
     def place(self, features: Array) -> Array:
         """This layout's H of explicit features (d_1, N)."""
 
@@ -58,6 +61,11 @@ class Samples:
     def start(self, rng: np.random.Generator, scale: float) -> Array:
         """Independent N(0, scale^2); absolute values when features are ReLU."""
         features = rng.normal(scale=scale, size=(self.ufm.width[0], self.columns.ones.size))
+        return np.abs(features) if self.ufm.features == "relu" else features
+
+    def around(self, means: Array, noise: Array) -> Array:
+        """Every sample at its class mean, plus noise; absolute values when features are ReLU."""
+        features = np.repeat(means, self.ufm.counts.astype(np.intp), axis=1) + noise
         return np.abs(features) if self.ufm.features == "relu" else features
 
     def place(self, features: Array) -> Array:
@@ -95,6 +103,12 @@ class Rotated:
             rest = np.tril(rng.normal(scale=scale, size=(width, width)), -1)
             rest[np.diag_indices(width)] = scale * np.sqrt(rng.chisquare(self.spread - np.arange(width)))
         return np.hstack([means, rest])
+
+    def around(self, means: Array, noise: Array) -> Array:
+        """Scaled means in the first K columns."""
+        features = noise.copy()
+        features[:, : self.ufm.classes] += means * np.sqrt(self.ufm.counts)
+        return features
 
     def place(self, features: Array) -> Array:
         """Rotate explicit features."""

@@ -78,7 +78,7 @@ class LBFGS:
 
     steps: int = 20_000
     tolerance: float = 1e-13
-    memory: int = 20
+    memory: int = 10
 
     def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
         """Descend; see the module for the stopping rule."""

@@ -1,0 +1,99 @@
+r"""Discrete steps of descent: switch single directions of the end-to-end map off, or on.
+
+Deep objectives have a local minimum for every subset of directions that is switched on, because a direction at zero is stable
+and so is one that has grown; random starts seldom find the best subset. Both moves compare raw objectives only, and no formula
+for a minimum enters.
+
+Off: take the left singular vectors u of W_M ... W_1 H from the weakest up, follow each backwards through the layers
+(u_{j-1} = W_j^T u_j, normalized) and remove its component from every factor.
+
+On: the strongest singular pair (u, v) of -dF/dZ outside the spaces in use is the direction in which the loss falls fastest; add
+a rank-one term to every factor through unused hidden directions, with equal penalties, and scan its size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..raw_objective import Parameters
+
+if TYPE_CHECKING:
+    from ..losses import Array
+    from ..raw_objective import Objective
+
+WEAK = 1e-8  # directions weaker than this share of the strongest are off
+SIZES = np.geomspace(0.05, 20.0, 25)  # sizes tried for a new direction, times the size at which its penalty equals the loss
+
+
+def switch(objective: Objective, theta: Array) -> Array | None:
+    """A lower point with some directions switched off, or one on; None where none is found."""
+    pruned = switch_off(objective, theta)
+    return switch_on(objective, theta) if pruned is None else pruned
+
+
+def switch_on(objective: Objective, theta: Array) -> Array | None:
+    """The point with one more direction if that lies lower, else None."""
+    p = objective.unpack(theta)
+    outer = [p.features, *p.weights]
+    ranges = [np.linalg.svd(factor)[:2] for factor in outer[:-1]]
+    if any(s.size >= u.shape[0] and s[-1] > WEAK * s[0] for u, s in ranges):
+        return None  # a layer has no unused direction
+    hidden = [u[:, -1] for u, _ in ranges]
+    z = p.end_to_end @ p.features
+    left, strength, right = np.linalg.svd(z, full_matrices=False)
+    used = strength > WEAK * strength[0]
+    gradient = objective.columns.gradient(z + np.outer(p.bias, objective.columns.ones))
+    gradient = gradient - left[:, used] @ (left[:, used].T @ gradient)
+    gradient = gradient - (gradient @ right[used].T) @ right[used]
+    u, _, v = np.linalg.svd(gradient, full_matrices=False)
+    ends = [v[0], *hidden, -u[:, 0]]  # W_j gains ends[j+1] ends[j]^T, H gains hidden[0] v^T
+    decays = [objective.feature_decay, *objective.weight_decay]
+    best, chosen = objective.value(theta), None
+    unit = np.sqrt(best / len(decays))
+    for size in SIZES:
+        grown = [f + size * unit / np.sqrt(d) * np.outer(ends[j + 1], ends[j]) for j, (f, d) in enumerate(zip(outer, decays, strict=True))]
+        trial = objective.pack(Parameters(tuple(grown[1:]), grown[0], p.bias))
+        value = objective.value(trial)
+        if value < best:
+            best, chosen = value, trial
+    return chosen
+
+
+def switch_off(objective: Objective, theta: Array) -> Array | None:
+    """The pruned point if one lies lower, else None."""
+    parameters = objective.unpack(theta)
+    directions, strength, _ = np.linalg.svd(parameters.end_to_end @ parameters.features, full_matrices=False)
+    weakest = [i for i in reversed(range(strength.size)) if strength[i] > WEAK * strength[0]]
+
+    def without(count: int) -> tuple[float, Array]:
+        pruned = objective.pack(_remove(parameters, directions[:, weakest[:count]]))
+        return objective.value(pruned), pruned
+
+    best, chosen, count = objective.value(theta), None, 0
+    reach = 1
+    while reach <= len(weakest):  # gallop up, then halve: the gain rises with the count, then falls
+        value, pruned = without(reach)
+        if value >= best:
+            break
+        best, chosen, count, reach = value, pruned, reach, 2 * reach
+    step = reach // 2
+    while step >= 1:
+        if count + step <= len(weakest):
+            value, pruned = without(count + step)
+            if value < best:
+                best, chosen, count = value, pruned, count + step
+                continue
+        step //= 2
+    return chosen
+
+
+def _remove(parameters: Parameters, directions: Array) -> Parameters:
+    """Each factor without its components along the directions, followed from the top layer down."""
+    weights = []
+    for weight in reversed(parameters.weights):
+        weights.append(weight - directions @ (directions.T @ weight))
+        directions = np.linalg.qr(weight.T @ directions)[0]
+    features = parameters.features - directions @ (directions.T @ parameters.features)
+    return Parameters(tuple(reversed(weights)), features, parameters.bias)
