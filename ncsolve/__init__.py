@@ -12,13 +12,25 @@ if TYPE_CHECKING:
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
     from .analytic.theorem import Claim as Claim
+    from .analytic.thresholds import Thresholds as Thresholds
+    from .analytic.thresholds import thresholds as thresholds
     from .errors import CountsError as CountsError
     from .errors import NcsolveError as NcsolveError
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
     from .losses import Squared as Squared
+    from .numeric.certify import Certificate as Certificate
+    from .numeric.descent import Descent as Descent
+    from .numeric.newton import Newton as Newton
+    from .numeric.optimizers import LBFGS as LBFGS
+    from .numeric.optimizers import GradientDescent as GradientDescent
+    from .numeric.optimizers import Momentum as Momentum
     from .raw_objective import Parameters as Parameters
     from .raw_objective import objective as objective
+    from .verification import Verdict as Verdict
+    from .verification import Verification as Verification
+    from .verification import certify as certify
+    from .verification import verify as verify
     from .problem import UFM as UFM
 
 __version__ = "0.1.0"
@@ -32,6 +44,18 @@ _HOME = {
     "predict": "analytic.predict",
     "Prediction": "analytic.prediction",
     "Claim": "analytic.theorem",
+    "Certificate": "numeric.certify",
+    "Descent": "numeric.descent",
+    "Newton": "numeric.newton",
+    "LBFGS": "numeric.optimizers",
+    "GradientDescent": "numeric.optimizers",
+    "Momentum": "numeric.optimizers",
+    "Verdict": "verification",
+    "Verification": "verification",
+    "certify": "verification",
+    "verify": "verification",
+    "thresholds": "analytic.thresholds",
+    "Thresholds": "analytic.thresholds",
     "NcsolveError": "errors",
     "CountsError": "errors",
     "ProblemError": "errors",

@@ -135,7 +135,11 @@ def test_exact_comparisons_decide_where_doubles_cannot():
                 power = Fraction(int(mpmath.nint(power * mpf(2) ** 180)), 2**180)
                 assert spectrum.exceeds(0, power, depth) == sign
         assert [spectrum.exceeds(1, Fraction(x), depth) for x in (0.5, 1, 2)] == [1, 0, -1]
-        assert [AxisSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(x), depth) for x in (2, 3**depth, 4**depth)] == [1, 0, -1]
+        assert [AxisSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(x), depth) for x in (2, 3**depth, 4**depth)] == [
+            1,
+            0,
+            -1,
+        ]
     assert CentredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(3, 2), 1) == 0  # mu = 2 * 3 * 1 / 4
     assert CentredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(9), 1) == -1
     assert CentredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(1, 9), 1) == 1

@@ -54,8 +54,7 @@ def test_a_bottleneck_keeps_the_best_of_all_choices_of_modes(bias):
         modes = [mode for mode in answer.modes for _ in range(mode.copies)]
         chosen = (set(kept) for size in range(rank + 1) for kept in combinations(range(len(modes)), size))
         best = min(
-            sum(_at(mode, decays, counts) if i in kept else mode.at_zero for i, mode in enumerate(modes))
-            for kept in chosen
+            sum(_at(mode, decays, counts) if i in kept else mode.at_zero for i, mode in enumerate(modes)) for kept in chosen
         )
         assert abs(answer.value / best - 1) < 1e-15
 

@@ -7,7 +7,7 @@ All N features move (or their exact rotation, see layout.py). The referee is bli
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..errors import ProblemError
 from ..raw_objective import Objective, Parameters, objective_over
 from .layout import Layout, can_rotate, rotated, samples
 from .newton import Newton
-from .optimizers import LBFGS, Ending, Optimizer, projected
+from .optimizers import LBFGS, Ending, GradientDescent, Optimizer, projected
 from .switch import switch
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ Progress = Callable[[int, int, float, float], None]
 
 SCALES = (1.0, 1.5, 0.7)
 NOISE = 0.1  # spread of features around their class means at the start, as a share of a mean's norm
+ROUGH = 1e-5  # relative gap promised before directions are switched off and on
 RECORD_GROWTH = 1.05  # recorded steps are this far apart, as a ratio
 
 
@@ -200,13 +201,14 @@ def _run(
     recorder(0, theta, first[0], projected(first[1], theta, nonnegative))
     ending = Ending.INTERRUPTED
     try:
-        stages = [method.optimizer] if method.polish is None else [method.optimizer, method.polish]
-        ending = recorder.follow(stages, theta, nonnegative)
-        while ufm.depth > 1 and method.switch and nonnegative is None:
-            switched = switch(objective, recorder.theta)
-            if switched is None:
-                break
-            ending = recorder.follow(stages, switched, nonnegative)
+        exact = [method.optimizer] if method.polish is None else [method.optimizer, method.polish]
+        may_switch = ufm.depth > 1 and method.switch and nonnegative is None
+        for stages in ([_loosened(method.optimizer)], exact) if may_switch else (exact,):
+            switched: Array | None = theta
+            while switched is not None:
+                ending = recorder.follow(stages, switched, nonnegative)
+                theta = recorder.theta
+                switched = switch(objective, theta) if may_switch else None
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
     theta = recorder.theta
@@ -239,6 +241,11 @@ def _isometry(rng: np.random.Generator, rows: int, columns: int) -> Array:
     return tall if rows >= columns else tall.T
 
 
+def _loosened(optimizer: Optimizer) -> Optimizer:
+    """The same optimizer with a tolerance that is enough to compare subsets of directions."""
+    return replace(optimizer, tolerance=ROUGH) if isinstance(optimizer, LBFGS | GradientDescent) else optimizer
+
+
 class _Recorder:
     """Keeps the last point (so that an interrupt loses nothing) and a record at growing distances."""
 
@@ -256,6 +263,8 @@ class _Recorder:
         """Run the stages one after the other; the best ending counts."""
         endings = []
         for stage in stages:
+            if isinstance(stage, Newton) and theta.size > stage.largest and Ending.CONVERGED in endings:
+                break
             self.offset = self.step
             outcome = stage.minimize(self.objective, theta, self, nonnegative)
             theta = self.theta = outcome.theta

@@ -74,9 +74,7 @@ class Samples:
 
     def class_means(self, features: Array) -> Array:
         """Means of blocks of columns."""
-        starts = np.concatenate([[0], np.cumsum(self.ufm.counts)[:-1]]).astype(np.intp)
-        means: Array = np.add.reduceat(features, starts, axis=1) / self.ufm.counts
-        return means
+        return _block_means(features, self.ufm.counts)
 
     def within(self, features: Array) -> float:
         """Squared distance to the block means."""
@@ -113,11 +111,11 @@ class Rotated:
     def place(self, features: Array) -> Array:
         """Rotate explicit features."""
         counts = self.ufm.counts.astype(np.intp)
-        means = _block_means(features, counts)
+        means = _block_means(features, self.ufm.counts)
         deviations = (features - np.repeat(means, counts, axis=1)).T
         packed = self.columns.ones.size - self.ufm.classes
         rest = np.zeros((self.ufm.width[0], packed))
-        triangle = np.linalg.qr(deviations, mode="r").T[:, :packed]
+        triangle = np.linalg.qr(deviations).R.T[:, :packed]
         rest[:, : triangle.shape[1]] = triangle
         return np.hstack([means * np.sqrt(self.ufm.counts), rest])
 

@@ -28,11 +28,13 @@ class Newton:
     steps : int, limit on Newton steps
     products : int, limit on Hessian products per step
     tolerance : float, relative gap promised by the stopping rule of `optimizers`
+    largest : int, number of variables beyond which a converged run is left as it is
     """
 
     steps: int = 20
     products: int = 400
     tolerance: float = 1e-20
+    largest: int = 50_000
 
     def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
         """Polish; entries at an active bound stay there."""

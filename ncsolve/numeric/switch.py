@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..losses import Array
     from ..raw_objective import Objective
 
-WEAK = 1e-8  # directions weaker than this share of the strongest are off
+WEAK = 1e-6  # directions weaker than this share of the strongest are off
 SIZES = np.geomspace(0.05, 20.0, 25)  # sizes tried for a new direction, times the size at which its penalty equals the loss
 
 
@@ -53,7 +53,10 @@ def switch_on(objective: Objective, theta: Array) -> Array | None:
     best, chosen = objective.value(theta), None
     unit = np.sqrt(best / len(decays))
     for size in SIZES:
-        grown = [f + size * unit / np.sqrt(d) * np.outer(ends[j + 1], ends[j]) for j, (f, d) in enumerate(zip(outer, decays, strict=True))]
+        grown = [
+            f + size * unit / np.sqrt(d) * np.outer(ends[j + 1], ends[j])
+            for j, (f, d) in enumerate(zip(outer, decays, strict=True))
+        ]
         trial = objective.pack(Parameters(tuple(grown[1:]), grown[0], p.bias))
         value = objective.value(trial)
         if value < best:

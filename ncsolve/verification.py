@@ -1,0 +1,194 @@
+"""Verify: join a prediction, descent on the raw objective and a certificate into a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .analytic.predict import predict
+from .analytic.prediction import Prediction
+from .analytic.theorem import Claim
+from .errors import ProblemError, TooLarge
+from .numeric.certify import Certificate, certificate
+from .numeric.descent import Descent, Progress, Reference, Run, descend
+from .numeric.hessian import HessianCheck, hessian_check
+from .numeric.optimizers import Ending
+
+if TYPE_CHECKING:
+    from .problem import UFM
+
+
+class Verdict(Enum):
+    """What descent says of a prediction; the value is the sentence for the reader."""
+
+    AGREES = "the best run ends at the predicted value"
+    STUCK = "every run ended above the prediction: nothing is refuted, more starts or steps may settle it"
+    REFUTED = "a run went below a value that is claimed to be global"
+    BEATEN = "a run went below the prediction, which claims only a critical point or the best known value"
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """The outcome of `verify`.
+
+    Attributes
+    ----------
+    prediction, runs, certificate : what was compared; certificate is None where none is known
+    tolerance : relative excess within which values agree
+    metrics : relative distances of the best run to the prediction: features (Gram of class means), weights (Gram of W_M ... W_1),
+        logits, within_class (share of the features' squared norm that is not in the class means), norms of the class means
+    hessian : HessianCheck of the best run, if asked for
+    interrupted : whether Ctrl-C ended the runs early
+    """
+
+    prediction: Prediction
+    runs: tuple[Run, ...]
+    certificate: Certificate | None
+    tolerance: float
+    metrics: dict[str, float]
+    hessian: HessianCheck | None
+    interrupted: bool
+
+    @property
+    def best(self) -> Run:
+        """The lowest run."""
+        return min(self.runs, key=lambda run: run.value)
+
+    @property
+    def excess(self) -> float:
+        """(lowest value - predicted value) / |predicted value|."""
+        return (self.best.value - self.prediction.value) / abs(self.prediction.value)
+
+    @property
+    def verdict(self) -> Verdict:
+        """AGREES, STUCK, REFUTED or BEATEN."""
+        if abs(self.excess) <= self.tolerance:
+            return Verdict.AGREES
+        if self.excess > 0:
+            return Verdict.STUCK
+        proved = self.prediction.claim in (Claim.GLOBAL, Claim.CERTIFIED)
+        return Verdict.REFUTED if proved else Verdict.BEATEN
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verification as plain values: the prediction's document with runs and verdict added."""
+        return self.prediction.to_dict() | {
+            "verdict": self.verdict.name,
+            "excess": self.excess,
+            "tolerance": self.tolerance,
+            "interrupted": self.interrupted,
+            "metrics": self.metrics,
+            "certificate": None if self.certificate is None else self.certificate.to_dict(),
+            "hessian": None if self.hessian is None else vars(self.hessian) | {"is_minimum": self.hessian.is_minimum},
+            "runs": [run.to_dict() for run in self.runs],
+        }
+
+
+def verify(
+    problem: UFM | Prediction,
+    method: Descent | None = None,
+    *,
+    rng: int | np.random.Generator | None = None,
+    tolerance: float = 1e-8,
+    hessian: bool = False,
+    progress: Progress | None = None,
+    each: Callable[[Run], None] | None = None,
+) -> Verification:
+    """Check a prediction by descent from random starts and by a lower bound.
+
+    Parameters
+    ----------
+    problem : UFM (predicted first) or Prediction
+    method : Descent
+    rng : seed or Generator
+    tolerance : float
+        Values that differ by less than this share agree.
+    hessian : bool
+        Also compute the Hessian check of the best run.
+    progress, each : callbacks, per step and per finished run
+
+    Returns
+    -------
+    Verification
+        With `.verdict`, `.excess`, `.runs`, `.certificate`, `.metrics`.
+
+    Notes
+    -----
+    One agreeing run shows that the value is reached; the others look for something lower. KeyboardInterrupt keeps the runs so far,
+    the interrupted one included.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> ufm = ncsolve.UFM(counts=[20, 10, 5], depth=2, weight_decay=5e-3, feature_decay=5e-3)
+    >>> ncsolve.verify(ufm, rng=0).verdict.name
+    'AGREES'
+    """
+    prediction = problem if isinstance(problem, Prediction) else predict(problem)
+    ufm = prediction.ufm
+    if not tolerance > 0:
+        raise ProblemError(f"tolerance {tolerance!r} is not a positive number such as 1e-8")
+    product = prediction.parameters().end_to_end
+    reference = Reference(prediction.gram_features, product @ product.T, product @ prediction.class_means)
+    runs = []
+    for run in descend(ufm, method, rng=rng, reference=reference, progress=progress):
+        runs.append(run)
+        if each is not None:
+            each(run)
+    best = min(runs, key=lambda run: run.value)
+    return Verification(
+        prediction,
+        tuple(runs),
+        _certificate_if_known(prediction),
+        tolerance,
+        _metrics(prediction, best),
+        hessian_check(best.objective, best.theta) if hessian else None,
+        any(run.ending is Ending.INTERRUPTED for run in runs),
+    )
+
+
+def certify(prediction: Prediction) -> Certificate:
+    """Lower bound on the objective of the prediction's problem, and the gap to the predicted matrices.
+
+    See `ncsolve.numeric.certify` for the bounds. The predicted matrices are only evaluated; the bound does not use how they were found.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> prediction = ncsolve.predict(ncsolve.UFM(counts=[20, 10, 5], depth=2, weight_decay=5e-3, feature_decay=5e-3))
+    >>> ncsolve.certify(prediction).relative_gap < 1e-12
+    True
+    """
+    return certificate(prediction.ufm, prediction.parameters())
+
+
+def _certificate_if_known(prediction: Prediction) -> Certificate | None:
+    try:
+        return certify(prediction)
+    except (ProblemError, TooLarge):
+        return None
+
+
+def _metrics(prediction: Prediction, run: Run) -> dict[str, float]:
+    found = run.parameters
+    product = found.end_to_end
+    means = found.features
+    total = float(np.sum(means**2 * prediction.ufm.counts)) + run.within
+    norms = np.linalg.norm(means, axis=0)
+    predicted = prediction.classes.feature_norm
+    return {
+        "features": _relative(means.T @ means, prediction.gram_features),
+        "weights": _relative(product @ product.T, prediction.gram_weights),
+        "logits": _relative(product @ means + found.bias[:, None], prediction.logits),
+        "within_class": run.within / total if total > 0 else 0.0,
+        "norms": _relative(norms, predicted),
+    }
+
+
+def _relative(found: np.ndarray, predicted: np.ndarray) -> float:
+    """||found - predicted|| / ||predicted||, or the plain distance where the prediction is zero."""
+    size = float(np.linalg.norm(predicted))
+    return float(np.linalg.norm(found - predicted)) / (size or 1.0)

@@ -1,0 +1,21 @@
+"""Descent by scipy from random starts on the raw objective over all N samples: an oracle that knows no formula."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from ncsolve.raw_objective import objective_over
+
+
+def lowest(ufm, rng, starts=3, scale=1.0):
+    """(value, parameters) of the lowest of several L-BFGS-B runs."""
+    objective = objective_over(ufm, ufm.loss.sample_columns(ufm.counts))
+    bounds = np.full((objective.size, 2), [-np.inf, np.inf])
+    if ufm.features == "relu":
+        bounds[objective.feature_slice, 0] = 0.0
+    runs = []
+    for _ in range(starts):
+        start = np.maximum(rng.normal(0, scale, objective.size), bounds[:, 0])
+        options = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 30, "ftol": 0.0, "gtol": 1e-12}
+        end = minimize(objective.value_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        runs.append((end.fun, objective.unpack(end.x)))
+    return min(runs, key=lambda run: run[0])
