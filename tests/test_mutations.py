@@ -52,7 +52,7 @@ def _run_on_a_copy(place, file=None, old=None, new=None):
         SKIPPED,
     ]
     environment = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
-    readers = READERS[file] if file else sorted(set(sum(READERS.values(), [])))
+    readers = READERS[file] if file else sorted({name for names in READERS.values() for name in names})
     command += [str(TESTS / f"test_analytic_{name}.py") for name in readers]
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
 

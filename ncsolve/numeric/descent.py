@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..losses import Array
     from ..problem import UFM
 
-#: Called as progress(start, step, objective, gradient norm).
+#: Called at every recorded step as progress(start, step, objective, gradient norm).
 Progress = Callable[[int, int, float, float], None]
 
 SCALES = (1.0, 1.5, 0.7)
@@ -195,20 +195,22 @@ def _run(
     reference: Reference | None,
     progress: Progress | None,
 ) -> Run:
-    recorder = _Recorder(layout, objective, reference, index, progress)
+    recorder = _Recorder(layout, objective, reference, index, progress, theta)
     nonnegative = objective.feature_slice if ufm.features == "relu" else None
-    first = objective.value_and_gradient(theta)
-    recorder(0, theta, first[0], projected(first[1], theta, nonnegative))
-    ending = Ending.INTERRUPTED
+    exact = [method.optimizer] if method.polish is None else [method.optimizer, method.polish]
+    may_switch = ufm.depth > 1 and method.switch and nonnegative is None
+    rough = _loosened(method.optimizer)
     try:
-        exact = [method.optimizer] if method.polish is None else [method.optimizer, method.polish]
-        may_switch = ufm.depth > 1 and method.switch and nonnegative is None
-        for stages in ([_loosened(method.optimizer)], exact) if may_switch else (exact,):
+        first = objective.value_and_gradient(theta)
+        recorder(0, theta, first[0], projected(first[1], theta, nonnegative))
+        for stages in ([rough], exact) if may_switch and rough != method.optimizer else (exact,):
             switched: Array | None = theta
             while switched is not None:
                 ending = recorder.follow(stages, switched, nonnegative)
                 theta = recorder.theta
-                switched = switch(objective, theta) if may_switch else None
+                switched = switch(objective, theta) if may_switch and ending is not Ending.DIVERGED else None
+            if ending is Ending.DIVERGED:
+                break
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
     theta = recorder.theta
@@ -242,22 +244,30 @@ def _isometry(rng: np.random.Generator, rows: int, columns: int) -> Array:
 
 
 def _loosened(optimizer: Optimizer) -> Optimizer:
-    """The same optimizer with a tolerance that is enough to compare subsets of directions."""
-    return replace(optimizer, tolerance=ROUGH) if isinstance(optimizer, LBFGS | GradientDescent) else optimizer
+    """The same optimizer with a tolerance that is enough to compare subsets of directions, where it has one."""
+    if not isinstance(optimizer, LBFGS | GradientDescent):
+        return optimizer
+    return replace(optimizer, tolerance=max(ROUGH, optimizer.tolerance))
 
 
 class _Recorder:
     """Keeps the last point (so that an interrupt loses nothing) and a record at growing distances."""
 
     def __init__(
-        self, layout: Layout, objective: Objective, reference: Reference | None, index: int, progress: Progress | None
+        self,
+        layout: Layout,
+        objective: Objective,
+        reference: Reference | None,
+        index: int,
+        progress: Progress | None,
+        theta: Array,
     ) -> None:
         self.layout, self.objective, self.reference = layout, objective, reference
         self.index, self.progress = index, progress
         self.offset = self.step = 0
         self.next = 0.0
         self.rows: list[tuple[float, ...]] = []
-        self.theta: Array = np.empty(0)
+        self.theta = theta
 
     def follow(self, stages: list[Any], theta: Array, nonnegative: slice | None) -> Ending:
         """Run the stages one after the other; the best ending counts."""
@@ -278,9 +288,13 @@ class _Recorder:
         if self.step >= self.next:
             self.next = max(self.step + 1.0, RECORD_GROWTH * self.step)
             self.record(self.step, theta, value, gradient)
+            if self.progress is not None:
+                self.progress(self.index, self.step, value, float(np.linalg.norm(gradient)))
 
     def record(self, step: int, theta: Array, value: float, gradient: Array) -> None:
-        """Add a row."""
+        """Add a row, unless the step has one."""
+        if self.rows and self.rows[-1][0] >= step:
+            return
         norm = float(np.linalg.norm(gradient))
         p = self.objective.unpack(theta)
         means = self.layout.class_means(p.features)
@@ -292,10 +306,7 @@ class _Recorder:
             row[4] = _distance(means.T @ means, self.reference.gram_features)
             row[5] = _distance(product @ product.T, self.reference.gram_weights)
             row[6] = _distance(product @ means, self.reference.product)
-        if not self.rows or self.rows[-1][0] < step:
-            self.rows.append(tuple(row))
-        if self.progress is not None:
-            self.progress(self.index, step, value, norm)
+        self.rows.append(tuple(row))
 
     @property
     def _total(self) -> float:

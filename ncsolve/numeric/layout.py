@@ -5,8 +5,8 @@ r"""What the columns of H stand for while descent moves them.
 `Rotated`: squared loss with linear features is unchanged when H and Y are multiplied on the right by an orthogonal N x N matrix.
 Choose one that maps the normalized class indicators to the first K axes: column k becomes sqrt(n_k) times the class mean, the
 target [Y D^(1/2), 0], the bias row [sqrt(n)^T, 0]. The N - K remaining columns hold the deviations from the means; gradient
-descent keeps multiplying them from the left only, so a second rotation packs them into w = min(d_1, N - K) columns (an LQ
-factorization). The trajectory of the objective and of every Frobenius norm and Gram matrix is the same to rounding, for
+descent keeps multiplying them from the left only, so a second rotation packs them into w = min(d_1, N - K) columns (a singular
+value decomposition). The trajectory of the objective and of every Frobenius norm and Gram matrix is the same to rounding, for
 K + min(d_1, N - K) columns instead of N.
 
 A Gaussian start needs no N columns either: a d x m Gaussian matrix has as its LQ factor a lower triangle with independent
@@ -112,12 +112,10 @@ class Rotated:
         """Rotate explicit features."""
         counts = self.ufm.counts.astype(np.intp)
         means = _block_means(features, self.ufm.counts)
-        deviations = (features - np.repeat(means, counts, axis=1)).T
         packed = self.columns.ones.size - self.ufm.classes
-        rest = np.zeros((self.ufm.width[0], packed))
-        triangle = np.linalg.qr(deviations).R.T[:, :packed]
-        rest[:, : triangle.shape[1]] = triangle
-        return np.hstack([means * np.sqrt(self.ufm.counts), rest])
+        # The rank is at most N - K, which an LQ factor need not show in its first columns; singular values come sorted.
+        left, strength, _ = np.linalg.svd(features - np.repeat(means, counts, axis=1), full_matrices=False)
+        return np.hstack([means * np.sqrt(self.ufm.counts), (left * strength)[:, :packed]])
 
     def class_means(self, features: Array) -> Array:
         """First K columns, unscaled."""

@@ -158,6 +158,7 @@ class GradientDescent:
 class Momentum:
     """Heavy-ball descent at a fixed rate, v <- momentum v + gradient, theta <- theta - learning_rate v, for exactly `steps` steps.
 
+    A run has diverged when the objective exceeds a million times its start (or 1, if that is more); the point before is kept.
     The defaults are those of Dang et al. (2023) for their direct experiments.
     """
 
@@ -167,17 +168,17 @@ class Momentum:
 
     def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
         """Descend; the only early end is divergence."""
-        theta, velocity = theta.copy(), np.zeros_like(theta)
+        velocity = np.zeros_like(theta)
         first, gradient = objective.value_and_gradient(theta)
         for step in range(1, self.steps + 1):
             velocity *= self.momentum
             velocity += gradient
-            theta -= self.learning_rate * velocity
+            before, theta = theta, theta - self.learning_rate * velocity
             if nonnegative is not None:
                 np.maximum(theta[nonnegative], 0.0, out=theta[nonnegative])
             with np.errstate(over="ignore", invalid="ignore"):
                 value, gradient = objective.value_and_gradient(theta)
             if not value < 1e6 * max(first, 1.0):
-                return Outcome(theta, step, Ending.DIVERGED)
+                return Outcome(before, step - 1, Ending.DIVERGED)
             watch(step, theta, value, projected(gradient, theta, nonnegative))
         return Outcome(theta, self.steps, Ending.STEPS)
