@@ -34,9 +34,7 @@ def rows(counts: list[int], depth: int) -> tuple[str, list[str]]:
         row = prediction.classes[members[0]]
         w2 = [float(np.sum(product[k] ** 2)) for k in members]
         h2 = [float(np.sum(run.parameters.features[:, k] ** 2)) for k in members]
-        table.append(
-            f"{depth} | {count} | {row.weight_norm**2:.6f} | {_span(w2)} | {row.feature_norm**2:.6f} | {_span(h2)}"
-        )
+        table.append(f"{depth} | {count} | {row.weight_norm**2:.6f} | {_span(w2)} | {row.feature_norm**2:.6f} | {_span(h2)}")
     return summary, table
 
 
@@ -61,7 +59,10 @@ def main() -> None:
     for name, counts in PROBLEMS.items():
         found = [rows(counts, depth) for depth in (1, 3, 6)]
         page += [f"## Counts {name}", ""]
-        page += ["| M | predicted objective | descent | relative excess | NC1 | NC2 features | NC2 weights | NC3 |", "|" + "---|" * 8]
+        page += [
+            "| M | predicted objective | descent | relative excess | NC1 | NC2 features | NC2 weights | NC3 |",
+            "|" + "---|" * 8,
+        ]
         page += [f"| {summary} |" for summary, _ in found]
         page += ["", "| M | count | predicted w^2 | descent | predicted h^2 | descent |", "|" + "---|" * 6]
         page += [f"| {line} |" for _, table in found for line in table] + [""]

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from .numeric.optimizers import LBFGS as LBFGS
     from .numeric.optimizers import GradientDescent as GradientDescent
     from .numeric.optimizers import Momentum as Momentum
+    from .problem import UFM as UFM
     from .raw_objective import Parameters as Parameters
     from .raw_objective import objective as objective
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify
     from .verification import verify as verify
-    from .problem import UFM as UFM
 
 __version__ = "0.1.0"
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 SMALLEST = float(np.finfo(np.float64).tiny)  # below it a double has lost digits
+DEEPEST = 1000
 FEWEST, MOST = 1e-100, 1e100  # between these, products and reciprocals of counts stay within doubles
 
 
@@ -96,8 +97,8 @@ class UFM:
         n = _counts(counts, names)
         if names is None:
             names = _Numbered(n.size)
-        elif len(names) != n.size:
-            raise CountsError(f"{len(names)} names for {n.size} counts; give one name per class")
+        elif not hasattr(names, "__len__") or len(names) != n.size:
+            raise CountsError(f"names {_short(names)} do not fit {n.size} counts; give one name per class")
         m = _depth(depth)
         chosen = _loss(loss)
         outputs = chosen.outputs(n.size)
@@ -230,7 +231,7 @@ def _counts(counts: ArrayLike, names: Sequence[str] | None) -> Array:
         raise CountsError(f"counts {_short(counts)} are {what}; {advice}")
     if not (n.min() >= FEWEST and n.max() <= MOST):
         k = int(np.flatnonzero(~((n >= FEWEST) & (n <= MOST)))[0])
-        who = names[k] if names is not None and len(names) == n.size else k
+        who = names[k] if names is not None and hasattr(names, "__len__") and len(names) == n.size else k
         why = {0.0: "zero (leave out a class without samples)", math.inf: "infinite"}.get(n[k], "not positive")
         why = "not a number" if math.isnan(n[k]) else why
         if 0 < n[k] < math.inf:
@@ -249,8 +250,8 @@ def _depth(depth: SupportsIndex) -> int:
             raise TypeError
     except TypeError:
         raise ProblemError(f"depth {depth!r} is not a whole number; give the number of weight matrices, 1 or more") from None
-    if m < 1:
-        raise ProblemError(f"depth {m} is less than 1; give the number of weight matrices, 1 or more")
+    if not 1 <= m <= DEEPEST:
+        raise ProblemError(f"depth {m} is not between 1 and {DEEPEST}; give the number of weight matrices")
     return m
 
 
@@ -293,6 +294,8 @@ def _decays(decay: float | Sequence[float], depth: int) -> tuple[float, ...]:
 
 def _decay(value: float, name: str) -> float:
     try:
+        if isinstance(value, bool):
+            raise TypeError
         decay = float(value)
     except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"{name} {_short(value)} is not a number; give a positive number such as 5e-4") from None

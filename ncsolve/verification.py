@@ -39,8 +39,9 @@ class Verification:
     ----------
     prediction, runs, certificate : what was compared; certificate is None where none is known
     tolerance : relative excess within which values agree
-    metrics : relative distances of the best run to the prediction: features (Gram of class means), weights (Gram of W_M ... W_1),
-        logits, within_class (share of the features' squared norm that is not in the class means), norms of the class means
+    metrics : relative distances of the best run to the prediction: features (Gram of class means), weights (Gram of
+        W_M ... W_1), logits, within_class (share of the features' squared norm that is not in the class means), norms of the
+        class means
     hessian : HessianCheck of the best run, if asked for
     interrupted : whether Ctrl-C ended the runs early
     """
@@ -68,7 +69,7 @@ class Verification:
         """AGREES, STUCK, REFUTED or BEATEN."""
         if abs(self.excess) <= self.tolerance:
             return Verdict.AGREES
-        if self.excess > 0:
+        if not self.excess < 0:
             return Verdict.STUCK
         proved = self.prediction.claim in (Claim.GLOBAL, Claim.CERTIFIED)
         return Verdict.REFUTED if proved else Verdict.BEATEN
@@ -117,8 +118,8 @@ def verify(
 
     Notes
     -----
-    One agreeing run shows that the value is reached; the others look for something lower. KeyboardInterrupt keeps the runs so far,
-    the interrupted one included.
+    One agreeing run shows that the value is reached; the others look for something lower. KeyboardInterrupt keeps the runs so
+    far, the interrupted one included.
 
     Examples
     --------
@@ -153,7 +154,8 @@ def verify(
 def certify(prediction: Prediction) -> Certificate:
     """Lower bound on the objective of the prediction's problem, and the gap to the predicted matrices.
 
-    See `ncsolve.numeric.certify` for the bounds. The predicted matrices are only evaluated; the bound does not use how they were found.
+    See `ncsolve.numeric.certify` for the bounds. The predicted matrices are only evaluated; the bound does not use how they
+    were found.
 
     Examples
     --------

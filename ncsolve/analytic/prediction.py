@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..losses import Array
-    from ..raw_objective import Parameters
     from ..problem import UFM
+    from ..raw_objective import Parameters
     from .theorem import Claim, Solution, Theorem
 
 

@@ -128,7 +128,7 @@ class Modes:
 
     @property
     def sigma(self) -> Array:
-        """tau (1 - p), in the order of tau2."""
+        """The singular values tau (1 - p) of A, in the order of tau2."""
         sigma: Array = np.sqrt(self.tau2)
         sigma *= 1.0 - self.shrinkage
         return sigma

@@ -112,7 +112,6 @@ def _solve_block(poles: Array, weights: Array, start: int, stop: int) -> tuple[n
     wl, wr = weights[left], weights[left + 1]
     t = np.clip(np.where(middle >= 0, wl, wr) / (wl + wr) * gap, 0.0, 0.5 * gap)
     t = np.where(t > 0, t, 0.25 * gap)
-    active = np.ones(stop - start, dtype=bool)
     for _ in range(STEPS):
         value, slope = f(pole, sign * t)
         value *= sign  # as a function of |offset|, rising from -inf at the pole

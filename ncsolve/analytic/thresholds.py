@@ -17,9 +17,9 @@ from .predict import predict
 from .reduction import reduce
 
 if TYPE_CHECKING:
+    from ..problem import UFM
     from .classes import ClassTable
     from .prediction import Prediction
-    from ..problem import UFM
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,17 +1,18 @@
 r"""Lower bounds on the objective, from the problem and a point alone.
 
-M = 1 with every width at least the rank (convex). With A = (Zbar - b 1^T) D^(1/2), e = sqrt(n), G = dF/dA at the point and any scale t,
-Fenchel duality gives, for Gamma = t G with ||Gamma||_op <= c,
+M = 1 with every width at least the rank (convex). With A = (Zbar - b 1^T) D^(1/2), e = sqrt(n), G = dF/dA at the point and any
+scale t, Fenchel duality gives, for Gamma = t G with ||Gamma||_op <= c,
 
     objective >= -<Gamma, T> - (N/2) ||Gamma||_F^2 - ||Gamma e||^2 / (2 lambda_b),        T = Y D^(1/2),
 
-where the last term is absent without a bias and Gamma e = 0 is forced (by projection) for a free one. The bound is quadratic in t, so
-the best t is explicit. At a minimizer ||G||_op <= c, t = 1, and the gap is zero.
+where the last term is absent without a bias and Gamma e = 0 is forced (by projection) for a free one. The bound is quadratic
+in t, so the best t is explicit. At a minimizer ||G||_op <= c, t = 1, and the gap is zero.
 
-M >= 2, or a bottleneck (not convex), squared loss. By von Neumann's trace inequality ||A - T||^2 >= sum (sigma_i - tau_i)^2, so with
-r = sigma/tau each mode costs at least tau^2/(2N) times the minimum over r in [0, 1] of (1 - r)^2 + gamma r^q, gamma = 2 N c tau^(q-2);
-at most R modes may leave zero. That minimum is bounded from below by branch and bound: r^q is concave, hence above its chord on each
-interval, and a parabola above a chord has an explicit minimum. No stationarity equation is solved. tau comes from LAPACK's SVD of T.
+M >= 2, or a bottleneck (not convex), squared loss. By von Neumann's trace inequality ||A - T||^2 >= sum (sigma_i - tau_i)^2, so
+with r = sigma/tau each mode costs at least tau^2/(2N) times the minimum over r in [0, 1] of (1 - r)^2 + gamma r^q, where
+gamma = 2 N c tau^(q-2); at most R modes may leave zero. That minimum is bounded from below by branch and bound: r^q is concave,
+hence above its chord on each interval, and a parabola above a chord has an explicit minimum. No stationarity equation is
+solved. tau comes from LAPACK's SVD of T.
 
 Both are evaluated in floating point: the bound is lowered by an allowance for rounding, and it is evidence, not a proof.
 """
@@ -58,12 +59,12 @@ class Certificate:
 
     @property
     def gap(self) -> float:
-        """value - lower_bound."""
+        """The value minus the lower bound."""
         return self.value - self.lower_bound
 
     @property
     def relative_gap(self) -> float:
-        """gap / |value|."""
+        """The gap divided by |value|."""
         return self.gap / abs(self.value)
 
     def to_dict(self) -> dict[str, Any]:

@@ -197,20 +197,9 @@ def _run(
 ) -> Run:
     recorder = _Recorder(layout, objective, reference, index, progress, theta)
     nonnegative = objective.feature_slice if ufm.features == "relu" else None
-    exact = [method.optimizer] if method.polish is None else [method.optimizer, method.polish]
-    may_switch = ufm.depth > 1 and method.switch and nonnegative is None
-    rough = _loosened(method.optimizer)
     try:
-        first = objective.value_and_gradient(theta)
-        recorder(0, theta, first[0], projected(first[1], theta, nonnegative))
-        for stages in ([rough], exact) if may_switch and rough != method.optimizer else (exact,):
-            switched: Array | None = theta
-            while switched is not None:
-                ending = recorder.follow(stages, switched, nonnegative)
-                theta = recorder.theta
-                switched = switch(objective, theta) if may_switch and ending is not Ending.DIVERGED else None
-            if ending is Ending.DIVERGED:
-                break
+        with np.errstate(over="ignore", invalid="ignore"):  # a trial step may overflow; nothing that is not finite is accepted
+            ending = _all_the_way(method, recorder, nonnegative, ufm.depth > 1 and method.switch and nonnegative is None)
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
     theta = recorder.theta
@@ -223,6 +212,26 @@ def _run(
     return Run(
         value, norm, recorder.step, ending, parameters, layout.within(end.features), theta, objective, recorder.trajectory()
     )
+
+
+def _all_the_way(method: Descent, recorder: _Recorder, nonnegative: slice | None, may_switch: bool) -> Ending:
+    """From the recorder's point: down and polish; with switches, first loosely, then exactly, until no switch goes lower."""
+    objective, theta = recorder.objective, recorder.theta
+    value, gradient = objective.value_and_gradient(theta)
+    if not np.isfinite(value):
+        raise ProblemError(f"the objective is {value} at the start: its matrices are too large; a smaller scale works")
+    recorder(0, theta, value, projected(gradient, theta, nonnegative))
+    exact = [method.optimizer] if method.polish is None else [method.optimizer, method.polish]
+    rough = _loosened(method.optimizer)
+    passes: list[list[Any]] = [[rough], exact] if may_switch and rough != method.optimizer else [exact]
+    for stages in passes:
+        switched: Array | None = recorder.theta
+        while switched is not None:
+            ending = recorder.follow(stages, switched, nonnegative)
+            if ending is Ending.DIVERGED:
+                return ending
+            switched = switch(objective, recorder.theta) if may_switch else None
+    return ending
 
 
 def _random_start(ufm: UFM, layout: Layout, rng: np.random.Generator, scale: float | None, index: int) -> Parameters:

@@ -1,9 +1,9 @@
 r"""Is it a minimum? The Hessian of the raw objective at a point, through products with vectors.
 
-Rotating a hidden layer (W_j -> W_j Q^T, X_{j-1} -> Q X_{j-1}) leaves the objective as it is, so at every critical point the Hessian
-has zero modes along these orbits. A hidden layer of width d whose activations have rank r contributes dim O(d) - dim O(d - r) =
-r (2d - r - 1)/2 of them. The check projects exactly these directions out; what is left must be positive at an isolated minimum (up
-to rotation), and has a negative eigenvalue at a strict saddle.
+Rotating a hidden layer (W_j -> W_j Q^T, X_{j-1} -> Q X_{j-1}) leaves the objective as it is, so at every critical point the
+Hessian has zero modes along these orbits. A hidden layer of width d whose activations have rank r contributes
+dim O(d) - dim O(d - r) = r (2d - r - 1)/2 of them. The check projects exactly these directions out; what is left must be
+positive at an isolated minimum (up to rotation), and has a negative eigenvalue at a strict saddle.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def hessian_check(objective: Objective, theta: Array, *, tolerance: float = 1e-8
 
     Notes
     -----
-    Up to 600 variables all eigenvalues are computed. Beyond, ARPACK (`eigsh`, which="SA", residual tolerance 1e-10) finds the smallest
+    Up to 600 variables all eigenvalues are computed. Beyond, ARPACK (`eigsh`, which="SA", tolerance 1e-10) finds the smallest
     one of P H P + s Q Q^T, where Q spans the rotation directions, P = I - Q Q^T and s is the largest eigenvalue.
 
     Examples

@@ -2,12 +2,12 @@ r"""What the columns of H stand for while descent moves them.
 
 `Samples`: one column per sample, all N of them, for every loss and for ReLU features.
 
-`Rotated`: squared loss with linear features is unchanged when H and Y are multiplied on the right by an orthogonal N x N matrix.
-Choose one that maps the normalized class indicators to the first K axes: column k becomes sqrt(n_k) times the class mean, the
-target [Y D^(1/2), 0], the bias row [sqrt(n)^T, 0]. The N - K remaining columns hold the deviations from the means; gradient
-descent keeps multiplying them from the left only, so a second rotation packs them into w = min(d_1, N - K) columns (a singular
-value decomposition). The trajectory of the objective and of every Frobenius norm and Gram matrix is the same to rounding, for
-K + min(d_1, N - K) columns instead of N.
+`Rotated`: squared loss with linear features is unchanged when H and Y are multiplied on the right by an orthogonal N x N
+matrix. Choose one that maps the normalized class indicators to the first K axes: column k becomes sqrt(n_k) times the class
+mean, the target [Y D^(1/2), 0], the bias row [sqrt(n)^T, 0]. The N - K remaining columns hold the deviations from the means;
+gradient descent keeps multiplying them from the left only, so a second rotation packs them into w = min(d_1, N - K) columns (a
+singular value decomposition). The trajectory of the objective and of every Frobenius norm and Gram matrix is the same to
+rounding, for K + min(d_1, N - K) columns instead of N.
 
 A Gaussian start needs no N columns either: a d x m Gaussian matrix has as its LQ factor a lower triangle with independent
 normals below the diagonal and chi variables of m, m-1, ... degrees of freedom on it (Bartlett).
@@ -42,7 +42,7 @@ class Layout(Protocol):
         """Class means (d_1, K) plus `noise`, which is in this layout already."""
 
     def place(self, features: Array) -> Array:
-        """This layout's H of explicit features (d_1, N)."""
+        """H in this layout, of explicit features (d_1, N)."""
 
     def class_means(self, features: Array) -> Array:
         """Hbar, shape (d_1, K)."""

@@ -77,7 +77,7 @@ class LBFGS:
     """
 
     steps: int = 20_000
-    tolerance: float = 1e-13
+    tolerance: float = 1e-11
     memory: int = 10
 
     def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
@@ -156,7 +156,7 @@ class GradientDescent:
 
 @dataclass(frozen=True)
 class Momentum:
-    """Heavy-ball descent at a fixed rate, v <- momentum v + gradient, theta <- theta - learning_rate v, for exactly `steps` steps.
+    """Heavy-ball descent at a fixed rate, v <- momentum v + gradient, theta <- theta - learning_rate v, for `steps` steps.
 
     A run has diverged when the objective exceeds a million times its start (or 1, if that is more); the point before is kept.
     The defaults are those of Dang et al. (2023) for their direct experiments.
@@ -176,8 +176,7 @@ class Momentum:
             before, theta = theta, theta - self.learning_rate * velocity
             if nonnegative is not None:
                 np.maximum(theta[nonnegative], 0.0, out=theta[nonnegative])
-            with np.errstate(over="ignore", invalid="ignore"):
-                value, gradient = objective.value_and_gradient(theta)
+            value, gradient = objective.value_and_gradient(theta)
             if not value < 1e6 * max(first, 1.0):
                 return Outcome(before, step - 1, Ending.DIVERGED)
             watch(step, theta, value, projected(gradient, theta, nonnegative))

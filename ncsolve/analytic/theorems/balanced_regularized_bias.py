@@ -22,7 +22,7 @@ from ...problem import UFM
 from ..reduction import reduce
 from ..scalar import critical_power
 from ..spectrum import DenseFrame, checked_size
-from ..theorem import ACTIVE, VANISHED, Case, ClassStates, Claim, Hypothesis, Solution, Theorem
+from ..theorem import ACTIVE, VANISHED, Case, Claim, ClassStates, Hypothesis, Solution, Theorem
 
 
 def solve(ufm: UFM) -> Solution:
