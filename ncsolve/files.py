@@ -30,7 +30,7 @@ def atomic_write(path: str | Path, *, overwrite: bool = False) -> Iterator[Binar
     """
     path = Path(path)
     refuse_overwrite(path, overwrite)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = _beside(path)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield cast(BinaryIO, stream)
@@ -42,15 +42,52 @@ def atomic_write(path: str | Path, *, overwrite: bool = False) -> Iterator[Binar
         if overwrite:
             os.replace(temporary, path)
         else:
-            os.link(temporary, path)  # unlike a rename, fails if the file has appeared meanwhile
-            os.unlink(temporary)
+            _rename_unless_it_exists(temporary, path)
     except BaseException:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
 
 
+def check_writable(path: str | Path, *, overwrite: bool = False) -> None:
+    """Raise the OSError that `atomic_write` would raise, before anything is computed. Leaves no trace.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> check_writable(pathlib.Path(tempfile.mkdtemp()) / "answer.txt")
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(21, "it is a folder; name a file in it", str(path))
+    refuse_overwrite(path, overwrite)
+    handle, temporary = _beside(path)
+    os.close(handle)
+    os.unlink(temporary)
+
+
 def refuse_overwrite(path: Path, overwrite: bool) -> None:
     """Raise FileExistsError if `path` exists and may not be replaced."""
     if path.exists() and not overwrite:
         raise FileExistsError(17, "the file exists; choose another name or allow overwriting", str(path))
+
+
+def _beside(path: Path) -> tuple[int, str]:
+    """A new temporary file in the folder of `path`; an OSError names the path, not the temporary file."""
+    try:
+        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+
+
+def _rename_unless_it_exists(temporary: str, path: Path) -> None:
+    """Give the finished file its name; unlike a rename, a link fails if the name has appeared meanwhile."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        refuse_overwrite(path, overwrite=False)
+        os.rename(temporary, path)
+    else:
+        os.unlink(temporary)

@@ -130,15 +130,21 @@ def verify(
     """
     prediction = problem if isinstance(problem, Prediction) else predict(problem)
     ufm = prediction.ufm
-    if not tolerance > 0:
+    if not 0 < tolerance < np.inf:
         raise ProblemError(f"tolerance {tolerance!r} is not a positive number such as 1e-8")
     product = prediction.parameters().end_to_end
     reference = Reference(prediction.gram_features, product @ product.T, product @ prediction.class_means)
-    runs = []
-    for run in descend(ufm, method, rng=rng, reference=reference, progress=progress):
-        runs.append(run)
-        if each is not None:
-            each(run)
+    runs: list[Run] = []
+    interrupted = False
+    try:
+        for run in descend(ufm, method, rng=rng, reference=reference, progress=progress):
+            runs.append(run)
+            if each is not None:
+                each(run)
+    except KeyboardInterrupt:  # between two runs: nothing to keep of the next one
+        if not runs:
+            raise
+        interrupted = True
     best = min(runs, key=lambda run: run.value)
     return Verification(
         prediction,
@@ -147,7 +153,7 @@ def verify(
         tolerance,
         _metrics(prediction, best),
         hessian_check(best.objective, best.theta) if hessian else None,
-        any(run.ending is Ending.INTERRUPTED for run in runs),
+        interrupted or any(run.ending is Ending.INTERRUPTED for run in runs),
     )
 
 

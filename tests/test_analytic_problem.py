@@ -134,7 +134,7 @@ def test_targets_for_another_number_of_classes_are_refused():
 
 
 def test_names_that_do_not_fit_are_refused():
-    assert "3 names for 2 counts" in _refusal(CountsError, [3, 2], names=["a", "b", "c"])
+    assert "names ['a', 'b', 'c'] do not fit 2 counts" in _refusal(CountsError, [3, 2], names=["a", "b", "c"])
 
 
 def test_every_refusal_is_a_value_error_of_the_library():

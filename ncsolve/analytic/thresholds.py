@@ -14,12 +14,12 @@ import numpy as np
 
 from . import scalar
 from .predict import predict
+from .prediction import Prediction
 from .reduction import reduce
 
 if TYPE_CHECKING:
     from ..problem import UFM
     from .classes import ClassTable
-    from .prediction import Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +65,12 @@ class Thresholds:
         }
 
 
-def thresholds(ufm: UFM) -> Thresholds:
+def thresholds(problem: UFM | Prediction) -> Thresholds:
     """Critical counts and decays of every class.
 
     Parameters
     ----------
-    ufm : UFM, covered by a theorem
+    problem : UFM (predicted first) or Prediction
 
     Returns
     -------
@@ -85,5 +85,6 @@ def thresholds(ufm: UFM) -> Thresholds:
     >>> [row.state for row in found.classes], round(found.first_loss, 7)
     (['active', 'active', 'active', 'vanished'], 0.0004116)
     """
-    depth = ufm.depth
-    return Thresholds(predict(ufm), reduce(ufm).mean_decay, scalar.fold(depth) / scalar.threshold(depth))
+    prediction = problem if isinstance(problem, Prediction) else predict(problem)
+    depth = prediction.ufm.depth
+    return Thresholds(prediction, reduce(prediction.ufm).mean_decay, scalar.fold(depth) / scalar.threshold(depth))

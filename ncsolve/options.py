@@ -1,0 +1,271 @@
+"""The words of the command line: the parser, and what the words mean as a problem, a method, a picture.
+
+Importing this file loads argparse and nothing heavier; numbers are judged where the library judges them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import __version__
+from .border import shown
+from .errors import NcsolveError, ProblemError
+
+if TYPE_CHECKING:
+    from .numeric.descent import Descent
+    from .problem import UFM
+
+METHODS = ("lbfgs", "gradient", "sgd")
+PICTURES = (".png", ".svg", ".pdf")
+KINDS = ("norms", "gram", "objective")
+LARGEST_DPI, MOST_PIXELS = 2400, 30_000
+_VERIFY = ("rng", "starts", "method", "learning_rate", "momentum", "steps", "scale", "no_rotate", "tol")
+_NEGATIVE = re.compile(r"-([0-9.]|inf|nan)", re.IGNORECASE)
+
+
+class UsageError(NcsolveError, ValueError):
+    """The command line cannot be understood."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments as a namespace; options that were not given are None or False.
+
+    Raises
+    ------
+    UsageError
+        One line.
+    SystemExit
+        After --help and --version, as argparse does.
+    """
+    joined: list[str] = []
+    for word in argv:  # "--counts -5,3" would look like an option called -5,3
+        if _NEGATIVE.match(word) and joined and re.fullmatch(r"--[a-z][a-z-]*", joined[-1]):
+            joined[-1] += "=" + word
+        else:
+            joined.append(word)
+    args = _parser().parse_args(joined)
+    if args.command is None:
+        raise UsageError("a command is needed: predict, verify, certify, thresholds or plot; see ncsolve --help")
+    if args.command in ("verify", "plot"):
+        _belongs(args)
+    if args.out is not None:
+        suffix = PurePath(args.out).suffix.lower()
+        allowed = {"plot": PICTURES, "predict": (".json", ".npz")}.get(args.command, (".json",))
+        if suffix not in allowed:
+            raise UsageError(f"--out {args.out!r} has suffix {suffix!r}; {args.command} writes {' or '.join(allowed)}")
+    return args
+
+
+def problem(args: argparse.Namespace) -> UFM:
+    """The UFM that the problem options describe."""
+    from .counts import parse_counts, parse_long_tail, read_labels
+    from .problem import UFM
+    from .targets import read_targets
+
+    counts: Any
+    if args.counts is not None:
+        counts = parse_counts(args.counts)
+    elif args.labels is not None:
+        counts = read_labels(args.labels)
+    else:
+        counts = parse_long_tail(args.long_tail)
+    numeric = {"depth": _number, "width": _numbers, "weight_decay": _numbers, "feature_decay": _number, "bias": _number}
+    given: dict[str, Any] = {"loss": args.loss, "features": args.features}
+    given |= {name: None if (text := getattr(args, name)) is None else read(text, name) for name, read in numeric.items()}
+    if args.targets is not None:
+        if args.loss not in (None, "mse"):
+            raise ProblemError(f"loss {args.loss!r} takes no --targets; 'mse' does")
+        given["loss"] = read_targets(args.targets, len(counts))
+    return UFM(counts, **{name: value for name, value in given.items() if value is not None})
+
+
+def method(args: argparse.Namespace) -> Descent:
+    """The Descent that the options of verify describe; gradient and sgd go their own way to the end, unaided."""
+    from .numeric.descent import Descent
+    from .numeric.optimizers import LBFGS, GradientDescent, Momentum
+
+    chosen = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[args.method or "lbfgs"]
+    fields = {"steps": whole(args.steps, "steps", 1), "learning_rate": _positive(args.learning_rate, "learning-rate")}
+    fields["momentum"] = _positive(args.momentum, "momentum", below=1.0, zero=True)
+    optimizer = chosen(**{name: value for name, value in fields.items() if value is not None})
+    settings = {"starts": whole(args.starts, "starts", 1), "scale": _positive(args.scale, "scale")}
+    unaided: dict[str, Any] = {} if chosen is LBFGS else {"polish": None, "switch": False}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return Descent(optimizer, rotate=not args.no_rotate, **given, **unaided)
+
+
+def tolerance(args: argparse.Namespace) -> float:
+    """--tol, by default 1e-8."""
+    found = _positive(args.tol, "tol")
+    return 1e-8 if found is None else found
+
+
+def whole(text: str | None, name: str, least: int) -> int | None:
+    """A whole number of at least `least`, or None if the option was not given."""
+    if text is None:
+        return None
+    try:
+        number = int(text)
+        if number < least:
+            raise ValueError
+    except ValueError:
+        raise UsageError(f"--{name} {shown(text)} is not a whole number of {least} or more") from None
+    return number
+
+
+def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float]:
+    """(width, height) of a picture in inches, or None for its own, and dots per inch."""
+    dpi = _positive(args.dpi, "dpi", below=LARGEST_DPI) or 150.0
+    if args.size is None:
+        return None, dpi
+    sides = [_plain(side) for side in args.size.lower().split("x")]
+    if len(sides) != 2 or not all(0.5 <= side and side * dpi <= MOST_PIXELS for side in sides):
+        most = MOST_PIXELS / dpi
+        raise UsageError(f"--size {shown(args.size)} is not of the form 8x5, width x height in inches from 0.5 to {most:g}")
+    return (sides[0], sides[1]), dpi
+
+
+def runs_descent(args: argparse.Namespace) -> bool:
+    """Whether the command descends: verify, and every picture that shows a run."""
+    return args.command == "verify" or (args.command == "plot" and (args.kind != "norms" or args.measured))
+
+
+def _belongs(args: argparse.Namespace) -> None:
+    """Refuse options that the chosen method or picture would ignore."""
+    given = [name for name in _VERIFY if getattr(args, name) not in (None, False)]
+    if args.command == "plot":
+        if args.kind != "norms" and args.measured:
+            raise UsageError(f"--measured belongs to plot norms; plot {args.kind} always shows a run")
+        if args.kind != "gram" and args.which is not None:
+            raise UsageError(f"--which belongs to plot gram, not to plot {args.kind}")
+        if not runs_descent(args) and given:
+            raise UsageError(f"--{given[0].replace('_', '-')} needs a run; add --measured to plot norms")
+    for name in ("learning_rate", "momentum"):
+        if name in given and args.method != "sgd":
+            raise UsageError(f"--{name.replace('_', '-')} belongs to --method sgd, not to {args.method or 'lbfgs'}")
+
+
+def _number(text: str, name: str) -> int | float | str:
+    """A number if the text is one; anything else is left for the library to refuse."""
+    for kind in (int, float):
+        try:
+            number: int | float = kind(text)
+        except ValueError:
+            continue
+        if number == 0 and re.match(r"\s*\+?[0.]*[1-9]", text):
+            raise ProblemError(f"{name} {text} is less than a double holds; give a positive number such as 5e-4")
+        return number
+    return text
+
+
+def _numbers(text: str, name: str) -> Any:
+    """One number, or several between commas."""
+    parts = [_number(part.strip(), name) for part in text.split(",")]
+    return parts if len(parts) > 1 else parts[0]
+
+
+def _plain(text: str | None) -> float:
+    try:
+        return float(text or "")
+    except ValueError:
+        return math.nan
+
+
+def _positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+    if text is None:
+        return None
+    number = _plain(text)
+    if not (0 < number < below or (zero and number == 0)):
+        what = "a number from 0" if zero else "a positive number"
+        raise UsageError(f"--{name} {shown(text)} is not {what}{'' if math.isinf(below) else f' below {below:g}'}")
+    return number
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="ncsolve",
+        description="Class counts in, the exact predicted geometry of neural collapse out, with its strength and its check.",
+        epilog="Exit codes: 0 done or agrees, 1 contradicted, 2 usage, 3 inconclusive or interrupted, 4 bad input data.",
+    )
+    parser.add_argument("--version", action="version", version=f"ncsolve {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", parser_class=_Parser)
+    say = {
+        "predict": "the predicted geometry: value, strength of the claim, one row per class",
+        "verify": "check the prediction by descent from random starts and by a lower bound",
+        "certify": "a lower bound on the objective, and its gap to the prediction",
+        "thresholds": "the counts and decays at which classes vanish or merge",
+        "plot": "a picture: norms against counts, Gram matrices, or the objective against steps",
+    }
+    made = {name: commands.add_parser(name, help=text, description=text.capitalize() + ".") for name, text in say.items()}
+    made["plot"].add_argument("kind", choices=KINDS, metavar="kind", help=" | ".join(KINDS))
+    for name, command in made.items():
+        _problem_options(command)
+        if name in ("verify", "plot"):
+            _descent_options(command)
+        if name in ("verify", "plot", "certify"):
+            command.add_argument("--tol", metavar="X", help="relative difference that counts as none (1e-8)")
+        _output_options(command, name)
+    made["verify"].add_argument("--hessian", action="store_true", help="check that the best run ends at a minimum")
+    picture = made["plot"].add_argument_group("picture")
+    picture.add_argument("--measured", action="store_true", help="norms: descend, and show the measured norms too")
+    picture.add_argument("--which", choices=("features", "weights"), help="gram: whose Gram matrix (features)")
+    picture.add_argument("--size", metavar="WxH", help="width x height in inches")
+    picture.add_argument("--dpi", metavar="X", help="dots per inch (150)")
+    return parser
+
+
+def _problem_options(parser: argparse.ArgumentParser) -> None:
+    counts = parser.add_argument_group("class counts (exactly one)").add_mutually_exclusive_group(required=True)
+    counts.add_argument(
+        "--counts", metavar="TEXT", help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist"
+    )
+    counts.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted")
+    counts.add_argument("--long-tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]")
+    group = parser.add_argument_group("problem")
+    group.add_argument("--loss", metavar="NAME", help="mse (default)")
+    group.add_argument("--targets", metavar="FILE", help="matrix of targets (.npy, .csv), column k for class k; default one-hot")
+    group.add_argument("--depth", metavar="M", help="number of weight matrices on top of the features (1)")
+    group.add_argument("--width", metavar="D", help="feature dimension and hidden widths: one number, or M between commas")
+    group.add_argument("--weight-decay", metavar="X", help="one number, or M between commas (5e-4)")
+    group.add_argument("--feature-decay", metavar="X", help="decay of all N features (5e-4)")
+    group.add_argument("--bias", metavar="WORD", help="none (default), free, or a decay")
+    group.add_argument("--features", metavar="WORD", help="linear (default) or relu")
+    group.add_argument("--theorem", metavar="NAME", help="use this theorem instead of the strongest that applies")
+
+
+def _descent_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("descent")
+    group.add_argument("--rng", metavar="INT", help="seed; without one a fresh seed is drawn and reported")
+    group.add_argument("--starts", metavar="N", help="independent random starts (2)")
+    group.add_argument(
+        "--method", choices=METHODS, help="lbfgs (default; with a Newton polish), gradient (automatic step), sgd (momentum)"
+    )
+    group.add_argument("--learning-rate", metavar="X", help="sgd only (0.1)")
+    group.add_argument("--momentum", metavar="X", help="sgd only (0.9)")
+    group.add_argument("--steps", metavar="N", help="limit on steps (sgd: takes exactly so many)")
+    group.add_argument("--scale", metavar="X", help="Gaussian start with this standard deviation (default: scaled isometries)")
+    group.add_argument("--no-rotate", action="store_true", help="move all N features, not their exact rotation")
+
+
+def _output_options(parser: argparse.ArgumentParser, command: str) -> None:
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    if command == "plot":
+        group.add_argument("--out", metavar="FILE", required=True, help="the picture: .png, .svg or .pdf")
+    else:
+        also = ", or with suffix .npz the matrices" if command == "predict" else ""
+        group.add_argument("--out", metavar="FILE", help=f"also write the JSON document to FILE{also}")
+    group.add_argument("--force", action="store_true", help="let --out replace a file that exists")
+    group.add_argument("--quiet", action="store_true", help="no progress, notes or warnings on standard error")

@@ -1,0 +1,62 @@
+"""Progress on a terminal's standard error: one bar per start, filled as the logarithm of the gradient falls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .numeric.optimizers import Momentum
+
+if TYPE_CHECKING:
+    from .numeric.descent import Descent, Progress
+    from .problem import UFM
+
+
+@contextmanager
+def bars(ufm: UFM, method: Descent) -> Iterator[Progress]:
+    """A callback for `verify(progress=...)`, and the bars it moves; they are cleared at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    says = "start {task.fields[start]}  step {task.fields[step]}  objective {task.fields[objective]:.12g}  "
+    columns = (BarColumn(24), TextColumn(says + "gradient {task.fields[norm]:.2e}"), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
+        share = _Share(ufm, method)
+        tasks: dict[int, int] = {}
+
+        def move(start: int, step: int, objective: float, norm: float) -> None:
+            fields = {"start": f"{start + 1}/{method.starts}", "step": step, "objective": objective, "norm": norm}
+            if start not in tasks:
+                for task in tasks.values():
+                    shown.update(task, completed=1.0)
+                    shown.stop_task(task)
+                tasks[start] = shown.add_task("", total=1.0, **fields)
+                share.begin()
+            shown.update(tasks[start], completed=share(step, objective, norm), **fields)
+
+        yield move
+
+
+class _Share:
+    """How much of a run is done: of its steps where their number is fixed, else of the way that log |gradient| has to fall."""
+
+    def __init__(self, ufm: UFM, method: Descent) -> None:
+        self.decay = min(ufm.decays)
+        self.optimizer = method.optimizer
+        self.begin()
+
+    def begin(self) -> None:
+        self.first, self.most = 0.0, 0.0
+
+    def __call__(self, step: int, objective: float, norm: float) -> float:
+        if isinstance(self.optimizer, Momentum):
+            return step / self.optimizer.steps
+        goal = math.sqrt(2.0 * self.decay * getattr(self.optimizer, "tolerance", 1e-12) * abs(objective))
+        self.first = self.first or norm
+        if 0 < goal < self.first and norm > 0:
+            done = math.log(self.first / norm) / math.log(self.first / goal)
+            self.most = max(self.most, min(done, 1.0))
+        return self.most
