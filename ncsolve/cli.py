@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from .analytic.prediction import Prediction
+    from .numeric.certify import Certificate
     from .numeric.descent import Descent
     from .verification import Verification
 
@@ -89,15 +90,18 @@ def _certify(args: Namespace) -> int:
     tolerance = options.tolerance(args)
     prediction = _predicted(args)
     prediction.parameters()
+    certificate: Certificate | None = None
     try:
         certificate = certify(prediction)
     except (ProblemError, TooLarge) as error:  # the problem is sound, but no bound is known
-        certificate, why = None, str(error)
+        why = str(error)
     else:
         why = f"the relative gap {certificate.relative_gap:.6g} is above the tolerance {tolerance:g}"
     certified = certificate is not None and certificate.relative_gap <= tolerance
-    body = prediction.to_dict() | {"certificate": certificate and certificate.to_dict()}
-    verdict = f"certified: no point lies lower by more than {tolerance:g} of the value" if certified else f"not certified: {why}"
+    body = prediction.to_dict() | {"certificate": None if certificate is None else certificate.to_dict()}
+    verdict = (
+        f"certified: no point lies lower by more than {tolerance:g} of the value" if certified else f"not certified: {why}"
+    )
     _answer(args, prediction, body | {"tolerance": tolerance}, [*certificate_lines(certificate), ("verdict", verdict)])
     if not certified:
         _note(args, f"not certified: {why}")
@@ -108,8 +112,8 @@ def _verify(args: Namespace) -> int:
     from .report import verification_lines
     from .verification import Verdict
 
-    prediction, found, method = _verified(args)
-    _answer(args, prediction, found.to_dict(), verification_lines(found, method, args.seed), seed=args.seed)
+    found, method, seed = _verified(args)
+    _answer(args, found.prediction, found.to_dict(), verification_lines(found, method, seed), seed=seed)
     if found.verdict in (Verdict.REFUTED, Verdict.BEATEN):
         return CONTRADICTED
     return INCONCLUSIVE if found.interrupted or found.verdict is Verdict.STUCK else DONE
@@ -120,24 +124,22 @@ def _plot(args: Namespace) -> int:
     from .report import verification_lines
 
     size, dpi = options.picture(args)
-    found: Verification | None = None
-    if options.runs_descent(args):
-        prediction, found, method = _verified(args)
-    else:
+    if not options.runs_descent(args):
         prediction = _predicted(args)
-    if args.kind == "gram" and found is not None:
-        axes = plots.gram_triptych(prediction, found.best, which=args.which or "features")
-        figure = axes[0].get_figure()
-    elif args.kind == "objective" and found is not None:
-        figure = plots.objective_against_step(found).get_figure()
+        plots.save(plots.norms_against_counts(prediction), args.out, size=size, dpi=dpi, overwrite=args.force)
+        _answer(args, prediction, prediction.to_dict() | {"kind": args.kind}, [("picture", args.out)], rows=False)
+        return DONE
+    found, method, seed = _verified(args)
+    if args.kind == "gram":
+        axes = plots.gram_triptych(found.prediction, found.best, which=args.which or "features")[0]
+    elif args.kind == "objective":
+        axes = plots.objective_against_step(found)
     else:
-        figure = plots.norms_against_counts(prediction, found and found.best).get_figure()
-    plots.save(figure, args.out, size=size, dpi=dpi, overwrite=args.force)
-    body = (found or prediction).to_dict() | {"kind": args.kind, "out": args.out}
-    lines = [] if found is None else verification_lines(found, method, args.seed)
-    seed = None if found is None else args.seed
-    _answer(args, prediction, body, [*lines, ("picture", args.out)], seed=seed, rows=False)
-    return INCONCLUSIVE if found is not None and found.interrupted else DONE
+        axes = plots.norms_against_counts(found.prediction, found.best)
+    plots.save(axes, args.out, size=size, dpi=dpi, overwrite=args.force)
+    lines = [*verification_lines(found, method, seed), ("picture", args.out)]
+    _answer(args, found.prediction, found.to_dict() | {"kind": args.kind}, lines, seed=seed, rows=False)
+    return INCONCLUSIVE if found.interrupted else DONE
 
 
 COMMANDS = {"predict": _predict, "verify": _verify, "certify": _certify, "thresholds": _thresholds, "plot": _plot}
@@ -155,8 +157,8 @@ def _predicted(args: Namespace) -> Prediction:
     return predict(ufm, args.theorem)
 
 
-def _verified(args: Namespace) -> tuple[Prediction, Verification, Descent]:
-    """The verification, with its seed in `args.seed`."""
+def _verified(args: Namespace) -> tuple[Verification, Descent, int]:
+    """The verification, how it descended, and the seed."""
     seed = options.whole(args.rng, "rng", 0)
     method, tolerance = options.method(args), options.tolerance(args)
     prediction = _predicted(args)
@@ -165,7 +167,6 @@ def _verified(args: Namespace) -> tuple[Prediction, Verification, Descent]:
 
         seed = secrets.randbits(32)
         _note(args, f"the seed is {seed}; repeat these runs with --rng {seed}")
-    args.seed = seed
     from .progress import bars
     from .verification import verify
 
@@ -176,7 +177,7 @@ def _verified(args: Namespace) -> tuple[Prediction, Verification, Descent]:
         _note(args, "interrupted; the partial result is kept")
     elif getattr(args, "hessian", False):
         found = _with_hessian(args, found)
-    return prediction, found, method
+    return found, method, seed
 
 
 def _with_hessian(args: Namespace, found: Verification) -> Verification:

@@ -96,11 +96,14 @@ def method(args: argparse.Namespace) -> Descent:
     from .numeric.descent import Descent
     from .numeric.optimizers import LBFGS, GradientDescent, Momentum
 
-    chosen = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[args.method or "lbfgs"]
-    fields = {"steps": whole(args.steps, "steps", 1), "learning_rate": _positive(args.learning_rate, "learning-rate")}
+    chosen: Any = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[args.method or "lbfgs"]
+    fields: dict[str, Any] = {
+        "steps": whole(args.steps, "steps", 1),
+        "learning_rate": _positive(args.learning_rate, "learning-rate"),
+    }
     fields["momentum"] = _positive(args.momentum, "momentum", below=1.0, zero=True)
     optimizer = chosen(**{name: value for name, value in fields.items() if value is not None})
-    settings = {"starts": whole(args.starts, "starts", 1), "scale": _positive(args.scale, "scale")}
+    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": _positive(args.scale, "scale")}
     unaided: dict[str, Any] = {} if chosen is LBFGS else {"polish": None, "switch": False}
     given = {name: value for name, value in settings.items() if value is not None}
     return Descent(optimizer, rotate=not args.no_rotate, **given, **unaided)
@@ -131,7 +134,7 @@ def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float
     if args.size is None:
         return None, dpi
     sides = [_plain(side) for side in args.size.lower().split("x")]
-    if len(sides) != 2 or not all(0.5 <= side and side * dpi <= MOST_PIXELS for side in sides):
+    if len(sides) != 2 or not all(side >= 0.5 and side * dpi <= MOST_PIXELS for side in sides):
         most = MOST_PIXELS / dpi
         raise UsageError(f"--size {shown(args.size)} is not of the form 8x5, width x height in inches from 0.5 to {most:g}")
     return (sides[0], sides[1]), dpi
@@ -139,7 +142,7 @@ def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float
 
 def runs_descent(args: argparse.Namespace) -> bool:
     """Whether the command descends: verify, and every picture that shows a run."""
-    return args.command == "verify" or (args.command == "plot" and (args.kind != "norms" or args.measured))
+    return bool(args.command == "verify" or (args.command == "plot" and (args.kind != "norms" or args.measured)))
 
 
 def _belongs(args: argparse.Namespace) -> None:
@@ -235,7 +238,9 @@ def _problem_options(parser: argparse.ArgumentParser) -> None:
     counts.add_argument("--long-tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]")
     group = parser.add_argument_group("problem")
     group.add_argument("--loss", metavar="NAME", help="mse (default)")
-    group.add_argument("--targets", metavar="FILE", help="matrix of targets (.npy, .csv), column k for class k; default one-hot")
+    group.add_argument(
+        "--targets", metavar="FILE", help="matrix of targets (.npy, .csv), column k for class k; default one-hot"
+    )
     group.add_argument("--depth", metavar="M", help="number of weight matrices on top of the features (1)")
     group.add_argument("--width", metavar="D", help="feature dimension and hidden widths: one number, or M between commas")
     group.add_argument("--weight-decay", metavar="X", help="one number, or M between commas (5e-4)")

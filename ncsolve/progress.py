@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .numeric.optimizers import Momentum
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from .numeric.descent import Descent, Progress
     from .problem import UFM
 
@@ -25,10 +27,15 @@ def bars(ufm: UFM, method: Descent) -> Iterator[Progress]:
     columns = (BarColumn(24), TextColumn(says + "gradient {task.fields[norm]:.2e}"), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
         share = _Share(ufm, method)
-        tasks: dict[int, int] = {}
+        tasks: dict[int, TaskID] = {}
 
         def move(start: int, step: int, objective: float, norm: float) -> None:
-            fields = {"start": f"{start + 1}/{method.starts}", "step": step, "objective": objective, "norm": norm}
+            fields: dict[str, Any] = {
+                "start": f"{start + 1}/{method.starts}",
+                "step": step,
+                "objective": objective,
+                "norm": norm,
+            }
             if start not in tasks:
                 for task in tasks.values():
                     shown.update(task, completed=1.0)
@@ -49,6 +56,7 @@ class _Share:
         self.begin()
 
     def begin(self) -> None:
+        """A new run starts."""
         self.first, self.most = 0.0, 0.0
 
     def __call__(self, step: int, objective: float, norm: float) -> float:

@@ -45,12 +45,14 @@ def prediction_lines(prediction: Prediction) -> list[Line]:
 
 def thresholds_lines(found: Thresholds) -> list[Line]:
     """The decays at which the first and the last class is lost."""
-    return [
+    lines = [
         ("decay", f"{found.mean_decay:.6g}, the geometric mean of all decays (compare it with the critical decays)"),
         ("first loss", f"at decay {_cell(found.first_loss)}"),
         ("all lost", f"at decay {_cell(found.complete_collapse)}"),
-        ("local", f"a non-zero local minimum lives on up to {found.local_factor:.6g} times a critical decay"),
     ]
+    if found.local_factor > 1:
+        lines.append(("local", f"a non-zero local minimum lives on up to {found.local_factor:.6g} times a critical decay"))
+    return lines
 
 
 def verification_lines(found: Verification, method: Descent, seed: int) -> list[Line]:

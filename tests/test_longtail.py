@@ -83,9 +83,7 @@ def test_a_long_tail_is_parsed_in_any_order(text):
 
 
 def test_a_step_is_parsed_anywhere():
-    assert (
-        parse_long_tail("step,K=4,n=500,ratio=100") == parse_long_tail("K=4,n=500,ratio=100,step") == [500, 500, 5, 5]
-    )
+    assert parse_long_tail("step,K=4,n=500,ratio=100") == parse_long_tail("K=4,n=500,ratio=100,step") == [500, 500, 5, 5]
 
 
 @pytest.mark.parametrize(

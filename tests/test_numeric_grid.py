@@ -21,7 +21,7 @@ def _grid():
                     yield pytest.param(ufm, id=f"M{depth}-{balance}-width_{width}-bias_{bias}")
 
 
-def _agrees(ufm, method=None, excess=1e-14, distance=1e-10):
+def _agrees(ufm, method=None, excess=1e-14, distance=1e-9):
     """The Verification, after its checks: the best run is at the predicted value and, where that is unique, geometry."""
     verification = ncsolve.verify(ufm, method, rng=0)
     assert verification.verdict is ncsolve.Verdict.AGREES
@@ -36,7 +36,7 @@ def _agrees(ufm, method=None, excess=1e-14, distance=1e-10):
 
 @pytest.mark.parametrize("ufm", list(_grid()))
 def test_descent_ends_at_the_predicted_value_and_geometry(ufm):
-    _agrees(ufm)  # measured: excess 6e-16, distances 4e-12
+    _agrees(ufm)  # measured: excess 6e-16, distances 5e-11 (a mode close to its threshold)
 
 
 def test_the_tail_class_of_the_grid_vanishes_and_the_others_live():
@@ -52,7 +52,7 @@ def test_the_tail_class_of_the_grid_vanishes_and_the_others_live():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_descent_agrees_on_every_structure_the_tests_share(name):
-    _agrees(STRUCTURES[name], distance=1e-9)  # measured: excess 4e-15, distances 2e-10
+    _agrees(STRUCTURES[name], distance=1e-8)  # measured: excess 6e-16, distances 3e-10
 
 
 BESIDE = {
@@ -73,7 +73,7 @@ BESIDE = {
 
 @pytest.mark.parametrize("name", BESIDE)
 def test_descent_agrees_beside_the_grid(name):
-    _agrees(BESIDE[name])
+    _agrees(BESIDE[name])  # measured: excess 2e-16, distances 3e-11
 
 
 SMALL = {
@@ -92,7 +92,7 @@ SMALL = {
 @pytest.mark.parametrize("name", SMALL)
 def test_first_order_descent_alone_ends_at_the_predicted_value(name, optimizer):
     method = ncsolve.Descent(optimizer=optimizer, polish=None)
-    _agrees(SMALL[name], method, excess=1e-10, distance=1e-5)
+    _agrees(SMALL[name], method, excess=1e-12, distance=1e-5)  # measured: 1e-13 and 8e-7, with momentum 4e-16 and 2e-15
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -45,23 +45,24 @@ def _difference(a, b):
     return max(float(np.abs(x - y).max() / np.abs(y).max()) for x, y in columns)
 
 
-STEPS = {
-    "momentum": ncsolve.Momentum(steps=400, learning_rate=0.1, momentum=0.9),
-    "fixed-step": ncsolve.Momentum(steps=400, learning_rate=0.2, momentum=0.0),
-    "automatic-step": ncsolve.GradientDescent(steps=60, tolerance=0.0),
+STEPS = {  # with the largest difference that is accepted, and measured
+    "momentum": (ncsolve.Momentum(steps=400, learning_rate=0.02, momentum=0.9), 1e-13),  # 5e-15
+    "fixed-step": (ncsolve.Momentum(steps=400, learning_rate=0.1, momentum=0.0), 1e-13),  # 3e-15
+    "automatic-step": (ncsolve.GradientDescent(steps=25, tolerance=0.0), 1e-9),  # 2e-11: the longest steps amplify rounding
 }
 
 
-@pytest.mark.parametrize("optimizer", STEPS.values(), ids=STEPS.keys())
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("bias", BIAS, ids=str)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_gradient_descent_takes_the_same_path_over_rotated_columns(shape, bias, depth, optimizer):
+def test_gradient_descent_takes_the_same_path_over_rotated_columns(shape, bias, depth, step):
+    optimizer, accepted = STEPS[step]
     ufm = _problem(shape, bias, depth)
     start = _start(ufm, np.random.default_rng(depth))
     rotated_path, path = _trajectories(ufm, optimizer, start)
-    assert path.step.size > 30
-    assert _difference(rotated_path, path) < 1e-12
+    assert path.step.size > 20
+    assert _difference(rotated_path, path) < accepted
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -70,7 +71,7 @@ def test_a_start_that_is_off_by_one_percent_takes_another_path(shape):
         return ncsolve.Parameters(start.weights, 1.01 * start.features, start.bias)
 
     ufm = _problem(shape, "free", 3)
-    rotated_path, path = _trajectories(ufm, STEPS["momentum"], _start(ufm, np.random.default_rng(3)), moved)
+    rotated_path, path = _trajectories(ufm, STEPS["momentum"][0], _start(ufm, np.random.default_rng(3)), moved)
     assert _difference(rotated_path, path) > 1e-3
 
 

@@ -161,9 +161,7 @@ COUNTS = st.dictionaries(NAMES, st.floats(1e-300, 1e300) | st.integers(1, 10**15
 @example({"nan": 1.0, "7": 7.0, "#": 2.0, "[": 3.0}, "\r\n")
 def test_any_counts_survive_a_csv_file(counts, end):
     text = io.StringIO()
-    csv.writer(text, lineterminator=end).writerows(
-        [("class", "count"), *((name, repr(n)) for name, n in counts.items())]
-    )
+    csv.writer(text, lineterminator=end).writerows([("class", "count"), *((name, repr(n)) for name, n in counts.items())])
     assert from_stdin(text.getvalue()) == counts
 
 
