@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DIVERGING = "RdBu_r"
+ENDINGS = {
+    "CONVERGED": "converged",
+    "STEPS": "step limit reached",
+    "STALLED": "no lower step in doubles",
+    "DIVERGED": "diverged",
+    "INTERRUPTED": "interrupted",
+}
 NAMED_TICKS = 12  # with more classes, ticks are numbers
 LONGEST_TICK = 14
 
@@ -143,7 +150,7 @@ def objective_against_step(
     for i, run in enumerate(runs):
         above = run.trajectory.objective - prediction.value
         style = ("-", "--", ":", "-.")[i // len(CYCLE) % 4]
-        label = f"run {i + 1}: {run.ending.name.lower()}"
+        label = f"run {i + 1}: {ENDINGS[run.ending.name]}"
         axes.plot(run.trajectory.step, np.maximum(above, floor), style, color=CYCLE[i % len(CYCLE)], lw=1.5, label=label)
     axes.axhline(floor, color="0.5", lw=1, ls=(0, (4, 3)), label="resolution of doubles")
     axes.set(yscale="log", xlabel="step", ylabel="objective $-$ predicted value")
@@ -220,11 +227,11 @@ def _critical_count(axes: Axes, prediction: Prediction) -> None:
 
 def _plain_ticks(axes: Axes) -> None:
     """1000, not 10^3; ticks between powers of ten are labelled where the axis spans less than two of them."""
-    from matplotlib.ticker import LogFormatter, LogLocator
+    from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator
 
     for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10))))
-        axis.set_major_formatter(LogFormatter())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         few = limits[1] / limits[0] < 100
         axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5) if few else (0, 0)))
 

@@ -53,9 +53,8 @@ def test_momentum_takes_its_steps_once():
     assert [run.steps for run in _runs(DEEP, method)] == [3000]  # no switch goes lower here, so nothing starts again
 
 
-@pytest.mark.parametrize("optimizer", [ncsolve.LBFGS(tolerance=0.0), ncsolve.GradientDescent(tolerance=0.0)], ids=str)
-def test_a_run_that_rounding_stops_is_stalled(optimizer):
-    (run,) = _runs(SHALLOW, ncsolve.Descent(optimizer=optimizer, polish=None, starts=1))
+def test_a_run_that_rounding_stops_is_stalled():
+    (run,) = _runs(SHALLOW, ncsolve.Descent(optimizer=ncsolve.LBFGS(tolerance=0.0), polish=None, starts=1))
     assert run.ending is Ending.STALLED
     assert run.value == pytest.approx(ncsolve.predict(SHALLOW).value, rel=1e-14)
 
@@ -89,7 +88,7 @@ def test_a_start_that_overflows_is_refused():
 
 
 @pytest.mark.parametrize("optimizer", METHODS.values(), ids=METHODS.keys())
-@pytest.mark.parametrize("step", [0, 1, 5, 40])
+@pytest.mark.parametrize("step", [0, 1, 5, 12])
 def test_an_interrupt_keeps_the_run_and_starts_no_other(optimizer, step):
     seen = []
 
