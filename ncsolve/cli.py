@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        _give_up_stdout()
         return UNREAD
     except CountsError as error:
         return _failed(error, BAD_DATA)
@@ -64,7 +64,10 @@ def main(argv: list[str] | None = None) -> int:
     except FileExistsError:
         return _failed(f"--out {args.out!r} exists; choose another name, or add --force to replace it", BAD_DATA)
     except OSError as error:
-        return _failed(f"{error.filename or 'standard output'!r} cannot be written ({error.strerror}); check --out", BAD_DATA)
+        if error.filename is None:
+            _give_up_stdout()
+            return _failed(f"standard output cannot be written ({error.strerror})", BAD_DATA)
+        return _failed(f"--out {error.filename!r} cannot be written ({error.strerror}); choose another place", BAD_DATA)
 
 
 def _predict(args: Namespace) -> int:
@@ -256,6 +259,11 @@ def _provenance(args: Namespace, seed: int | None) -> dict[str, Any]:
 def _note(args: Namespace, message: str) -> None:
     if not args.quiet:
         print(f"ncsolve: {message}", file=sys.stderr)
+
+
+def _give_up_stdout() -> None:
+    """Point standard output at nothing, or Python complains once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(message: object, code: int) -> int:

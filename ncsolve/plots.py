@@ -71,7 +71,8 @@ def norms_against_counts(prediction: Prediction, run: Run | None = None, ax: Axe
         axes.plot(counts[gone], np.full(gone.sum(), floor), "x", color=BLACK, ms=8, label="vanished (norm zero)")
     _critical_count(axes, prediction)
     axes.set(xscale="log", yscale="log", xlabel="class count $n_k$ (samples)", ylabel="norm (dimensionless)")
-    axes.set_ylim(floor / 1.3, (float(positive.max()) if positive.size else 1.0) * 1.6)
+    lowest = floor if gone.any() or not positive.size else float(positive.min()) / 1.3
+    axes.set_ylim(lowest / 1.3, (float(positive.max()) if positive.size else 1.0) * 1.6)
     if counts.min() == counts.max():
         axes.set_xlim(counts[0] / 2, counts[0] * 2)
     _plain_ticks(axes)
@@ -83,6 +84,8 @@ def gram_triptych(
     prediction: Prediction, run: Run, axes: Sequence[Axes] | None = None, which: str = "features"
 ) -> NDArray[np.object_]:
     """Gram matrices side by side: predicted, measured, and their difference; classes by falling count.
+
+    Where most classes have vanished, the corner of the others and as many more is shown; the stated difference is over all.
 
     Parameters
     ----------
@@ -103,27 +106,32 @@ def gram_triptych(
     else:
         predicted, factor = prediction.gram_weights, run.parameters.end_to_end.T
     measured = factor.T @ factor
+    largest = float(np.abs(measured - predicted).max())
+    side = "output"
     per_class = predicted.shape[0] == prediction.ufm.classes
     if per_class:
         order = np.argsort(-prediction.ufm.counts, kind="stable")
-        predicted, measured = (matrix[np.ix_(order, order)] for matrix in (predicted, measured))
+        corner = order[: _corner(prediction, order)]
+        side = "class, by falling count" + (f" (first {corner.size} of {order.size})" if corner.size < order.size else "")
+        predicted, measured = (matrix[np.ix_(corner, corner)] for matrix in (predicted, measured))
     panels = _row_of_axes(3, (12.0, 4.0)) if axes is None else np.array(list(axes), dtype=object)
     scale = max(float(np.abs(predicted).max()), float(np.abs(measured).max())) or 1.0
     difference = measured - predicted
-    largest = float(np.abs(difference).max())
-    titles = (f"predicted  ${symbol}$", f"measured  ${symbol}$", f"measured $-$ predicted, at most {largest:.1e}")
+    titles = (f"predicted  ${symbol}$", f"measured  ${symbol}$", "measured $-$ predicted")
     for panel, matrix, limit, title in zip(
         panels, (predicted, measured, difference), (scale, scale, largest or np.finfo(float).tiny), titles, strict=True
     ):
         image = panel.imshow(matrix, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
         panel.set_title(title, fontsize="medium")
-        panel.set_xlabel("class, by falling count" if per_class else "output")
-        if per_class and order.size <= NAMED_TICKS:
-            names = [prediction.ufm.names[k] for k in order]
-            _class_ticks(panel, names)
+        panel.set_xlabel(side)
+        if per_class and corner.size <= NAMED_TICKS:
+            _class_ticks(panel, [prediction.ufm.names[k] for k in corner])
+        else:
+            panel.locator_params(integer=True, nbins=6)
         bar = panel.get_figure().colorbar(image, ax=panel, fraction=0.046, pad=0.04)
         bar.formatter.set_powerlimits((-3, 4))
         bar.update_ticks()
+    bar.set_label(f"difference, at most {largest:.1e}")
     return panels
 
 
@@ -157,6 +165,7 @@ def objective_against_step(
     axes.set_xlim(left=0)
     if log_steps:
         axes.set_xscale("symlog", linthresh=1, subs=range(2, 10))
+        axes.xaxis.set_major_formatter(lambda step, _: f"{step:g}")
     axes.legend(frameon=False, fontsize="small", ncols=1 + len(runs) // 12)
     return axes
 
@@ -212,6 +221,13 @@ def _measured_norms(run: Run) -> dict[str, Array]:
     }
 
 
+def _corner(prediction: Prediction, order: NDArray[np.intp]) -> int:
+    """How many classes, in this order, are worth showing."""
+    living = np.flatnonzero(prediction.classes.state[order] != "vanished")
+    wanted = 2 * (int(living[-1]) + 1) if living.size else order.size
+    return wanted if 2 * wanted <= order.size and order.size > NAMED_TICKS else order.size
+
+
 def _critical_count(axes: Axes, prediction: Prediction) -> None:
     """A vertical line where classes vanish, if one count decides for all and lies near the counts."""
     known = prediction.classes.critical_count[~np.isnan(prediction.classes.critical_count)]
@@ -226,14 +242,15 @@ def _critical_count(axes: Axes, prediction: Prediction) -> None:
 
 
 def _plain_ticks(axes: Axes) -> None:
-    """1000, not 10^3; ticks between powers of ten are labelled where the axis spans less than two of them."""
-    from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator
+    """Ticks as 0.1 and 1000; where an axis spans less than a power of ten or two, 2 and 5 have labels as well."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 50 else (1.0,)))
         axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10))))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        few = limits[1] / limits[0] < 100
-        axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5) if few else (0, 0)))
+        axis.set_major_formatter(plain)
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _class_ticks(panel: Axes, names: Sequence[str]) -> None:

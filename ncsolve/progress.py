@@ -23,24 +23,19 @@ def bars(ufm: UFM, method: Descent) -> Iterator[Progress]:
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    says = "start {task.fields[start]}  step {task.fields[step]}  objective {task.fields[objective]:.12g}  "
+    says = "start {task.description}  step {task.fields[step]}  objective {task.fields[objective]:.12g}  "
     columns = (BarColumn(24), TextColumn(says + "gradient {task.fields[norm]:.2e}"), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
         share = _Share(ufm, method)
         tasks: dict[int, TaskID] = {}
 
         def move(start: int, step: int, objective: float, norm: float) -> None:
-            fields: dict[str, Any] = {
-                "start": f"{start + 1}/{method.starts}",
-                "step": step,
-                "objective": objective,
-                "norm": norm,
-            }
+            fields: dict[str, Any] = {"step": step, "objective": objective, "norm": norm}
             if start not in tasks:
                 for task in tasks.values():
                     shown.update(task, completed=1.0)
                     shown.stop_task(task)
-                tasks[start] = shown.add_task("", total=1.0, **fields)
+                tasks[start] = shown.add_task(f"{start + 1}/{method.starts}", total=1.0, **fields)
                 share.begin()
             shown.update(tasks[start], completed=share(step, objective, norm), **fields)
 

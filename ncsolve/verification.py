@@ -21,6 +21,8 @@ from .numeric.optimizers import Ending
 if TYPE_CHECKING:
     from .problem import UFM
 
+ROUNDING = 8 * float(np.finfo(float).eps)  # of a residual, relative to its target
+
 
 class Verdict(Enum):
     """What descent says of a prediction; the value is the sentence for the reader."""
@@ -61,8 +63,12 @@ class Verification:
 
     @property
     def excess(self) -> float:
-        """(lowest value - predicted value) / |predicted value|."""
-        return (self.best.value - self.prediction.value) / abs(self.prediction.value)
+        """(lowest value - predicted value) / |predicted value|; 0 where both are zero up to the rounding of residuals."""
+        run, value = self.best, self.prediction.value
+        nothing = np.zeros((self.prediction.ufm.outputs, run.objective.feature_shape[1]))
+        if max(abs(run.value), abs(value)) <= ROUNDING**2 * run.objective.columns.value(nothing):
+            return 0.0
+        return (run.value - value) / (abs(value) or 1.0)
 
     @property
     def verdict(self) -> Verdict:

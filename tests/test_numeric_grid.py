@@ -21,7 +21,7 @@ def _grid():
                     yield pytest.param(ufm, id=f"M{depth}-{balance}-width_{width}-bias_{bias}")
 
 
-def _agrees(ufm, method=None, excess=1e-14, distance=1e-9):
+def _agrees(ufm, method=None, excess=1e-14, distance=1e-8):
     """The Verification, after its checks: the best run is at the predicted value and, where that is unique, geometry."""
     verification = ncsolve.verify(ufm, method, rng=0)
     assert verification.verdict is ncsolve.Verdict.AGREES
@@ -36,7 +36,7 @@ def _agrees(ufm, method=None, excess=1e-14, distance=1e-9):
 
 @pytest.mark.parametrize("ufm", list(_grid()))
 def test_descent_ends_at_the_predicted_value_and_geometry(ufm):
-    _agrees(ufm)  # measured: excess 6e-16, distances 5e-11 (a mode close to its threshold)
+    _agrees(ufm)  # measured: excess 5e-16, distances 1e-10 (a mode close to its threshold)
 
 
 def test_the_tail_class_of_the_grid_vanishes_and_the_others_live():
@@ -52,7 +52,7 @@ def test_the_tail_class_of_the_grid_vanishes_and_the_others_live():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_descent_agrees_on_every_structure_the_tests_share(name):
-    _agrees(STRUCTURES[name], distance=1e-8)  # measured: excess 6e-16, distances 3e-10
+    _agrees(STRUCTURES[name])  # measured: excess 6e-16, distances 3e-10
 
 
 BESIDE = {

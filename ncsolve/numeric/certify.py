@@ -64,8 +64,8 @@ class Certificate:
 
     @property
     def relative_gap(self) -> float:
-        """The gap divided by |value|."""
-        return self.gap / abs(self.value)
+        """The gap divided by |value|, the gap itself where the value is zero."""
+        return self.gap / (abs(self.value) or 1.0)
 
     def to_dict(self) -> dict[str, Any]:
         """The certificate as plain values."""

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..errors import ProblemError
+from ..errors import ProblemError, TooLarge
 from ..losses import Squared, SquaredColumns
 
 if TYPE_CHECKING:
     from ..losses import Array, Columns
     from ..problem import UFM
+
+LARGEST = 2**31  # entries of a matrix with N columns; 16 GiB
 
 
 class Layout(Protocol):
@@ -132,6 +134,11 @@ def samples(ufm: UFM) -> Samples:
     """The layout with all N columns."""
     if not ufm.whole:
         raise ProblemError("fractional counts have no N samples to move; whole counts, or the rotated layout, work")
+    if max(*ufm.width, ufm.outputs) * ufm.samples > LARGEST:
+        raise TooLarge(
+            f"all N = {ufm.samples:g} features would need matrices of {8e-9 * max(*ufm.width, ufm.outputs) * ufm.samples:.3g} GB; "
+            "smaller counts, or squared loss with linear features (which are rotated), work"
+        )
     return Samples(ufm, ufm.loss.sample_columns(ufm.counts))
 
 

@@ -94,7 +94,7 @@ class LBFGS:
 
         def callback(intermediate_result: OptimizeResult) -> None:
             state["step"] += 1
-            x = intermediate_result.x
+            x = np.array(intermediate_result.x)  # SciPy goes on writing into it, and an interrupt may come at any trial point
             value, gradient = last[0]
             if value != intermediate_result.fun:  # the line search ended on an earlier trial point
                 value, gradient = objective.value_and_gradient(x)

@@ -1,8 +1,8 @@
 r"""Discrete steps of descent: switch single directions of the end-to-end map off, or on.
 
-Deep objectives have a local minimum for every subset of directions that is switched on, because a direction at zero is stable
-and so is one that has grown; random starts seldom find the best subset. Both moves compare raw objectives only, and no formula
-for a minimum enters.
+Deep objectives have a local minimum for every number of strongest directions switched on: a direction at zero is stable, and so is
+one that has grown while no stronger one is at zero; random starts seldom find the best number. Both moves compare raw objectives
+only, and no formula for a minimum enters.
 
 Off: take the left singular vectors u of W_M ... W_1 H from the weakest up, follow each backwards through the layers
 (u_{j-1} = W_j^T u_j, normalized) and remove its component from every factor.
