@@ -43,7 +43,7 @@ def torch_loop(depth: int, steps: int) -> float:
     return float(loss.detach())
 
 
-def rows(steps: int = 1_500, repeats: int = 5) -> list[tuple[str, str, str]]:
+def rows(steps: int = 600, repeats: int = 5) -> list[tuple[str, str, str]]:
     """(what, ratio, promise)."""
     from ncsolve.numeric.descent import descend
 

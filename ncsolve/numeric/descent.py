@@ -28,7 +28,7 @@ Progress = Callable[[int, int, float, float], None]
 
 SCALES = (1.0, 1.5, 0.7)
 NOISE = 0.1  # spread of features around their class means at the start, as a share of a mean's norm
-ROUGH = 1e-3  # relative gap promised before directions are switched off and on
+ROUGH = 1e-5  # relative gap promised before directions are switched off and on
 RECORD_GROWTH = 1.05  # recorded steps are this far apart, as a ratio
 
 
