@@ -60,9 +60,9 @@ def norms_against_counts(prediction: Prediction, run: Run | None = None, ax: Axe
     for letter, name, norms, color, mark in quantities:
         there = order[norms[order] > 0]
         label = rf"{name} $\|{letter}_k\|$"
-        axes.plot(
-            counts[there], norms[there], color=color, lw=1.5, marker="" if run else mark, ms=4, label=f"{label}, predicted"
-        )
+        if there.size:
+            joined = mark if run is None else ""
+            axes.plot(counts[there], norms[there], marker=joined, color=color, lw=1.5, ms=4, label=f"{label}, predicted")
         if run is not None:
             found = _measured_norms(run)[letter]
             axes.plot(counts, np.maximum(found, floor), mark, color=color, mfc="none", ms=6, label=f"{label}, measured")
