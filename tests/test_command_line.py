@@ -170,7 +170,9 @@ def test_an_interrupt_during_descent_keeps_the_partial_result(tmp_path):
     command = [sys.executable, "-m", "ncsolve", *argv, "--out", str(path)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
-    time.sleep(6)
+    seed = running.stderr.readline()  # said before descent starts; then it takes steps
+    assert b"--rng" in seed
+    time.sleep(3)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert running.returncode == 3
