@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from .lbfgs import lbfgs
+
 if TYPE_CHECKING:
     from ..losses import Array
     from ..raw_objective import Objective
@@ -67,7 +69,7 @@ def projected(gradient: Array, theta: Array, nonnegative: slice | None) -> Array
 
 @dataclass(frozen=True)
 class LBFGS:
-    """Limited-memory BFGS (SciPy's L-BFGS-B), with bounds where features are ReLU.
+    """Limited-memory BFGS (see lbfgs.py); SciPy's L-BFGS-B where ReLU features bound some entries.
 
     Parameters
     ----------
@@ -82,6 +84,19 @@ class LBFGS:
 
     def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
         """Descend; see the module for the stopping rule."""
+        if nonnegative is not None:
+            return self._bounded(objective, theta, watch, nonnegative)
+        step = 0
+        for step, (theta, value, gradient) in enumerate(lbfgs(objective.value_and_gradient, theta, self.memory), start=1):
+            watch(step, theta, value, gradient)
+            if small_gradient(objective, value, gradient, self.tolerance):
+                return Outcome(theta, step, Ending.CONVERGED)
+            if step >= self.steps:
+                return Outcome(theta, step, Ending.STEPS)
+        return Outcome(theta, step, Ending.STALLED)
+
+    def _bounded(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice) -> Outcome:
+        """SciPy's L-BFGS-B."""
         from scipy.optimize import OptimizeResult, minimize
 
         last: list[tuple[float, Array]] = []
@@ -104,11 +119,9 @@ class LBFGS:
                 state["converged"] = True
                 raise StopIteration
 
-        bounds = None
-        if nonnegative is not None:
-            lower = np.full(theta.size, -np.inf)
-            lower[nonnegative] = 0.0
-            bounds = np.column_stack([lower, np.full(theta.size, np.inf)])
+        lower = np.full(theta.size, -np.inf)
+        lower[nonnegative] = 0.0
+        bounds = np.column_stack([lower, np.full(theta.size, np.inf)])
         options = {"maxiter": self.steps, "maxfun": 4 * self.steps, "maxcor": self.memory, "ftol": 0.0, "gtol": 0.0}
         result = minimize(evaluate, theta, jac=True, method="L-BFGS-B", bounds=bounds, callback=callback, options=options)
         ending = Ending.CONVERGED if state["converged"] else Ending.STEPS if result.status == 1 else Ending.STALLED

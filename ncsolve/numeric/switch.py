@@ -37,7 +37,8 @@ def switch_on(objective: Objective, theta: Array) -> Array | None:
     """The point with one more direction if that lies lower, else None."""
     p = objective.unpack(theta)
     outer = [p.features, *p.weights]
-    ranges = [np.linalg.svd(factor)[:2] for factor in outer[:-1]]
+    # The last left vector is unused only if the columns do not fill the space: all of them are needed where rows exceed columns.
+    ranges = [np.linalg.svd(factor, full_matrices=factor.shape[0] > factor.shape[1])[:2] for factor in outer[:-1]]
     if any(s.size >= u.shape[0] and s[-1] > WEAK * s[0] for u, s in ranges):
         return None  # a layer has no unused direction
     hidden = [u[:, -1] for u, _ in ranges]
