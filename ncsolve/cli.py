@@ -175,30 +175,13 @@ def _verified(args: Namespace) -> tuple[Verification, Descent, int]:
 
     showing = sys.stderr is not None and sys.stderr.isatty() and not args.quiet
     with bars(prediction.ufm, method) if showing else nullcontext() as progress:
-        found = verify(prediction, method, rng=seed, tolerance=tolerance, progress=progress)
+        hessian = getattr(args, "hessian", False)
+        found = verify(prediction, method, rng=seed, tolerance=tolerance, hessian=hessian, progress=progress)
     if found.interrupted:
         _note(args, "interrupted; the partial result is kept")
-    elif getattr(args, "hessian", False):
-        found = _with_hessian(args, found)
+    for note in found.notes:
+        _note(args, note)
     return found, method, seed
-
-
-def _with_hessian(args: Namespace, found: Verification) -> Verification:
-    """The Hessian check of the best run; if it is too much, the runs are worth keeping all the same."""
-    from dataclasses import replace
-
-    from scipy.sparse.linalg import ArpackNoConvergence
-
-    from .numeric.hessian import hessian_check
-
-    try:
-        return replace(found, hessian=hessian_check(found.best.objective, found.best.theta))
-    except (TooLarge, ArpackNoConvergence) as error:
-        _note(args, f"no Hessian check: {_one_line(error)}")
-    except KeyboardInterrupt:
-        _note(args, "interrupted; the runs are kept without a Hessian check")
-        return replace(found, interrupted=True)
-    return found
 
 
 def _answer(

@@ -12,7 +12,8 @@ from .numeric.optimizers import Momentum
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from .numeric.descent import Descent, Progress
+    from .numeric.descent import Descent
+    from .numeric.record import Progress
     from .problem import UFM
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,10 @@ from .analytic.prediction import Prediction
 from .analytic.theorem import Claim
 from .errors import ProblemError, TooLarge
 from .numeric.certify import Certificate, certificate
-from .numeric.descent import Descent, Progress, Reference, Run, descend
+from .numeric.descent import Descent, Run, descend
 from .numeric.hessian import HessianCheck, hessian_check
 from .numeric.optimizers import Ending
+from .numeric.record import Progress, Reference
 
 if TYPE_CHECKING:
     from .problem import UFM
@@ -45,6 +46,7 @@ class Verification:
         W_M ... W_1), logits, within_class (share of the features' squared norm that is not in the class means), norms of the
         class means
     hessian : HessianCheck of the best run, if asked for
+    notes : sentences, such as why there is no Hessian check
     interrupted : whether Ctrl-C ended the runs early
     """
 
@@ -55,6 +57,7 @@ class Verification:
     metrics: dict[str, float]
     hessian: HessianCheck | None
     interrupted: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def best(self) -> Run:
@@ -87,6 +90,7 @@ class Verification:
             "excess": self.excess,
             "tolerance": self.tolerance,
             "interrupted": self.interrupted,
+            "notes": list(self.notes),
             "metrics": self.metrics,
             "certificate": None if self.certificate is None else self.certificate.to_dict(),
             "hessian": None if self.hessian is None else vars(self.hessian) | {"is_minimum": self.hessian.is_minimum},
@@ -114,7 +118,7 @@ def verify(
     tolerance : float
         Values that differ by less than this share agree.
     hessian : bool
-        Also compute the Hessian check of the best run.
+        Also compute the Hessian check of the best run; `.notes` says so where it is too much.
     progress, each : callbacks, per step and per finished run
 
     Returns
@@ -138,8 +142,8 @@ def verify(
     ufm = prediction.ufm
     if not 0 < tolerance < np.inf:
         raise ProblemError(f"tolerance {tolerance!r} is not a positive number such as 1e-8")
-    product = prediction.parameters().end_to_end
-    reference = Reference(prediction.gram_features, product @ product.T, product @ prediction.class_means)
+    product = prediction.parameters().end_to_end @ prediction.class_means
+    reference = Reference(prediction.gram_features, prediction.gram_weights, product)
     runs: list[Run] = []
     interrupted = False
     try:
@@ -152,15 +156,28 @@ def verify(
             raise
         interrupted = True
     best = min(runs, key=lambda run: run.value)
-    return Verification(
+    found = Verification(
         prediction,
         tuple(runs),
         _certificate_if_known(prediction),
         tolerance,
         _metrics(prediction, best),
-        hessian_check(best.objective, best.theta) if hessian else None,
+        None,
         interrupted or any(run.ending is Ending.INTERRUPTED for run in runs),
     )
+    return _with_hessian(found) if hessian and not found.interrupted else found
+
+
+def _with_hessian(found: Verification) -> Verification:
+    """The Hessian check of the best run; if it is too much, the runs are worth keeping all the same."""
+    from scipy.sparse.linalg import ArpackNoConvergence
+
+    try:
+        return replace(found, hessian=hessian_check(found.best.objective, found.best.theta))
+    except (TooLarge, ArpackNoConvergence) as error:
+        return replace(found, notes=(f"no Hessian check: {' '.join(str(error).split())}",))
+    except KeyboardInterrupt:
+        return replace(found, interrupted=True, notes=("interrupted before the Hessian check",))
 
 
 def certify(prediction: Prediction) -> Certificate:

@@ -31,8 +31,6 @@ MUTATIONS = [
     ("centred left vectors", "analytic/spectrum.py", "(left, x * poles[:, None])", "(left, x * poles[:, None] ** 1.01)"),
     ("centred right vectors", "analytic/spectrum.py", "x * np.sqrt(poles)[:, None]", "x * poles[:, None] ** 0.505"),
     ("centred lengths", "analytic/spectrum.py", "np.sqrt(sizes @ (y * y))", "np.sqrt(1.01 * sizes @ (y * y))"),
-    ("contrasts", "analytic/spectrum.py", "[-(j + 1.0)]", "[-1.01 * (j + 1.0)]"),
-    ("contrast lengths", "analytic/spectrum.py", "(j + 1.0) * (j + 2.0)", "(j + 1.0) * (j + 2.01)"),
     # factors.py
     ("layer spectra", "analytic/factors.py", "np.sqrt(share) / np.sqrt(decay)", "np.sqrt(1.01 * share) / np.sqrt(decay)"),
     ("layer spectra: exponent", "analytic/factors.py", "np.power(sigma, reduction.q)", "np.power(sigma, 1.01 * reduction.q)"),

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.numeric.descent import _Recorder, descend
+from ncsolve.numeric.descent import descend
 from ncsolve.numeric.layout import samples
 from ncsolve.numeric.optimizers import Ending, small_gradient
+from ncsolve.numeric.record import Recorder
 from ncsolve.raw_objective import Objective, objective_over
 
 SHALLOW = ncsolve.UFM([6, 4, 2], weight_decay=2e-2, feature_decay=2e-2)
@@ -124,9 +125,9 @@ def test_an_interrupt_in_the_middle_of_a_step_keeps_the_last_finished_one(optimi
         return evaluate(self, theta)
 
     monkeypatch.setattr(Objective, "value_and_gradient", interrupted)
-    follow = _Recorder.__call__
+    follow = Recorder.__call__
     monkeypatch.setattr(
-        _Recorder,
+        Recorder,
         "__call__",
         lambda self, step, theta, value, gradient: (
             finished.append((theta.copy(), value)),

@@ -45,6 +45,15 @@ def checked_size(rows: int, columns: int, what: str) -> tuple[int, int]:
     return rows, columns
 
 
+def contrasts(size: int) -> Array:
+    """Orthonormal contrasts of `size` members, shape (size, size - 1): column j sets member j + 1 against the ones before it."""
+    from scipy.linalg import helmert
+
+    checked_size(size, size, "the matrix of singular vectors")
+    columns: Array = helmert(size).T
+    return columns
+
+
 class Frame(Protocol):
     """Left and right singular vectors (u_i, v_i) of the kept modes, i = 1..r."""
 
@@ -235,9 +244,8 @@ class CentredSpectrum:
                 matrix[:, column[single]] = (y / np.sqrt(sizes @ (y * y)))[group]
         for i in np.flatnonzero(modes >= roots):
             members = np.flatnonzero(group == self._repeated[modes[i] - roots])
-            for j in range(kept[i]):  # Helmert: member j + 1 against the ones before it
-                contrast = np.concatenate([np.ones(j + 1), [-(j + 1.0)]]) / np.sqrt((j + 1.0) * (j + 2.0))
-                left[members[: j + 2], column[i] + j] = right[members[: j + 2], column[i] + j] = contrast
+            columns = column[i] + np.arange(kept[i])
+            left[np.ix_(members, columns)] = right[np.ix_(members, columns)] = contrasts(members.size)[:, : kept[i]]
         return left, right
 
 

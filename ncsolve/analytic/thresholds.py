@@ -18,6 +18,7 @@ from .prediction import Prediction
 from .reduction import reduce
 
 if TYPE_CHECKING:
+    from ..losses import Array
     from ..problem import UFM
     from .classes import ClassTable
 
@@ -43,16 +44,19 @@ class Thresholds:
         return self.prediction.classes
 
     @cached_property
+    def _known(self) -> Array:
+        decay = self.classes.critical_decay
+        return decay[~np.isnan(decay)]
+
+    @cached_property
     def first_loss(self) -> float | None:
         """The smallest critical decay: up to it every class that can be kept is active."""
-        known = self.classes.critical_decay[~np.isnan(self.classes.critical_decay)]
-        return float(known.min()) if known.size else None
+        return float(self._known.min()) if self._known.size else None
 
     @cached_property
     def complete_collapse(self) -> float | None:
         """The largest critical decay: from it on, the zero solution is the global minimizer."""
-        known = self.classes.critical_decay[~np.isnan(self.classes.critical_decay)]
-        return float(known.max()) if known.size else None
+        return float(self._known.max()) if self._known.size else None
 
     def to_dict(self) -> dict[str, Any]:
         """The thresholds as plain values."""

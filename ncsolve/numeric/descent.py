@@ -6,7 +6,7 @@ All N features move (or their exact rotation, see layout.py). The referee is bli
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +17,16 @@ from ..raw_objective import Objective, Parameters, objective_over
 from .layout import Layout, can_rotate, rotated, samples
 from .newton import Newton
 from .optimizers import LBFGS, Ending, GradientDescent, Optimizer, projected
+from .record import Progress, Recorder, Reference, Trajectory
 from .switch import switch
 
 if TYPE_CHECKING:
     from ..losses import Array
     from ..problem import UFM
 
-#: Called at every recorded step as progress(start, step, objective, gradient norm).
-Progress = Callable[[int, int, float, float], None]
-
 SCALES = (1.0, 1.5, 0.7)
 NOISE = 0.1  # spread of features around their class means at the start, as a share of a mean's norm
 ROUGH = 1e-5  # relative gap promised before directions are switched off and on
-RECORD_GROWTH = 1.05  # recorded steps are this far apart, as a ratio
 
 
 @dataclass(frozen=True)
@@ -65,40 +62,6 @@ class Descent:
             raise ProblemError(f"starts {self.starts!r} is not a whole number of 1 or more")
         if self.scale is not None and not 0 < self.scale < np.inf:
             raise ProblemError(f"scale {self.scale!r} is not a positive number such as 0.1")
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """A geometry to measure distances to: Gram of class means, Gram of W_M ... W_1, and W_M ... W_1 Hbar."""
-
-    gram_features: Array
-    gram_weights: Array
-    product: Array
-
-
-@dataclass(frozen=True, eq=False)
-class Trajectory:
-    """Recorded steps, as columns of equal length.
-
-    Attributes
-    ----------
-    step, objective, gradient_norm
-    nc1 : tr Sigma_W / tr Sigma_B
-    nc2_features, nc2_weights : distance of the normalized Gram to the reference's; NaN without a reference
-    nc3 : distance of normalized W_M ... W_1 Hbar to the reference's; NaN without a reference
-    """
-
-    step: Array
-    objective: Array
-    gradient_norm: Array
-    nc1: Array
-    nc2_features: Array
-    nc2_weights: Array
-    nc3: Array
-
-    def to_dict(self) -> dict[str, list[float | None]]:
-        """Lists, with None where there is no reference."""
-        return {name: [None if x != x else x for x in column.tolist()] for name, column in vars(self).items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +158,7 @@ def _run(
     reference: Reference | None,
     progress: Progress | None,
 ) -> Run:
-    recorder = _Recorder(layout, objective, reference, index, progress, theta)
+    recorder = Recorder(layout, objective, reference, index, progress, theta)
     nonnegative = objective.feature_slice if ufm.features == "relu" else None
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # a trial step may overflow; nothing that is not finite is accepted
@@ -214,7 +177,7 @@ def _run(
     )
 
 
-def _all_the_way(method: Descent, recorder: _Recorder, nonnegative: slice | None, may_switch: bool) -> Ending:
+def _all_the_way(method: Descent, recorder: Recorder, nonnegative: slice | None, may_switch: bool) -> Ending:
     """From the recorder's point: down and polish; with switches, first loosely, then exactly, until no switch goes lower."""
     objective, theta = recorder.objective, recorder.theta
     value, gradient = objective.value_and_gradient(theta)
@@ -227,11 +190,26 @@ def _all_the_way(method: Descent, recorder: _Recorder, nonnegative: slice | None
     for stages in passes:
         switched: Array | None = recorder.theta
         while switched is not None:
-            ending = recorder.follow(stages, switched, nonnegative)
+            ending = _follow(recorder, stages, switched, nonnegative)
             if ending is Ending.DIVERGED:
                 return ending
             switched = switch(objective, recorder.theta) if may_switch else None
     return ending
+
+
+def _follow(recorder: Recorder, stages: list[Any], theta: Array, nonnegative: slice | None) -> Ending:
+    """Run the stages one after the other; the best ending counts."""
+    endings = []
+    for stage in stages:
+        if isinstance(stage, Newton) and theta.size > stage.largest and Ending.CONVERGED in endings:
+            break
+        recorder.offset = recorder.step
+        outcome = stage.minimize(recorder.objective, theta, recorder, nonnegative)
+        theta = recorder.theta = outcome.theta
+        endings.append(outcome.ending)
+        if outcome.ending is Ending.DIVERGED:
+            break
+    return Ending.CONVERGED if Ending.CONVERGED in endings else endings[-1 if Ending.DIVERGED in endings else 0]
 
 
 def _random_start(ufm: UFM, layout: Layout, rng: np.random.Generator, scale: float | None, index: int) -> Parameters:
@@ -257,76 +235,3 @@ def _loosened(optimizer: Optimizer) -> Optimizer:
     if not isinstance(optimizer, LBFGS | GradientDescent):
         return optimizer
     return replace(optimizer, tolerance=max(ROUGH, optimizer.tolerance))
-
-
-class _Recorder:
-    """Keeps the last point (so that an interrupt loses nothing) and a record at growing distances."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        objective: Objective,
-        reference: Reference | None,
-        index: int,
-        progress: Progress | None,
-        theta: Array,
-    ) -> None:
-        self.layout, self.objective, self.reference = layout, objective, reference
-        self.index, self.progress = index, progress
-        self.offset = self.step = 0
-        self.next = 0.0
-        self.rows: list[tuple[float, ...]] = []
-        self.theta = theta
-
-    def follow(self, stages: list[Any], theta: Array, nonnegative: slice | None) -> Ending:
-        """Run the stages one after the other; the best ending counts."""
-        endings = []
-        for stage in stages:
-            if isinstance(stage, Newton) and theta.size > stage.largest and Ending.CONVERGED in endings:
-                break
-            self.offset = self.step
-            outcome = stage.minimize(self.objective, theta, self, nonnegative)
-            theta = self.theta = outcome.theta
-            endings.append(outcome.ending)
-            if outcome.ending is Ending.DIVERGED:
-                break
-        return Ending.CONVERGED if Ending.CONVERGED in endings else endings[-1 if Ending.DIVERGED in endings else 0]
-
-    def __call__(self, step: int, theta: Array, value: float, gradient: Array) -> None:
-        self.step, self.theta = self.offset + step, theta
-        if self.step >= self.next:
-            self.next = max(self.step + 1.0, RECORD_GROWTH * self.step)
-            self.record(self.step, theta, value, gradient)
-            if self.progress is not None:
-                self.progress(self.index, self.step, value, float(np.linalg.norm(gradient)))
-
-    def record(self, step: int, theta: Array, value: float, gradient: Array) -> None:
-        """Add a row, unless the step has one."""
-        if self.rows and self.rows[-1][0] >= step:
-            return
-        norm = float(np.linalg.norm(gradient))
-        p = self.objective.unpack(theta)
-        means = self.layout.class_means(p.features)
-        between = float(np.sum((means - means.mean(axis=1, keepdims=True)) ** 2)) / means.shape[1]
-        nc1 = self.layout.within(p.features) / self._total / between if between > 0 else np.nan
-        row = [float(step), value, norm, nc1, np.nan, np.nan, np.nan]
-        if self.reference is not None:
-            product = p.end_to_end
-            row[4] = _distance(means.T @ means, self.reference.gram_features)
-            row[5] = _distance(product @ product.T, self.reference.gram_weights)
-            row[6] = _distance(product @ means, self.reference.product)
-        self.rows.append(tuple(row))
-
-    @property
-    def _total(self) -> float:
-        return float(np.vdot(self.layout.columns.ones, self.layout.columns.ones))
-
-    def trajectory(self) -> Trajectory:
-        """The record as columns."""
-        return Trajectory(*np.array(self.rows).T)
-
-
-def _distance(found: Array, reference: Array) -> float:
-    """||found/|found| - reference/|reference| ||_F, a zero matrix staying zero."""
-    sizes = [float(np.linalg.norm(matrix)) for matrix in (found, reference)]
-    return float(np.linalg.norm(found / (sizes[0] or 1.0) - reference / (sizes[1] or 1.0)))

@@ -27,11 +27,16 @@ Function = Callable[["Array"], tuple[float, "Array"]]
 
 DECREASE, CURVATURE = 1e-4, 0.9
 TRIALS = 40  # of one line search; beyond them nothing lower can be told apart
+IDLE = 100  # steps in a row that lower the value by no more than rounding
 
 
 def lbfgs(function: Function, theta: Array, memory: int) -> Iterator[tuple[Array, float, Array]]:
-    """Yield (theta, value, gradient) after every step, from a start that is not yielded; ends when no step goes lower."""
+    """Yield (theta, value, gradient) after every step, from a start that is not yielded.
+
+    Ends when no step goes lower, or after `IDLE` steps that lower the value by no more than rounding.
+    """
     value, gradient = function(theta)
+    lowest, idle = value, 0
     pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)
     while True:
         direction = _direction(gradient, pairs)
@@ -50,6 +55,10 @@ def lbfgs(function: Function, theta: Array, memory: int) -> Iterator[tuple[Array
             pairs.append((direction, change, curvature))
         theta, gradient = new, new_gradient
         yield theta, value, gradient
+        idle = 0 if value < lowest - _rounding(value) else idle + 1
+        if idle == IDLE:
+            return
+        lowest = min(lowest, value)
 
 
 def _direction(gradient: Array, pairs: deque[tuple[Array, Array, float]]) -> Array:
@@ -76,14 +85,13 @@ def _line_search(
     slope = float(np.vdot(gradient, direction))
     if not slope < 0:
         return None
-    rounding = 4 * float(np.finfo(float).eps) * abs(value)
     low, at_low, high = 0.0, (value, slope), np.inf
     for _ in range(TRIALS):
         new = theta + step * direction
         new_value, new_gradient = function(new)
         new_slope = float(np.vdot(new_gradient, direction))
         decreased = new_value <= value + DECREASE * step * slope
-        flat = new_value <= value + rounding and new_slope <= -0.8 * slope
+        flat = new_value <= value + _rounding(value) and new_slope <= -0.8 * slope
         if not (np.isfinite(new_value) and np.isfinite(new_slope) and (decreased or flat)):
             high = step
         elif new_slope < CURVATURE * slope:
@@ -94,6 +102,10 @@ def _line_search(
         if high < np.inf and not low + 0.1 * (high - low) <= step <= low + 0.9 * (high - low):
             step = 0.5 * (low + high)
     return None
+
+
+def _rounding(value: float) -> float:
+    return 4 * float(np.finfo(float).eps) * abs(value)
 
 
 def _inside(low: float, at_low: tuple[float, float], other: float, at_other: tuple[float, float]) -> float:

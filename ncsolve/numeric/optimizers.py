@@ -86,14 +86,14 @@ class LBFGS:
         """Descend; see the module for the stopping rule."""
         if nonnegative is not None:
             return self._bounded(objective, theta, watch, nonnegative)
-        step = 0
-        for step, (theta, value, gradient) in enumerate(lbfgs(objective.value_and_gradient, theta, self.memory), start=1):
-            watch(step, theta, value, gradient)
+        step, point = 0, theta
+        for step, (point, value, gradient) in enumerate(lbfgs(objective.value_and_gradient, theta, self.memory), start=1):
+            watch(step, point, value, gradient)
             if small_gradient(objective, value, gradient, self.tolerance):
-                return Outcome(theta, step, Ending.CONVERGED)
+                return Outcome(point, step, Ending.CONVERGED)
             if step >= self.steps:
-                return Outcome(theta, step, Ending.STEPS)
-        return Outcome(theta, step, Ending.STALLED)
+                return Outcome(point, step, Ending.STEPS)
+        return Outcome(point, step, Ending.STALLED)
 
     def _bounded(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice) -> Outcome:
         """SciPy's L-BFGS-B."""

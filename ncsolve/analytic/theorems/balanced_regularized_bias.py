@@ -21,7 +21,7 @@ from ...losses import Squared
 from ...problem import UFM
 from ..reduction import reduce
 from ..scalar import critical_power
-from ..spectrum import DenseFrame, checked_size
+from ..spectrum import DenseFrame, contrasts
 from ..theorem import ACTIVE, VANISHED, Case, Claim, ClassStates, Hypothesis, Solution, Theorem
 
 
@@ -44,7 +44,7 @@ def solve(ufm: UFM) -> Solution:
     warnings = () if contrast > 0 else ("the decays are so large that the zero solution is the global minimizer",)
     return Solution(
         value=value,
-        modes=lambda: (sigma, DenseFrame(lambda: (_helmert(classes)[:, : sigma.size],) * 2)),
+        modes=lambda: (sigma, DenseFrame(lambda: (_vectors(classes)[:, : sigma.size],) * 2)),
         bias=lambda: np.full(classes, bias),
         states=lambda: ClassStates(
             np.full(classes, ACTIVE if contrast > 0 else VANISHED),
@@ -71,14 +71,9 @@ def _wide_enough(ufm: UFM) -> bool:
     return ufm.rank_limit >= (ufm.classes - 1) * (contrast > 0) + (mean > 0)
 
 
-def _helmert(classes: int) -> np.ndarray:
+def _vectors(classes: int) -> np.ndarray:
     """Orthonormal columns: K - 1 contrasts, then 1/sqrt(K)."""
-    columns = np.arange(1, classes)
-    checked_size(classes, classes, "the matrix of singular vectors")
-    contrasts = np.triu(np.ones((classes, classes - 1)))
-    contrasts[columns, columns - 1] = -columns
-    contrasts /= np.sqrt(columns * (columns + 1.0))
-    return np.column_stack([contrasts, np.full(classes, 1.0 / math.sqrt(classes))])
+    return np.column_stack([contrasts(classes), np.full(classes, 1.0 / math.sqrt(classes))])
 
 
 THEOREM = Theorem(

@@ -75,12 +75,12 @@ THEOREM = Theorem(
             "Dang et al. 2023, Theorem 3.2 (balanced, deep, free last-layer bias)",
             lambda: _example(depth=3, bias="free"),
         ),
-        Case("Dang et al. 2023, Theorem 5.1 (imbalanced, M = 1)", lambda: _example(counts=[200, 100, 50, 50])),
+        Case("Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, M = 1)", lambda: _example(counts=[200, 100, 50, 50])),
         Case(
-            "Dang et al. 2023, Theorem 5.2 (imbalanced, M = 1, bottleneck)",
+            "Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, M = 1, bottleneck)",
             lambda: _example(counts=[200, 100, 60, 50], width=2),
         ),
-        Case("Dang et al. 2023, Theorem 5.3 (imbalanced, deep)", lambda: _example(counts=[200, 100, 50, 50], depth=6)),
+        Case("Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, deep)", lambda: _example(counts=[200, 100, 50, 50], depth=6)),
         Case("arXiv:2411.17278 (imbalanced, free bias)", lambda: _example(counts=[200, 100, 50, 50], bias="free")),
     ),
 )
