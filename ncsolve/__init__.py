@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .errors import NcsolveError as NcsolveError
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
+    from .losses import CrossEntropy as CrossEntropy
     from .losses import Squared as Squared
     from .numeric.certify import Certificate as Certificate
     from .numeric.descent import Descent as Descent
@@ -40,6 +41,7 @@ _HOME = {
     "Parameters": "raw_objective",
     "objective": "raw_objective",
     "Squared": "losses",
+    "CrossEntropy": "losses",
     "applicable": "analytic.predict",
     "predict": "analytic.predict",
     "Prediction": "analytic.prediction",

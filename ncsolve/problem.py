@@ -40,8 +40,8 @@ class UFM:
     ----------
     counts : sequence of K positive numbers, or mapping class name -> count
         Samples per class; K >= 2. Fractions are allowed: only n_k / N and N enter the mathematics.
-    loss : "mse" or a Loss value such as ``Squared(targets)``
-        Squared loss is (1/2)||z - y||^2 averaged over samples.
+    loss : "mse", "ce", or a Loss value such as ``Squared(targets)`` or ``CrossEntropy(smoothing=0.1)``
+        Squared loss is (1/2)||z - y||^2, cross-entropy logsumexp(z) - z_y, averaged over samples.
     depth : int, M >= 1
         Number of weight matrices on top of the features.
     width : int or M ints (d_1, ..., d_M), optional
@@ -193,8 +193,7 @@ class UFM:
             "bias": self.bias,
             "features": self.features,
         }
-        codes = getattr(self.loss, "codes", None)
-        return document if codes is None else document | {"targets": codes.tolist()}
+        return document | self.loss.parameters()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UFM) and self.to_dict() == other.to_dict()
@@ -260,8 +259,10 @@ def _loss(loss: str | Loss) -> Loss:
         if loss not in LOSSES:
             raise ProblemError(f"loss {loss!r} is unknown; one of {', '.join(map(repr, LOSSES))} or a Loss value works")
         return LOSSES[loss]()
-    if not hasattr(loss, "class_columns"):
-        raise ProblemError(f"loss {_short(loss)} is not a Loss; {', '.join(map(repr, LOSSES))} or Squared(targets) works")
+    if not hasattr(loss, "columns"):
+        raise ProblemError(
+            f"loss {_short(loss)} is not a Loss; {', '.join(map(repr, LOSSES))} Squared(targets) or CrossEntropy(...) works"
+        )
     return loss
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import ProblemError
+from .losses import class_columns, sample_columns
 
 if TYPE_CHECKING:
     from .losses import Array, Columns
@@ -108,7 +109,7 @@ class Objective:
         x = self._forward(p)
         gradient = np.empty_like(theta)
         out = self.unpack(gradient)
-        back = self.columns.gradient(x[-1])
+        fit, back = self.columns.value_and_gradient(x[-1])
         if self._has_bias:
             out.bias[:] = back @ self.columns.ones + self.bias_decay * p.bias
         for j in reversed(range(len(p.weights))):
@@ -117,7 +118,7 @@ class Objective:
             back = p.weights[j].T @ back
         np.multiply(p.features, self.feature_decay, out=out.features)
         out.features[:] += back
-        return self.columns.value(x[-1]) + self.penalty(p), gradient
+        return fit + self.penalty(p), gradient
 
     def hessian_product(self, theta: Array) -> Callable[[Array], Array]:
         """The map v -> (second derivative of L at theta) v; the forward and backward passes at theta are done once."""
@@ -183,10 +184,10 @@ def objective(ufm: UFM, parameters: Parameters) -> float:
     """
     width = parameters.features.shape[1]
     if width == ufm.classes:
-        columns = ufm.loss.class_columns(ufm.counts)
+        columns = class_columns(ufm.loss, ufm.counts)
         scaled = Parameters(parameters.weights, parameters.features * np.sqrt(ufm.counts), parameters.bias)
     elif ufm.whole and width == ufm.samples:
-        columns, scaled = ufm.loss.sample_columns(ufm.counts), parameters
+        columns, scaled = sample_columns(ufm.loss, ufm.counts), parameters
     else:
         raise ProblemError(
             f"features have {width} columns; give N = {ufm.samples:g} (samples) or K = {ufm.classes} (class means)"

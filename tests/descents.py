@@ -3,12 +3,13 @@
 import numpy as np
 from scipy.optimize import minimize
 
+from ncsolve.losses import sample_columns
 from ncsolve.raw_objective import objective_over
 
 
 def lowest(ufm, rng, starts=3, scale=1.0):
     """(value, parameters) of the lowest of several L-BFGS-B runs."""
-    objective = objective_over(ufm, ufm.loss.sample_columns(ufm.counts))
+    objective = objective_over(ufm, sample_columns(ufm.loss, ufm.counts))
     bounds = np.full((objective.size, 2), [-np.inf, np.inf])
     if ufm.features == "relu":
         bounds[objective.feature_slice, 0] = 0.0

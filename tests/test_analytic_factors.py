@@ -7,6 +7,7 @@ import pytest
 from structures import STRUCTURES
 
 import ncsolve
+from ncsolve.losses import sample_columns
 from ncsolve.raw_objective import objective_over
 
 EVERY = pytest.mark.parametrize("name", STRUCTURES)
@@ -40,7 +41,7 @@ def test_the_objective_of_the_matrices_is_the_value(name):
 def test_the_matrices_are_a_stationary_point_of_the_raw_objective(name):
     prediction, _, features = _matrices(name)
     ufm = prediction.ufm
-    raw = objective_over(ufm, ufm.loss.sample_columns(ufm.counts))
+    raw = objective_over(ufm, sample_columns(ufm.loss, ufm.counts))
     theta = raw.pack(ncsolve.Parameters(prediction.weights, features, prediction.bias))
     gradient = raw.value_and_gradient(theta)[1]
     if ufm.features == "relu":

@@ -11,6 +11,7 @@ from mpmath import mpf
 
 import ncsolve
 from ncsolve.analytic import scalar
+from ncsolve.losses import class_columns
 from ncsolve.raw_objective import objective_over
 
 # At a threshold and beside it
@@ -281,7 +282,7 @@ STABILITY = {
 def test_a_class_is_locally_stable_iff_some_aligned_local_minimum_has_it(name):
     counts, width, depth, decay = STABILITY[name]
     ufm = ncsolve.UFM(counts, depth=depth, width=width, weight_decay=decay, feature_decay=decay)
-    columns = objective_over(ufm, ufm.loss.class_columns(ufm.counts))
+    columns = objective_over(ufm, class_columns(ufm.loss, ufm.counts))
     outer = [_outer(n, sum(counts), decay, depth) for n in counts]
     stable = np.zeros(len(counts), dtype=bool)
     for size in range(1, ufm.rank_limit + 1):

@@ -4,13 +4,13 @@ r"""Squared loss.
 
 Y repeats the target of class k in each of its n_k columns; the target is the unit vector e_k unless a matrix is given.
 Any orthogonal change of columns leaves F as it is, so three layouts share one class: samples (P = N, target Y), class
-means (P = K, target Y D^(1/2)), and the rotation of all N samples that `numeric/rotation.py` builds.
+means (P = K, target Y D^(1/2)), and the rotation of all N samples that `numeric/layout.py` builds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..errors import ProblemError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from .loss import Array
+    from .loss import Array, Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,15 @@ class SquaredColumns:
         """(Z - target) / total."""
         gradient: Array = (logits - self.target) / self.total
         return gradient
+
+    def value_and_gradient(self, logits: Array) -> tuple[float, Array]:
+        """Both, from one residual."""
+        residual = logits - self.target
+        return float(np.vdot(residual, residual)) / (2.0 * self.total), residual / self.total
+
+    def conjugate(self, dual: Array) -> float:
+        """<dual, target> + (total/2) ||dual||^2."""
+        return float(np.vdot(dual, self.target)) + self.total / 2.0 * float(np.vdot(dual, dual))
 
     def hessian_product(self, logits: Array, direction: Array) -> Array:
         """Direction / total: the second derivative is constant."""
@@ -104,12 +113,15 @@ class Squared:
         """The matrix Y, column k the target of class k."""
         return np.eye(classes) if self.codes is None else self.codes
 
-    def sample_columns(self, counts: Array) -> SquaredColumns:
-        """One column per sample, classes in order."""
-        target = np.repeat(self.targets(counts.size), counts.astype(np.intp), axis=1)
-        return SquaredColumns(target, np.ones(target.shape[1]), float(target.shape[1]))
+    def parameters(self) -> dict[str, Any]:
+        """The targets, unless they are one-hot."""
+        return {} if self.codes is None else {"targets": self.codes.tolist()}
 
-    def class_columns(self, counts: Array) -> SquaredColumns:
-        """One column sqrt(n_k) z_k per class."""
-        root = np.sqrt(counts)
-        return SquaredColumns(self.targets(counts.size) * root, root, float(counts.sum()))
+    def columns(self, labels: Indices, mass: Array) -> SquaredColumns:
+        """Column i stands for `mass[i]` samples of class `labels[i]`."""
+        root = np.sqrt(mass)
+        if self.codes is not None:
+            return SquaredColumns(self.codes[:, labels] * root, root, float(mass.sum()))
+        target = np.zeros((int(labels.max()) + 1, labels.size))
+        target[labels, np.arange(labels.size)] = root
+        return SquaredColumns(target, root, float(mass.sum()))

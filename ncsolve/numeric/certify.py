@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ProblemError, TooLarge
-from ..losses import Squared
+from ..losses import Squared, class_columns
 from ..raw_objective import Parameters, objective
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def certificate(ufm: UFM, parameters: Parameters) -> Certificate:
 def _dual_bound(ufm: UFM, parameters: Parameters) -> tuple[float, float]:
     c = math.sqrt(ufm.weight_decay[0]) * math.sqrt(ufm.feature_decay)
     root = np.sqrt(ufm.counts)
-    columns = ufm.loss.class_columns(ufm.counts)
+    columns = class_columns(ufm.loss, ufm.counts)
     target = ufm.loss.targets(ufm.classes) * root
     scaled = parameters.weights[0] @ (parameters.features * root) + np.outer(parameters.bias, root)
     gradient = columns.gradient(scaled)

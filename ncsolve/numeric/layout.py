@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ..errors import ProblemError, TooLarge
-from ..losses import Squared, SquaredColumns
+from ..losses import Squared, SquaredColumns, class_columns, sample_columns
 
 if TYPE_CHECKING:
     from ..losses import Array, Columns
@@ -139,7 +139,7 @@ def samples(ufm: UFM) -> Samples:
             f"all N = {ufm.samples:g} features would need matrices of {8e-9 * max(*ufm.width, ufm.outputs) * ufm.samples:.3g} GB; "
             "smaller counts, or squared loss with linear features (which are rotated), work"
         )
-    return Samples(ufm, ufm.loss.sample_columns(ufm.counts))
+    return Samples(ufm, sample_columns(ufm.loss, ufm.counts))
 
 
 def rotated(ufm: UFM) -> Rotated:
@@ -149,7 +149,7 @@ def rotated(ufm: UFM) -> Rotated:
     """
     if not can_rotate(ufm):
         raise ProblemError("the rotation is exact for squared loss with linear features only; rotate=False works here")
-    means = ufm.loss.class_columns(ufm.counts)
+    means = class_columns(ufm.loss, ufm.counts)
     assert isinstance(means, SquaredColumns)
     spread = max(int(ufm.samples) - ufm.classes, 0)
     packed = min(ufm.width[0], spread)

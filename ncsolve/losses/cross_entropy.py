@@ -1,0 +1,259 @@
+r"""Cross-entropy, with label smoothing and the label-dependent family.
+
+For a sample of class y with logits z (K of them), target p = (1 - delta) e_y + delta/K and
+
+    u_j = s_y r_j z_j + iota_j,        loss = log sum_j exp(u_j) - sum_j p_j u_j.
+
+delta: label smoothing. iota: logit adjustment (LA). s: label-dependent temperatures (LDT). r: class-dependent temperatures
+(CDT); names as in Behnia et al. (2023, arXiv:2303.07608). Plain cross-entropy has delta = 0, iota = 0, s = r = 1.
+
+Gradient in z_j: s_y r_j (softmax(u)_j - p_j). Conjugate at w, with pi_j = p_j + w_j / (s_y r_j):
+
+    sum_j pi_j log pi_j - sum_j (w_j / (s_y r_j)) iota_j     if pi lies in the simplex,  infinity otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ProblemError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .loss import Array, Indices
+
+OUTSIDE = 1e-12  # a probability may be so far below zero, a column's sum so far from one, by rounding
+
+
+@dataclass(frozen=True, eq=False)
+class CrossEntropyColumns:
+    """sum_i weight_i loss(u_i), u = slope * Z + offset, in the general form that groups of equal rows need too.
+
+    Attributes
+    ----------
+    own : (P,) row of each column's own class
+    weight : (P,) share of the samples in each column
+    ones : (P,) row that the bias multiplies
+    slope, offset : broadcast to (rows, P)
+    spread : delta/K, the target of every class; the own class has 1 - delta more
+    kept : 1 - delta
+    multiplicity : broadcast to (rows, P): how many classes a row stands for; one where it is the own row
+    """
+
+    own: Indices
+    weight: Array
+    ones: Array
+    slope: Array
+    offset: Array
+    spread: float
+    kept: float
+    multiplicity: Array
+
+    def value(self, logits: Array) -> float:
+        """F(Z)."""
+        return self._value(logits)[0]
+
+    def gradient(self, logits: Array) -> Array:
+        """Weight * slope * (softmax(u) - p)."""
+        return self._value(logits)[1]
+
+    def value_and_gradient(self, logits: Array) -> tuple[float, Array]:
+        """Both."""
+        return self._value(logits)
+
+    def _value(self, logits: Array) -> tuple[float, Array]:
+        u = self.slope * logits + self.offset
+        at = np.arange(self.own.size)
+        u -= u[self.own, at]
+        top = np.maximum(u.max(axis=0), 0.0)
+        share = np.exp(u - top)
+        share *= self.multiplicity
+        mine = share[self.own, at]
+        share[self.own, at] = 0.0
+        others = share.sum(axis=0)
+        # log1p where the own logit leads: a loss of 1e-20 keeps its digits
+        losses = np.where(top > 0, top + np.log(mine + others), np.log1p(others))
+        if self.spread:
+            losses -= self.spread * (self.multiplicity * u).sum(axis=0)
+        share[self.own, at] = mine
+        share /= mine + others
+        return float(losses @ self.weight), self._pull(share, others / (mine + others))
+
+    def _pull(self, share: Array, missed: Array) -> Array:
+        """Weight * slope * (share - p), where `missed` = 1 - share of the own class keeps its digits."""
+        at = np.arange(self.own.size)
+        own = (self.multiplicity * self.spread + np.zeros(share.shape))[self.own, at] if self.spread else 0.0
+        if self.spread:
+            share -= self.multiplicity * self.spread
+        share[self.own, at] = (1.0 - self.kept) - missed - own
+        share *= self.slope
+        share *= self.weight
+        return share
+
+    def _shares(self, logits: Array) -> Array:
+        u = self.slope * logits + self.offset
+        u -= u.max(axis=0)
+        share = np.exp(u)
+        share *= self.multiplicity
+        share /= share.sum(axis=0)
+        return share
+
+    def hessian_product(self, logits: Array, direction: Array) -> Array:
+        """Weight * slope * (diag(s) - s s^T) slope * direction, s the softmax of each column."""
+        share = self._shares(logits)
+        moved = self.slope * direction
+        moved -= (share * moved).sum(axis=0)
+        moved *= share
+        product: Array = self.slope * moved * self.weight
+        return product
+
+    def target(self, shape: tuple[int, ...]) -> Array:
+        """p, shape (rows, P)."""
+        p = np.zeros(shape) + self.spread * self.multiplicity
+        p[self.own, np.arange(self.own.size)] += self.kept
+        return p
+
+    def conjugate(self, dual: Array) -> float:
+        """F*(dual); see the module. Rounding up to 1e-12 outside the simplex is moved back onto it."""
+        from scipy.special import xlogy
+
+        w = dual / (self.weight * self.slope)
+        pi = self.target(dual.shape) + w
+        if pi.min() < -OUTSIDE or np.abs(pi.sum(axis=0) - 1.0).max() > OUTSIDE:
+            return math.inf
+        pi = np.maximum(pi, 0.0)
+        entropy = (xlogy(pi, pi) - xlogy(pi, np.broadcast_to(np.maximum(self.multiplicity, 1e-300), pi.shape))).sum(axis=0)
+        return float((entropy - (w * self.offset).sum(axis=0)) @ self.weight)
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class CrossEntropy:
+    """Cross-entropy of the softmax, averaged over samples.
+
+    Parameters
+    ----------
+    smoothing : float in [0, 1)
+        delta: the target is (1 - delta) e_y + delta/K.
+    offsets : array_like (K,), optional
+        iota of logit adjustment, added to the logits.
+    label_scale : array_like (K,), positive, optional
+        s of LDT: multiplies all logits of a sample by the number of its label.
+    class_scale : array_like (K,), positive, optional
+        r of CDT: multiplies logit j by r_j for every sample.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> ufm = ncsolve.UFM(counts=[30, 30], loss=ncsolve.CrossEntropy(smoothing=0.1), weight_decay=1e-3, feature_decay=1e-3)
+    >>> ncsolve.predict(ufm).theorem.name
+    'balanced_cross_entropy'
+    """
+
+    smoothing: float
+    offsets: Array | None
+    label_scale: Array | None
+    class_scale: Array | None
+
+    def __init__(
+        self,
+        smoothing: float = 0.0,
+        offsets: ArrayLike | None = None,
+        label_scale: ArrayLike | None = None,
+        class_scale: ArrayLike | None = None,
+    ) -> None:
+        try:
+            delta = math.nan if isinstance(smoothing, bool) else float(smoothing)
+        except (TypeError, ValueError):
+            delta = math.nan
+        if not 0.0 <= delta < 1.0:
+            raise ProblemError(f"smoothing {smoothing!r} is not in [0, 1); 0 is plain cross-entropy, 0.1 is usual")
+        set_ = object.__setattr__
+        set_(self, "smoothing", delta)
+        set_(self, "offsets", _per_class(offsets, "offsets", positive=False))
+        set_(self, "label_scale", _per_class(label_scale, "label_scale", positive=True))
+        set_(self, "class_scale", _per_class(class_scale, "class_scale", positive=True))
+
+    @property
+    def name(self) -> str:
+        """The word used in `UFM(loss=...)`."""
+        return "ce"
+
+    @property
+    def one_hot(self) -> bool:
+        """Output k belongs to class k."""
+        return True
+
+    @property
+    def label_dependent(self) -> bool:
+        """Whether offsets or scales tell classes apart; constants do not."""
+        given = (self.offsets, self.label_scale, self.class_scale)
+        neutral = (None, 1.0, 1.0)
+        return any(
+            x is not None and not (x == (x[0] if one is None else one)).all() for x, one in zip(given, neutral, strict=True)
+        )
+
+    def outputs(self, classes: int) -> int:
+        """K."""
+        for what in ("offsets", "label_scale", "class_scale"):
+            given = getattr(self, what)
+            if given is not None and given.size != classes:
+                raise ProblemError(f"{what} has {given.size} entries for {classes} classes; give one number per class")
+        return classes
+
+    def targets(self, classes: int) -> Array:
+        """The identity: the target before smoothing."""
+        return np.eye(classes)
+
+    def parameters(self) -> dict[str, Any]:
+        """What differs from plain cross-entropy."""
+        found: dict[str, Any] = {"smoothing": self.smoothing} if self.smoothing else {}
+        for what in ("offsets", "label_scale", "class_scale"):
+            if (given := getattr(self, what)) is not None:
+                found[what] = given.tolist()
+        return found
+
+    def per_class(self, classes: int) -> Array:
+        """(iota, s, r) of every class, shape (3, K)."""
+        filled = (np.zeros(classes), np.ones(classes), np.ones(classes))
+        given = (self.offsets, self.label_scale, self.class_scale)
+        return np.array([one if x is None else x for x, one in zip(given, filled, strict=True)])
+
+    def columns(self, labels: Indices, mass: Array) -> CrossEntropyColumns:
+        """Column i stands for `mass[i]` samples of class `labels[i]`."""
+        classes = int(labels.max()) + 1
+        given = [x.size for x in (self.offsets, self.label_scale, self.class_scale) if x is not None]
+        offset, label, rows = self.per_class(given[0] if given else classes)
+        root = np.sqrt(mass)
+        slope = label[labels] / root
+        return CrossEntropyColumns(
+            own=labels,
+            weight=mass / mass.sum(),
+            ones=root,
+            slope=slope[None, :] if self.class_scale is None else rows[:, None] * slope,
+            offset=np.zeros((1, 1)) if self.offsets is None else offset[:, None],
+            spread=self.smoothing / (given[0] if given else classes),
+            kept=1.0 - self.smoothing,
+            multiplicity=np.ones((1, 1)),
+        )
+
+
+def _per_class(given: ArrayLike | None, what: str, *, positive: bool) -> Array | None:
+    if given is None:
+        return None
+    try:
+        array = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ProblemError(f"{what} are not numbers; give one number per class") from None
+    if array.ndim != 1 or array.size == 0:
+        raise ProblemError(f"{what} have shape {array.shape}; give one number per class")
+    wrong = ~np.isfinite(array) | (array <= 0 if positive else False)
+    if wrong.any():
+        k = int(np.flatnonzero(wrong)[0])
+        raise ProblemError(f"{what}[{k}] is {array[k]:g}; {'positive ' if positive else ''}finite numbers work")
+    array.setflags(write=False)
+    return array
