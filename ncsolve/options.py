@@ -24,6 +24,7 @@ PICTURES = (".png", ".svg", ".pdf")
 KINDS = ("norms", "gram", "objective")
 LARGEST_DPI, MOST_PIXELS = 2400, 30_000
 _VERIFY = ("rng", "starts", "method", "learning_rate", "momentum", "steps", "scale", "no_rotate", "tol")
+_CROSS_ENTROPY = ("smoothing", "logit_adjustment", "label_scale", "class_scale")
 _NEGATIVE = re.compile(r"-([0-9.]|inf|nan)", re.IGNORECASE)
 
 
@@ -84,11 +85,33 @@ def problem(args: argparse.Namespace) -> UFM:
     numeric = {"depth": _number, "width": _numbers, "weight_decay": _numbers, "feature_decay": _number, "bias": _number}
     given: dict[str, Any] = {"loss": args.loss, "features": args.features}
     given |= {name: None if (text := getattr(args, name)) is None else read(text, name) for name, read in numeric.items()}
+    parameters = {name: getattr(args, name) for name in _CROSS_ENTROPY}
+    if any(text is not None for text in parameters.values()):
+        given["loss"] = _cross_entropy(args, parameters, counts)
     if args.targets is not None:
         if args.loss not in (None, "mse"):
             raise ProblemError(f"loss {args.loss!r} takes no --targets; 'mse' does")
         given["loss"] = read_targets(args.targets, len(counts))
     return UFM(counts, **{name: value for name, value in given.items() if value is not None})
+
+
+def _cross_entropy(args: argparse.Namespace, texts: dict[str, str | None], counts: Any) -> Any:
+    """The CrossEntropy that --smoothing, --logit-adjustment and the scales describe."""
+    from .losses import CrossEntropy
+
+    if args.loss != "ce":
+        name = next(name for name, text in texts.items() if text is not None).replace("_", "-")
+        raise UsageError(f"--{name} belongs to --loss ce, not to --loss {args.loss or 'mse'}")
+    fields = {name: None if text is None else _numbers(text, name) for name, text in texts.items()}
+    smoothing = fields["smoothing"]
+    if isinstance(smoothing, list):
+        raise UsageError(f"--smoothing {shown(texts['smoothing'])} is not one number")
+    offsets = fields["logit_adjustment"]
+    if isinstance(offsets, int | float):
+        n = list(counts.values()) if isinstance(counts, dict) else list(counts)
+        offsets = [offsets * math.log(count / math.fsum(n)) for count in n]
+    scales = [x if x is None or isinstance(x, list) else [x] for x in (fields["label_scale"], fields["class_scale"])]
+    return CrossEntropy(0.0 if smoothing is None else smoothing, offsets, *scales)
 
 
 def method(args: argparse.Namespace) -> Descent:
@@ -237,7 +260,11 @@ def _problem_options(parser: argparse.ArgumentParser) -> None:
     counts.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted")
     counts.add_argument("--long-tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]")
     group = parser.add_argument_group("problem")
-    group.add_argument("--loss", metavar="NAME", help="mse (default)")
+    group.add_argument("--loss", metavar="NAME", help="mse (default) or ce, cross-entropy")
+    group.add_argument("--smoothing", metavar="X", help="ce: label smoothing, from 0 to below 1")
+    group.add_argument("--logit-adjustment", metavar="LIST", help="ce: K numbers added to the logits, or tau: tau log(n_k/N)")
+    group.add_argument("--label-scale", metavar="LIST", help="ce: K temperatures by label (LDT)")
+    group.add_argument("--class-scale", metavar="LIST", help="ce: K temperatures by output (CDT)")
     group.add_argument(
         "--targets", metavar="FILE", help="matrix of targets (.npy, .csv), column k for class k; default one-hot"
     )
@@ -247,7 +274,10 @@ def _problem_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--feature-decay", metavar="X", help="decay of all N features (5e-4)")
     group.add_argument("--bias", metavar="WORD", help="none (default), free, or a decay")
     group.add_argument("--features", metavar="WORD", help="linear (default) or relu")
-    group.add_argument("--theorem", metavar="NAME", help="use this theorem instead of the strongest that applies")
+    group.add_argument(
+        "--theorem", metavar="NAME", help="use this theorem; descent_only gives the lowest end of a few descents for any problem"
+    )
+    group.add_argument("--limit", metavar="WORD", help="vanishing-decay: what minimizers tend to as all decays go to zero")
 
 
 def _descent_options(parser: argparse.ArgumentParser) -> None:

@@ -53,7 +53,7 @@ def norms_against_counts(prediction: Prediction, run: Run | None = None, ax: Axe
     counts = prediction.ufm.counts
     order = np.argsort(counts, kind="stable")
     quantities = [("h", "feature norm", prediction.classes.feature_norm, VERMILION, "^")]
-    if getattr(prediction.ufm.loss, "one_hot", True):
+    if prediction.ufm.loss.one_hot:
         quantities.insert(0, ("w", "classifier norm", prediction.classes.weight_norm, BLUE, "o"))
     positive = np.concatenate([norms[norms > 0] for _, _, norms, _, _ in quantities])
     floor = float(positive.min()) / 4.0 if positive.size else 0.1

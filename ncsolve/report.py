@@ -144,7 +144,7 @@ def _problem(ufm: UFM) -> str:
         return ", ".join(f"{value:.6g}" for value in distinct[:6]) + (", ..." if len(distinct) > 6 else "")
 
     bias = {"none": "no bias", "free": "free bias"}.get(str(ufm.bias), f"bias decay {ufm.bias}")
-    targets = "squared loss" if getattr(ufm.loss, "one_hot", True) else f"squared loss to {ufm.outputs} x {ufm.classes} targets"
+    targets = "squared loss" if ufm.loss.one_hot else f"squared loss to {ufm.outputs} x {ufm.classes} targets"
     return (
         f"{ufm.classes} classes, N = {_count(ufm.samples)}, {targets}, M = {ufm.depth}, width {layers(ufm.width)}, "
         f"weight decay {layers(ufm.weight_decay)}, feature decay {ufm.feature_decay:.6g}, {bias}, {ufm.features} features"

@@ -140,6 +140,10 @@ def verify(
     """
     prediction = problem if isinstance(problem, Prediction) else predict(problem)
     ufm = prediction.ufm
+    if prediction.theorem.limit:
+        raise ProblemError(
+            f"theorem {prediction.theorem.name!r} is about a limit: descent at positive decays only comes near it"
+        )
     if not 0 < tolerance < np.inf:
         raise ProblemError(f"tolerance {tolerance!r} is not a positive number such as 1e-8")
     product = prediction.parameters().end_to_end @ prediction.class_means
@@ -193,7 +197,12 @@ def certify(prediction: Prediction) -> Certificate:
     >>> ncsolve.certify(prediction).relative_gap < 1e-12
     True
     """
-    return certificate(prediction.ufm, prediction.parameters())
+    if prediction.theorem.limit:
+        raise ProblemError(
+            f"theorem {prediction.theorem.name!r} is about a limit: it has no point to certify at positive decays"
+        )
+    witness = prediction.solution.witness
+    return certificate(prediction.ufm, prediction.parameters(), () if witness is None else witness())
 
 
 def _certificate_if_known(prediction: Prediction) -> Certificate | None:

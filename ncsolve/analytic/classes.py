@@ -100,10 +100,13 @@ def class_table(ufm: UFM, solution: Solution) -> ClassTable:
     sigma, frame = solution.sigma_and_frame
     states = solution.states()
     feature_norm = np.sqrt(frame.right_sums(layer_spectra(ufm, sigma)[0] ** 2) / ufm.counts)
-    if getattr(ufm.loss, "one_hot", True):
+    if ufm.loss.one_hot:
         weight_norm = np.sqrt(frame.left_sums(end_to_end_spectrum(ufm, sigma) ** 2))
     else:
         weight_norm = np.full(ufm.classes, math.nan)
+    if solution.matrices is not None:
+        found = solution.matrices()
+        feature_norm, weight_norm = np.linalg.norm(found.features, axis=0), np.linalg.norm(found.end_to_end, axis=1)
     if isinstance(frame, AxisFrame):  # every other logit is zero
         own = frame.left_sums(sigma) / np.sqrt(ufm.counts)
         margin = own

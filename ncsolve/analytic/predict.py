@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
-from ..errors import NoTheorem
+from ..errors import NoTheorem, ProblemError
 from .prediction import Prediction
-from .theorem import Theorem
+from .theorem import Theorem, Watch
 from .theorems import theorems
 
 if TYPE_CHECKING:
@@ -37,8 +37,13 @@ class Applicability(Sequence[Theorem]):
         return "\n".join(lines + [f"{name}: needs that {'; '.join(texts)}" for name, texts in self.lacking.items()])
 
 
-def applicable(ufm: UFM) -> Applicability:
+def applicable(ufm: UFM, limit: str = "") -> Applicability:
     """Theorems whose hypotheses hold for `ufm`, without solving anything.
+
+    Parameters
+    ----------
+    ufm : UFM
+    limit : "" for the problem as it stands, "vanishing-decay" for what its minimizers tend to as all decays go to zero
 
     Returns
     -------
@@ -48,28 +53,36 @@ def applicable(ufm: UFM) -> Applicability:
     Examples
     --------
     >>> import ncsolve
-    >>> print(ncsolve.applicable(ncsolve.UFM(counts=[20, 10])))
-    squared_spectral: applies (GLOBAL)
-    balanced_regularized_bias: needs that the bias is regularized; all counts are equal
-    squared_targets: needs that the targets are given as a matrix
+    >>> found = ncsolve.applicable(ncsolve.UFM(counts=[20, 10]))
+    >>> [theorem.name for theorem in found], found.lacking["balanced_regularized_bias"]
+    (['squared_spectral'], ('the bias is regularized', 'all counts are equal'))
     """
-    covering = tuple(theorem for theorem in theorems() if not theorem.lacks(ufm))
-    return Applicability(covering, {t.name: t.lacks(ufm) for t in theorems() if t not in covering})
+    asked = [theorem for theorem in theorems() if theorem.limit == limit and not theorem.on_request]
+    if not asked:
+        known = ", ".join(sorted({repr(theorem.limit) for theorem in theorems() if theorem.limit}))
+        raise ProblemError(f"limit {limit!r} is unknown; {known} works, or none")
+    covering = tuple(theorem for theorem in asked if not theorem.lacks(ufm))
+    return Applicability(covering, {t.name: t.lacks(ufm) for t in asked if t not in covering})
 
 
-def predict(ufm: UFM, theorem: str | Theorem | None = None) -> Prediction:
+def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", progress: Watch | None = None) -> Prediction:
     """The exact predicted geometry of `ufm`.
 
     Parameters
     ----------
     ufm : UFM
     theorem : str or Theorem, optional
-        Ask for one theorem instead of the strongest that applies.
+        Ask for one theorem instead of the strongest that applies (for deep cross-entropy: the one whose point lies lowest).
+    limit : str
+        "vanishing-decay" asks what the minimizers tend to, up to scale, as all decays go to zero.
+    progress : callable, optional
+        Called as progress(stage, objective) by theorems that iterate.
 
     Returns
     -------
     Prediction
-        Values now, matrices on demand. Closed forms: nothing is iterated to a tolerance.
+        Values now, matrices on demand. GLOBAL claims are closed forms; CERTIFIED ones are solved to a duality gap that `certify`
+        reports, BEST_KNOWN ones searched for.
 
     Raises
     ------
@@ -84,11 +97,12 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None) -> Prediction:
     ('GLOBAL', [13.942136, 9.8, 6.871068, 6.871068])
     """
     if theorem is None:
-        found = applicable(ufm)
+        found = applicable(ufm, limit)
         if not found:
             lacking = "; ".join(f"{name} needs that {', '.join(texts)}" for name, texts in found.lacking.items())
-            raise NoTheorem(f"no theorem covers this problem: {lacking}")
-        return Prediction(ufm, found[0], found[0].solve(ufm))
+            raise NoTheorem(f"no theorem covers this problem: {lacking}; theorem 'descent_only' gives what descent finds")
+        chosen = next((one for one in found if one.preferred), found[0])
+        return Prediction(ufm, chosen, chosen.solution(ufm, progress))
     if isinstance(theorem, str):
         named = {t.name: t for t in theorems()}
         if theorem not in named:
@@ -97,4 +111,4 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None) -> Prediction:
     lacks = theorem.lacks(ufm)
     if lacks:
         raise NoTheorem(f"theorem {theorem.name!r} does not cover this problem: it needs that {', '.join(lacks)}")
-    return Prediction(ufm, theorem, theorem.solve(ufm))
+    return Prediction(ufm, theorem, theorem.solution(ufm, progress))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,16 @@ class Prediction:
         return self.solution.unique
 
     @property
+    def geometry(self) -> str:
+        """The name of the geometry, such as "simplex"; empty where it has none."""
+        return self.solution.geometry
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        """Further numbers worth reading beside the value, by name (the value of a competing geometry, a lower bound)."""
+        return self.solution.facts
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences that must be read with the numbers."""
         return self.solution.warnings
@@ -85,12 +96,16 @@ class Prediction:
     def singular_values(self) -> Array:
         """Singular values of A = (Zbar - b 1^T) D^(1/2), descending, zeros included, shape (min(K, outputs),)."""
         values = np.zeros(min(self.ufm.classes, self.ufm.outputs))
-        sigma = self.solution.sigma_and_frame[0]
+        sigma, frame = self.solution.sigma_and_frame
+        if not frame.orthonormal:
+            sigma = np.asarray(np.linalg.svd(frame.left() * sigma, compute_uv=False), dtype=np.float64)
         values[: sigma.size] = sigma
         return values
 
     @cached_property
     def _parameters(self) -> Parameters:
+        if self.solution.matrices is not None:
+            return self.solution.matrices()
         sigma, frame = self.solution.sigma_and_frame
         return balanced_factors(self.ufm, sigma, frame, self.solution.bias())
 
@@ -146,7 +161,14 @@ class Prediction:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Non-zero singular values of H, W_1, ..., W_M, descending."""
-        spectra = layer_spectra(self.ufm, self.solution.sigma_and_frame[0])
+        sigma, frame = self.solution.sigma_and_frame
+        spectra = layer_spectra(self.ufm, sigma)
+        if self.solution.matrices is not None:
+            scaled = self.class_means * np.sqrt(self.ufm.counts)
+            spectra = tuple(_nonzero(np.linalg.svd(matrix, compute_uv=False)) for matrix in (scaled, *self.weights))
+        if not frame.orthonormal:
+            oblique: Array = np.asarray(np.linalg.svd(frame.left() * spectra[-1], compute_uv=False), dtype=np.float64)
+            spectra = (*spectra[:-1], oblique)
         shapes = ((self.ufm.width[0], self.ufm.samples), *self.ufm.shapes)
         names = ("H", *(f"W_{j + 1}" for j in range(self.ufm.depth)))
         return tuple(Layer(*layer) for layer in zip(names, shapes, spectra, strict=True))
@@ -168,6 +190,8 @@ class Prediction:
             },
             "value": self.value,
             "unique": self.unique,
+            "geometry": self.geometry or None,
+            "facts": dict(self.facts),
             "singular_values": self.singular_values.tolist(),
             "bias": self.bias.tolist(),
             "classes": [row.to_dict() for row in self.classes],
@@ -192,3 +216,9 @@ class Prediction:
         arrays["document"] = np.array(json.dumps(self.to_dict(), allow_nan=False))
         with atomic_write(path, overwrite=overwrite) as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+
+def _nonzero(strength: np.ndarray) -> Array:
+    """Singular values above rounding."""
+    found: Array = strength[strength > 1e-12 * max(float(strength[0]), 1e-300)]
+    return found

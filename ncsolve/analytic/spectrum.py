@@ -57,6 +57,10 @@ def contrasts(size: int) -> Array:
 class Frame(Protocol):
     """Left and right singular vectors (u_i, v_i) of the kept modes, i = 1..r."""
 
+    @property
+    def orthonormal(self) -> bool:
+        """Whether the left vectors are orthonormal; the right ones always are."""
+
     def left(self) -> Array:
         """U, shape (outputs, r)."""
 
@@ -76,6 +80,11 @@ class AxisFrame:
 
     axes: Indices
     classes: int
+
+    @property
+    def orthonormal(self) -> bool:
+        """Axes are."""
+        return True
 
     def left(self) -> Array:
         """Columns of the identity."""
@@ -100,9 +109,14 @@ class AxisFrame:
 
 @dataclass(frozen=True, eq=False)
 class DenseFrame:
-    """Singular vectors as matrices, built when first asked for."""
+    """Singular vectors as matrices, built when first asked for.
+
+    Where `orthonormal` is false the left vectors are unit vectors only: A = sum_i sigma_i u_i v_i^T is then a sum of atoms, not a
+    singular value decomposition (ReLU features, which must lie on the axes).
+    """
 
     build: Callable[[], tuple[Array, Array]]
+    orthonormal: bool = True
 
     @cached_property
     def vectors(self) -> tuple[Array, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..losses import Array
     from ..problem import UFM
+    from ..raw_objective import Parameters
     from .spectrum import Frame
 
 
@@ -32,6 +33,9 @@ class Claim(Enum):
         return list(Claim).index(self)
 
 
+#: Called now and then by iterative theorems as watch(stage, objective).
+Watch = Callable[[str, float], None]
+
 ACTIVE, VANISHED, MERGED = "active", "vanished", "merged"
 
 
@@ -46,12 +50,15 @@ class ClassStates:
     critical_count : the count at or below which the class vanishes or merges, N held fixed; NaN where no count of its own
         decides
     critical_decay : the geometric mean of all decays at which it does; NaN where no decay keeps it
+    complete_collapse : the geometric mean of all decays from which on everything is zero; None where it is the largest of the
+        critical decays, NaN where it is not known
     """
 
     state: NDArray[np.str_]
     locally_stable: NDArray[np.bool_]
     critical_count: Array
     critical_decay: Array
+    complete_collapse: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +73,10 @@ class Solution:
     states : callable giving ClassStates
     unique : whether every global minimizer has the same Grams, bias and layer spectra (equality up to rotation)
     warnings : sentences
+    geometry : the name of the geometry, where it has one
+    facts : further numbers worth reading beside the value, by name
+    matrices : callable giving the Parameters where they are not the balanced factors of A
+    witness : callable giving logit matrices (outputs, K) whose gradients are good dual points for a lower bound
     """
 
     value: float
@@ -74,6 +85,10 @@ class Solution:
     states: Callable[[], ClassStates]
     unique: bool = True
     warnings: tuple[str, ...] = ()
+    geometry: str = ""
+    facts: Mapping[str, float] = field(default_factory=dict)
+    witness: Callable[[], tuple[Array, ...]] | None = None
+    matrices: Callable[[], Parameters] | None = None
 
     @cached_property
     def sigma_and_frame(self) -> tuple[Array, Frame]:
@@ -110,6 +125,10 @@ class Theorem:
     hypotheses : tuple of Hypothesis
     solve : UFM inside the hypotheses -> Solution
     cases : published special cases
+    limit : the name of the limit that the theorem is about, as in `predict(ufm, limit=...)`; "" for the problem as it stands
+    preferred : what `predict` chooses where it applies, although other claims are stronger (its point lies lower)
+    on_request : applies only when asked for by name
+    iterative : `solve` takes a second argument, a callback of (stage, objective), and may take a while
     """
 
     name: str
@@ -117,8 +136,16 @@ class Theorem:
     reference: str
     claim: Claim
     hypotheses: tuple[Hypothesis, ...]
-    solve: Callable[[UFM], Solution] = field(repr=False)
+    solve: Callable[..., Solution] = field(repr=False)
     cases: tuple[Case, ...] = ()
+    limit: str = ""
+    iterative: bool = False
+    preferred: bool = False
+    on_request: bool = False
+
+    def solution(self, ufm: UFM, watch: Watch | None = None) -> Solution:
+        """Solve a problem inside the hypotheses."""
+        return self.solve(ufm, watch) if self.iterative else self.solve(ufm)
 
     def check(self, ufm: UFM) -> tuple[tuple[str, bool], ...]:
         """Each hypothesis with whether it holds."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..losses import Squared
 from . import scalar
 from .predict import predict
 from .prediction import Prediction
@@ -31,7 +32,8 @@ class Thresholds:
     ----------
     prediction : Prediction
     mean_decay : g, the geometric mean of the M + 1 decays; the only way decays enter
-    local_factor : kappa_max / kappa*, by how much decays may exceed a class's critical decay before its local minimum is gone, too
+    local_factor : kappa_max / kappa*, by how much decays may exceed a class's critical decay before its local minimum is gone, too;
+        NaN where that is not known (cross-entropy at depth 2 or more)
     """
 
     prediction: Prediction
@@ -56,6 +58,9 @@ class Thresholds:
     @cached_property
     def complete_collapse(self) -> float | None:
         """The largest critical decay: from it on, the zero solution is the global minimizer."""
+        told = self.prediction.solution.states().complete_collapse
+        if told is not None:
+            return None if np.isnan(told) else told
         return float(self._known.max()) if self._known.size else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,4 +96,6 @@ def thresholds(problem: UFM | Prediction) -> Thresholds:
     """
     prediction = problem if isinstance(problem, Prediction) else predict(problem)
     depth = prediction.ufm.depth
-    return Thresholds(prediction, reduce(prediction.ufm).mean_decay, scalar.fold(depth) / scalar.threshold(depth))
+    known = depth == 1 or isinstance(prediction.ufm.loss, Squared)
+    factor = scalar.fold(depth) / scalar.threshold(depth) if known else float("nan")
+    return Thresholds(prediction, reduce(prediction.ufm).mean_decay, factor)

@@ -118,6 +118,26 @@ class CrossEntropyColumns:
         p[self.own, np.arange(self.own.size)] += self.kept
         return p
 
+    def without_mean(self, dual: Array) -> Array:
+        """Move probabilities a little so that every row of `dual` becomes orthogonal to `ones`.
+
+        With slope_jk = r_j t_k, rows of Q_jk = weight_k t_k ones_k pi_jk must have the sums that the targets give, its columns keep
+        theirs: a transport polytope. Rows and columns that are too large are scaled down, and the missing mass is added as a
+        matrix of rank one (Altschuler, Weed and Rigollet 2017).
+        """
+        shape = dual.shape
+        p = self.target(shape)
+        pi = np.maximum(p + dual / (self.weight * self.slope), 0.0)
+        column = self.weight * self.ones * (np.broadcast_to(self.slope, shape)[0])  # r_j cancels within a row
+        q, rows, sums = pi * column, (p * column).sum(axis=1), column
+        q *= np.minimum(1.0, rows / np.maximum(q.sum(axis=1), 1e-300))[:, None]
+        q *= np.minimum(1.0, sums / np.maximum(q.sum(axis=0), 1e-300))
+        missing, short = np.maximum(rows - q.sum(axis=1), 0.0), np.maximum(sums - q.sum(axis=0), 0.0)
+        if missing.sum() > 0:
+            q += np.outer(missing, short) / missing.sum()
+        moved: Array = (q / column - p) * self.weight * self.slope
+        return moved
+
     def conjugate(self, dual: Array) -> float:
         """F*(dual); see the module. Rounding up to 1e-12 outside the simplex is moved back onto it."""
         from scipy.special import xlogy
@@ -189,13 +209,10 @@ class CrossEntropy:
         return True
 
     @property
-    def label_dependent(self) -> bool:
-        """Whether offsets or scales tell classes apart; constants do not."""
-        given = (self.offsets, self.label_scale, self.class_scale)
-        neutral = (None, 1.0, 1.0)
-        return any(
-            x is not None and not (x == (x[0] if one is None else one)).all() for x, one in zip(given, neutral, strict=True)
-        )
+    def plain(self) -> bool:
+        """Whether nothing but smoothing is there: no scales but ones, no offsets but equal ones."""
+        scales = all(x is None or bool((x == 1.0).all()) for x in (self.label_scale, self.class_scale))
+        return scales and (self.offsets is None or bool((self.offsets == self.offsets[0]).all()))
 
     def outputs(self, classes: int) -> int:
         """K."""
@@ -222,6 +239,29 @@ class CrossEntropy:
         filled = (np.zeros(classes), np.ones(classes), np.ones(classes))
         given = (self.offsets, self.label_scale, self.class_scale)
         return np.array([one if x is None else x for x, one in zip(given, filled, strict=True)])
+
+    def own_slope(self, classes: int) -> Array:
+        """(1 - delta) s r."""
+        _, label, rows = self.per_class(classes)
+        slope: Array = (1.0 - self.smoothing) * label * rows
+        return slope
+
+    def grouped(self, shares: Array, multiplicity: Array, per_group: Array) -> CrossEntropyColumns:
+        """Reduced columns of groups."""
+        offset, label, rows = per_group
+        number = shares.size
+        slope = np.vstack([np.repeat(rows[:, None], number, axis=1), rows]) * label
+        sizes = multiplicity[:-1] + np.eye(number)
+        return CrossEntropyColumns(
+            own=np.full(number, number),
+            weight=shares,
+            ones=np.zeros(number),
+            slope=slope,
+            offset=np.vstack([np.repeat(offset[:, None], number, axis=1), offset]),
+            spread=self.smoothing / float(sizes[:, 0].sum()),
+            kept=1.0 - self.smoothing,
+            multiplicity=multiplicity,
+        )
 
     def columns(self, labels: Indices, mass: Array) -> CrossEntropyColumns:
         """Column i stands for `mass[i]` samples of class `labels[i]`."""

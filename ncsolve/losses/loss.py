@@ -33,6 +33,9 @@ class Columns(Protocol):
     def hessian_product(self, logits: Array, direction: Array) -> Array:
         """The second derivative of F at Z applied to `direction`, shape (outputs, P)."""
 
+    def without_mean(self, dual: Array) -> Array:
+        """A dual point near `dual`, in the domain of the conjugate, whose rows are orthogonal to `ones`."""
+
     def conjugate(self, dual: Array) -> float:
         """F*(dual) = sup over Z of <dual, Z> - F(Z); infinite outside its domain."""
 
@@ -56,6 +59,15 @@ class Loss(Protocol):
 
     def parameters(self) -> dict[str, Any]:
         """Everything but the name that tells two such losses apart, as plain values; empty for the plain loss."""
+
+    def per_class(self, classes: int) -> Array:
+        """Parameters that tell classes apart beside their counts, shape (any, classes); equal columns, exchangeable classes."""
+
+    def own_slope(self, classes: int) -> Array:
+        """-d loss / d(own logit) + the same for another class's logit, where all logits are equal, per class (convex.py)."""
+
+    def grouped(self, shares: Array, multiplicity: Array, per_group: Array) -> Columns:
+        """Reduced columns of groups of exchangeable classes, in the form of `analytic/groups.py`, shape (G + 1, G)."""
 
     def columns(self, labels: Indices, mass: Array) -> Columns:
         """Column i stands for `mass[i]` samples of class `labels[i]`; N is the sum of the masses."""

@@ -45,6 +45,10 @@ class SquaredColumns:
         residual = logits - self.target
         return float(np.vdot(residual, residual)) / (2.0 * self.total), residual / self.total
 
+    def without_mean(self, dual: Array) -> Array:
+        """The orthogonal projection."""
+        return dual - np.outer(dual @ self.ones / (self.ones @ self.ones), self.ones)
+
     def conjugate(self, dual: Array) -> float:
         """<dual, target> + (total/2) ||dual||^2."""
         return float(np.vdot(dual, self.target)) + self.total / 2.0 * float(np.vdot(dual, dual))
@@ -53,6 +57,46 @@ class SquaredColumns:
         """Direction / total: the second derivative is constant."""
         product: Array = direction / self.total
         return product
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedSquaredColumns:
+    """Sum over entries of weight (Z - target)^2 / 2; entries of weight zero stand for nothing. They carry no bias row."""
+
+    target: Array
+    weight: Array
+
+    @property
+    def ones(self) -> Array:
+        """Zeros: reduced columns take their bias through the logits."""
+        return np.zeros(self.target.shape[1])
+
+    def value(self, logits: Array) -> float:
+        """F(Z)."""
+        return float(np.vdot(self.weight, (logits - self.target) ** 2)) / 2.0
+
+    def gradient(self, logits: Array) -> Array:
+        """Weight times residual."""
+        gradient: Array = self.weight * (logits - self.target)
+        return gradient
+
+    def value_and_gradient(self, logits: Array) -> tuple[float, Array]:
+        """Both."""
+        return self.value(logits), self.gradient(logits)
+
+    def hessian_product(self, logits: Array, direction: Array) -> Array:
+        """Weight times direction."""
+        product: Array = self.weight * direction
+        return product
+
+    def without_mean(self, dual: Array) -> Array:
+        """The point itself: there is no bias row."""
+        return dual
+
+    def conjugate(self, dual: Array) -> float:
+        """<dual, target> + sum of dual^2 / (2 weight)."""
+        there = self.weight > 0
+        return float(np.vdot(dual, self.target)) + float((dual[there] ** 2 / self.weight[there]).sum()) / 2.0
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -116,6 +160,20 @@ class Squared:
     def parameters(self) -> dict[str, Any]:
         """The targets, unless they are one-hot."""
         return {} if self.codes is None else {"targets": self.codes.tolist()}
+
+    def per_class(self, classes: int) -> Array:
+        """The codes; nothing where targets are one-hot."""
+        return np.empty((0, classes)) if self.codes is None else self.codes
+
+    def own_slope(self, classes: int) -> Array:
+        """One: the difference of the targets."""
+        return np.ones(classes)
+
+    def grouped(self, shares: Array, multiplicity: Array, per_group: Array) -> WeightedSquaredColumns:
+        """Reduced columns of one-hot targets."""
+        target = np.zeros(multiplicity.shape)
+        target[-1] = 1.0
+        return WeightedSquaredColumns(target, multiplicity * shares)
 
     def columns(self, labels: Indices, mass: Array) -> SquaredColumns:
         """Column i stands for `mass[i]` samples of class `labels[i]`."""

@@ -1,25 +1,34 @@
-r"""Lower bounds on the objective, from the problem and a point alone.
+r"""Lower bounds on the objective, from the problem and a few points alone.
 
-M = 1 with every width at least the rank (convex). With A = (Zbar - b 1^T) D^(1/2), e = sqrt(n), G = dF/dA at the point and any
-scale t, Fenchel duality gives, for Gamma = t G with ||Gamma||_op <= c,
+Convex part. With A = (Zbar - b 1^T) D^(1/2), e = sqrt(n) and any dual point Gamma, Fenchel duality gives for every (A, b)
 
-    objective >= -<Gamma, T> - (N/2) ||Gamma||_F^2 - ||Gamma e||^2 / (2 lambda_b),        T = Y D^(1/2),
+    F(A, b) + (lambda_b/2) ||b||^2 >= <Gamma, A> - F*(Gamma) - ||Gamma e||^2 / (2 lambda_b) >= V(Gamma) - ||Gamma||_o ||A||_*,   (1)
 
-where the last term is absent without a bias and Gamma e = 0 is forced (by projection) for a free one. The bound is quadratic
-in t, so the best t is explicit. At a minimizer ||G||_op <= c, t = 1, and the gap is zero.
+where the bias term is absent without a bias, and Gamma e = 0 is needed for a free one. || ||_o is the operator norm; for features
+H >= 0 it is at most sqrt(largest eigenvalue of Q), Q = Gamma^T Gamma with its negative off-diagonal entries set to zero, since
+max |Gamma h| over unit h >= 0 never gains from them. Gamma is the gradient at a point, moved by rounding so that it is feasible.
 
-M >= 2, or a bottleneck (not convex), squared loss. By von Neumann's trace inequality ||A - T||^2 >= sum (sigma_i - tau_i)^2, so
-with r = sigma/tau each mode costs at least tau^2/(2N) times the minimum over r in [0, 1] of (1 - r)^2 + gamma r^q, where
+M = 1: the penalty is c ||A||_* (of the atoms w h^T, h >= 0, for ReLU), so the bound is V(t Gamma) with t = c/||Gamma||_o if that is
+less than one; t is improved by a line search where the gap is open. At a minimizer ||Gamma||_o <= c, t = 1, and the gap is zero. A
+bottleneck only removes points, so the same bound holds.
+
+M >= 2: sum sigma^q >= (sum sigma)^q for q <= 1, so with s = ||A||_* every dual point gives objective >= V - ||Gamma||_o s + c s^q, and
+the objective is at least the minimum over s >= 0 of max_i (V_i - mu_i s) + c s^q. That function is concave between the corners of the
+maximum of lines, so its minimum lies at s = 0 or at a corner.
+
+Squared loss has a better bound for M >= 2 and for bottlenecks: by von Neumann's trace inequality ||A - T||^2 >= sum (sigma_i -
+tau_i)^2, so with r = sigma/tau each mode costs at least tau^2/(2N) times the minimum over r in [0, 1] of (1 - r)^2 + gamma r^q, where
 gamma = 2 N c tau^(q-2); at most R modes may leave zero. That minimum is bounded from below by branch and bound: r^q is concave,
 hence above its chord on each interval, and a parabola above a chord has an explicit minimum. No stationarity equation is
 solved. tau comes from LAPACK's SVD of T.
 
-Both are evaluated in floating point: the bound is lowered by an allowance for rounding, and it is evidence, not a proof.
+All are evaluated in floating point: the bound is lowered by an allowance for rounding, and it is evidence, not a proof.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +55,8 @@ class Certificate:
     ----------
     value : objective of the certified point
     lower_bound : no point lies lower, up to floating-point rounding
-    feasibility : how far the dual point had to be scaled back, max(0, ||G||_op / c - 1); 0 for the von Neumann bound
-    method : "dual" or "von Neumann"
+    feasibility : how far the dual point had to be scaled back, max(0, ||Gamma||_o / c - 1); 0 for the other bounds
+    method : "dual", "dual lines" (M >= 2) or "von Neumann"
     rigorous : always False here: floats are evidence, not proof
     """
 
@@ -72,19 +81,26 @@ class Certificate:
         return dict(vars(self)) | {"gap": self.gap, "relative_gap": self.relative_gap}
 
 
-def certificate(ufm: UFM, parameters: Parameters) -> Certificate:
+def certificate(ufm: UFM, parameters: Parameters, witness: Sequence[Array] = ()) -> Certificate:
     """Certify explicit matrices (W_1, ..., W_M), class means (d_1, K), bias.
+
+    Parameters
+    ----------
+    ufm : UFM
+    parameters : Parameters
+    witness : logit matrices (outputs, K), optional
+        Points whose gradients are tried as dual points beside that of the parameters; any of them keeps the bound valid.
 
     Raises
     ------
     ProblemError
-        If no bound is known: depth >= 2 or a bottleneck with a regularized bias, ReLU features with a bias.
+        If no bound is known: squared loss at depth >= 2 or a bottleneck with a regularized bias.
     TooLarge
         Beyond 4096 classes.
 
     Notes
     -----
-    ReLU features only shrink the set of points, so the bound for linear features holds for them too.
+    ReLU features only shrink the set of points, so bounds for linear features hold for them too.
 
     Examples
     --------
@@ -95,39 +111,88 @@ def certificate(ufm: UFM, parameters: Parameters) -> Certificate:
     """
     if max(ufm.classes, ufm.outputs) > LARGEST:
         raise TooLarge(f"a certificate for {ufm.classes} classes needs too large a decomposition; up to {LARGEST} classes work")
-    if not isinstance(ufm.loss, Squared):
-        raise ProblemError(f"no certificate is known for loss {ufm.loss.name!r}; 'mse' works")
     value = objective(ufm, parameters)
     rounding = ROUNDING * math.sqrt(ufm.classes) * abs(value)
-    if ufm.depth == 1 and ufm.rank_limit >= min(ufm.classes, ufm.outputs):
-        bound, feasibility = _dual_bound(ufm, parameters)
-        return Certificate(value, bound - rounding, feasibility, "dual")
-    if not isinstance(ufm.bias, str):
-        raise ProblemError(
-            "no bound is known for a regularized bias with depth >= 2 or a bottleneck; depth 1 and full width work"
-        )
-    return Certificate(value, _von_neumann_bound(ufm) - rounding, 0.0, "von Neumann")
-
-
-def _dual_bound(ufm: UFM, parameters: Parameters) -> tuple[float, float]:
-    c = math.sqrt(ufm.weight_decay[0]) * math.sqrt(ufm.feature_decay)
+    wide = ufm.rank_limit >= min(ufm.classes, ufm.outputs)
+    if isinstance(ufm.loss, Squared) and not (ufm.depth == 1 and wide):
+        if not isinstance(ufm.bias, str):
+            raise ProblemError(
+                "no bound is known for a regularized bias with depth >= 2 or a bottleneck; depth 1 and full width work"
+            )
+        return Certificate(value, _von_neumann_bound(ufm) - rounding, 0.0, "von Neumann")
     root = np.sqrt(ufm.counts)
-    columns = class_columns(ufm.loss, ufm.counts)
-    target = ufm.loss.targets(ufm.classes) * root
-    scaled = parameters.weights[0] @ (parameters.features * root) + np.outer(parameters.bias, root)
-    gradient = columns.gradient(scaled)
-    mean = gradient @ root
-    if ufm.bias == "free":
-        gradient = gradient - np.outer(mean / (root @ root), root)
-    norm = float(np.linalg.norm(gradient, 2))
-    linear = -float(np.vdot(gradient, target))
-    quadratic = ufm.samples / 2 * float(np.vdot(gradient, gradient))
-    if not isinstance(ufm.bias, str):
-        quadratic += float(mean @ mean) / (2 * ufm.bias_decay)
-    if norm == 0.0:
-        return 0.0, 0.0
-    t = min(c / norm, max(linear / (2 * quadratic), 0.0))
-    return t * linear - t * t * quadratic, max(0.0, norm / c - 1.0)
+    reached = parameters.end_to_end @ parameters.features + parameters.bias[:, None]
+    duals = [_Dual(ufm, logits * root) for logits in (reached, *witness)]
+    if ufm.depth == 1:
+        found = [dual.bound() for dual in duals]
+        return Certificate(value, max(bound for bound, _ in found) - rounding, min(excess for _, excess in found), "dual")
+    return Certificate(value, _lines_bound(ufm, duals) - rounding, 0.0, "dual lines")
+
+
+class _Dual:
+    """The gradient at a point as a dual point: V(t Gamma) and ||Gamma||_o of (1)."""
+
+    def __init__(self, ufm: UFM, scaled: Array) -> None:
+        self.ufm = ufm
+        self.columns = class_columns(ufm.loss, ufm.counts)
+        self.gamma = self.columns.gradient(scaled)
+        if ufm.bias == "free":
+            self.gamma = self.columns.without_mean(self.gamma)
+        regularized = not isinstance(ufm.bias, str)
+        pull = self.gamma @ self.columns.ones
+        self.bias_cost = float(pull @ pull) / (2.0 * ufm.bias_decay) if regularized else 0.0
+        self.norm = _operator_norm(self.gamma, nonnegative=ufm.features == "relu")
+
+    def height(self, t: float) -> float:
+        """V(t Gamma)."""
+        return -self.columns.conjugate(t * self.gamma) - t * t * self.bias_cost
+
+    def bound(self) -> tuple[float, float]:
+        """The best bound along t Gamma at M = 1, and how far Gamma is from feasible."""
+        c = math.sqrt(self.ufm.weight_decay[0]) * math.sqrt(self.ufm.feature_decay)
+        if self.norm == 0.0:
+            return self.height(0.0), 0.0
+        most = c / self.norm
+        if not isinstance(self.ufm.loss, Squared):
+            most = min(most, 1.0)  # beyond 1 the conjugate may be infinite
+        low, high = 0.0, most
+        best = self.height(most)
+        for _ in range(60):  # V is concave along t
+            one, two = low + (high - low) / 3.0, high - (high - low) / 3.0
+            at_one, at_two = self.height(one), self.height(two)
+            best = max(best, at_one, at_two)
+            low, high = (one, high) if at_one < at_two else (low, two)
+            if high - low <= 1e-9 * most or (high == most and best == self.height(most) and high - low < 1e-3 * most):
+                break
+        return best, max(0.0, self.norm / c - 1.0)
+
+
+def _operator_norm(gamma: Array, *, nonnegative: bool) -> float:
+    """The largest |gamma h| over unit h, or an upper bound on it over unit h >= 0."""
+    norm = float(np.linalg.norm(gamma, 2))
+    if not nonnegative:
+        return norm
+    gram = gamma.T @ gamma
+    kept = np.where(np.eye(gram.shape[0], dtype=bool), gram, np.maximum(gram, 0.0))
+    return min(norm, math.sqrt(max(float(np.linalg.eigvalsh(kept)[-1]), 0.0)))
+
+
+def _lines_bound(ufm: UFM, duals: Sequence[_Dual]) -> float:
+    """The minimum over s >= 0 of the largest line V - mu s, plus c s^q."""
+    depth = ufm.depth
+    log_decay = math.fsum(math.log(decay) for decay in ufm.decays) / (depth + 1)
+    c, q = (depth + 1) / 2.0 * math.exp(log_decay), 2.0 / (depth + 1)
+    shares = np.linspace(1.0, 0.02, 50) if len(duals) < 20 else np.ones(1)
+    lines = np.array([(dual.height(t), t * dual.norm) for dual in duals for t in shares])
+    height, slope = np.vstack([lines[np.isfinite(lines[:, 0])], [0.0, 0.0]]).T  # the losses are not negative
+    with np.errstate(divide="ignore", invalid="ignore"):
+        corners = ((height[:, None] - height) / (slope[:, None] - slope)).ravel()
+    corners = np.concatenate([[0.0], corners[np.isfinite(corners) & (corners > 0)]])
+    least = math.inf
+    for block in np.array_split(corners, max(1, corners.size // 4096)):
+        top = (height - np.outer(block, slope)).max(axis=1)
+        least = min(least, float((top + c * block**q).min()))
+    return least
 
 
 def _von_neumann_bound(ufm: UFM) -> float:

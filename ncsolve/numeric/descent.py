@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ProblemError
+from ..losses import Squared
 from ..raw_objective import Objective, Parameters, objective_over
-from .layout import Layout, can_rotate, rotated, samples
+from .layout import Layout, can_rotate, grouped, rotated, samples
 from .newton import Newton
 from .optimizers import LBFGS, Ending, GradientDescent, Optimizer, projected
 from .record import Progress, Recorder, Reference, Trajectory
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..problem import UFM
 
 SCALES = (1.0, 1.5, 0.7)
+SMALL = 2**20  # numbers in H up to which every sample moves by itself
 NOISE = 0.1  # spread of features around their class means at the start, as a share of a mean's norm
 ROUGH = 1e-5  # relative gap promised before directions are switched off and on
 
@@ -46,6 +48,9 @@ class Descent:
         turn: no direction starts so weak that it dies before the others have settled.
     rotate : bool
         Use the exact rotation to K + min(d_1, N - K) columns where there is one.
+    replicas : int >= 0, optional
+        Features per class, each shared by an equal part of its samples (see layout.py); 0 moves every sample by itself. By
+        default 0 where all samples have at most 2^20 numbers and counts are whole, else 2. Of no effect on rotated problems.
     switch : bool
         For depth >= 2, try at the end of a run to switch directions off and on, and descend again (see switch.py).
     """
@@ -55,11 +60,16 @@ class Descent:
     starts: int = 2
     scale: float | None = None
     rotate: bool = True
+    replicas: int | None = None
     switch: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.starts, bool) or not isinstance(self.starts, int) or self.starts < 1:
             raise ProblemError(f"starts {self.starts!r} is not a whole number of 1 or more")
+        if self.replicas is not None and (
+            isinstance(self.replicas, bool) or not isinstance(self.replicas, int) or self.replicas < 0
+        ):
+            raise ProblemError(f"replicas {self.replicas!r} is not a whole number of 0 or more")
         if self.scale is not None and not 0 < self.scale < np.inf:
             raise ProblemError(f"scale {self.scale!r} is not a positive number such as 0.1")
 
@@ -134,7 +144,7 @@ def descend(
     ['CONVERGED']
     """
     method = Descent() if method is None else method
-    layout = rotated(ufm) if method.rotate and can_rotate(ufm) else samples(ufm)
+    layout = _layout(ufm, method, start is not None)
     objective = objective_over(ufm, layout.columns)
     children = np.random.default_rng(rng).spawn(1 if start is not None else method.starts)
     for index, child in enumerate(children):
@@ -146,6 +156,16 @@ def descend(
         yield run
         if run.ending is Ending.INTERRUPTED:
             return
+
+
+def _layout(ufm: UFM, method: Descent, explicit: bool) -> Layout:
+    if method.rotate and can_rotate(ufm):
+        return rotated(ufm)
+    small = ufm.whole and ufm.samples * max(ufm.width[0], ufm.outputs) <= SMALL
+    replicas = method.replicas
+    if replicas is None:
+        replicas = 0 if small or explicit or (isinstance(ufm.loss, Squared) and not method.rotate) else 2
+    return grouped(ufm, replicas) if replicas else samples(ufm)
 
 
 def _run(

@@ -2,6 +2,8 @@ r"""What the columns of H stand for while descent moves them.
 
 `Samples`: one column per sample, all N of them, for every loss and for ReLU features.
 
+`Grouped`: a few features per class, each shared by an equal part of its samples, for every loss. Exact from such a start.
+
 `Rotated`: squared loss with linear features is unchanged when H and Y are multiplied on the right by an orthogonal N x N
 matrix. Choose one that maps the normalized class indicators to the first K axes: column k becomes sqrt(n_k) times the class
 mean, the target [Y D^(1/2), 0], the bias row [sqrt(n)^T, 0]. The N - K remaining columns hold the deviations from the means;
@@ -85,6 +87,48 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False)
+class Grouped:
+    """`replicas` features per class, each shared by an equal part of the class's samples and scaled by the root of their number.
+
+    Descent from a start in which samples share a feature keeps them together (their gradients are equal), so this moves all N
+    features exactly, from such a start; two replicas are enough to see a class collapse. Fractional counts are as good.
+    """
+
+    ufm: UFM
+    columns: Columns
+    replicas: int
+
+    @property
+    def _root(self) -> Array:
+        root: Array = self.columns.ones
+        return root
+
+    def start(self, rng: np.random.Generator, scale: float) -> Array:
+        """Every shared feature from N(0, scale^2); absolute values when features are ReLU."""
+        features = rng.normal(scale=scale, size=(self.ufm.width[0], self._root.size)) * self._root
+        return np.abs(features) if self.ufm.features == "relu" else features
+
+    def around(self, means: Array, noise: Array) -> Array:
+        """Every replica at its class mean, plus noise; absolute values when features are ReLU."""
+        features = np.repeat(means, self.replicas, axis=1) * self._root + noise
+        return np.abs(features) if self.ufm.features == "relu" else features
+
+    def place(self, features: Array) -> Array:
+        """Means of blocks of explicit features; the samples of a block must share theirs."""
+        raise ProblemError("explicit features for all samples need replicas=0, which moves every sample by itself")
+
+    def class_means(self, features: Array) -> Array:
+        """Means over the replicas."""
+        means: Array = (features / self._root).reshape(features.shape[0], -1, self.replicas).mean(axis=2)
+        return means
+
+    def within(self, features: Array) -> float:
+        """Squared distance to the class means over all N samples."""
+        means = np.repeat(self.class_means(features), self.replicas, axis=1) * self._root
+        return float(np.sum((features - means) ** 2))
+
+
+@dataclass(frozen=True, eq=False)
 class Rotated:
     """K scaled class means and w = min(d_1, N - K) packed deviations."""
 
@@ -140,6 +184,12 @@ def samples(ufm: UFM) -> Samples:
             "smaller counts, or squared loss with linear features (which are rotated), work"
         )
     return Samples(ufm, sample_columns(ufm.loss, ufm.counts))
+
+
+def grouped(ufm: UFM, replicas: int) -> Grouped:
+    """The layout with `replicas` features per class."""
+    labels = np.repeat(np.arange(ufm.classes), replicas)
+    return Grouped(ufm, ufm.loss.columns(labels, np.repeat(ufm.counts / replicas, replicas)), replicas)
 
 
 def rotated(ufm: UFM) -> Rotated:

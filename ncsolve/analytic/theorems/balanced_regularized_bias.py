@@ -84,7 +84,7 @@ THEOREM = Theorem(
     claim=Claim.GLOBAL,
     hypotheses=(
         Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
-        Hypothesis("the targets are one-hot", lambda ufm: getattr(ufm.loss, "one_hot", True)),
+        Hypothesis("the targets are one-hot", lambda ufm: ufm.loss.one_hot),
         Hypothesis("the bias is regularized", lambda ufm: not isinstance(ufm.bias, str)),
         Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
         Hypothesis("all counts are equal", lambda ufm: ufm.balanced),

@@ -61,7 +61,7 @@ THEOREM = Theorem(
     claim=Claim.GLOBAL,
     hypotheses=(
         Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
-        Hypothesis("the targets are one-hot", lambda ufm: getattr(ufm.loss, "one_hot", True)),
+        Hypothesis("the targets are one-hot", lambda ufm: ufm.loss.one_hot),
         Hypothesis("the bias is none or free", lambda ufm: isinstance(ufm.bias, str)),
         Hypothesis(
             "features are linear, or ReLU without a bias",

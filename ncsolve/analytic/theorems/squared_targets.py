@@ -57,7 +57,7 @@ THEOREM = Theorem(
     claim=Claim.GLOBAL,
     hypotheses=(
         Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
-        Hypothesis("the targets are given as a matrix", lambda ufm: not getattr(ufm.loss, "one_hot", True)),
+        Hypothesis("the targets are given as a matrix", lambda ufm: not ufm.loss.one_hot),
         Hypothesis("the bias is none or free", lambda ufm: isinstance(ufm.bias, str)),
         Hypothesis("features are linear", lambda ufm: ufm.features == "linear"),
     ),

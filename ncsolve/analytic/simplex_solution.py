@@ -1,0 +1,84 @@
+"""What the theorems about simplices share: their hypotheses, and a Solution from one length a."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..losses import CrossEntropy
+from .reduction import reduce
+from .simplex import Simplex
+from .spectrum import DenseFrame, contrasts
+from .theorem import ACTIVE, VANISHED, ClassStates, Hypothesis, Solution
+
+if TYPE_CHECKING:
+    from ..losses import Array
+    from ..problem import UFM
+
+
+def cross_entropy() -> tuple[Hypothesis, ...]:
+    """The loss is cross-entropy, the features linear."""
+    return (
+        Hypothesis("the loss is cross-entropy", lambda ufm: isinstance(ufm.loss, CrossEntropy)),
+        Hypothesis("features are linear", lambda ufm: ufm.features == "linear"),
+    )
+
+
+def plain() -> Hypothesis:
+    """Nothing but smoothing in the loss."""
+    return Hypothesis("the loss has no offsets or scales", lambda ufm: getattr(ufm.loss, "plain", True))
+
+
+def plain_cross_entropy() -> tuple[Hypothesis, ...]:
+    """Cross-entropy, possibly smoothed, equal counts, linear features."""
+    return (*cross_entropy(), plain(), Hypothesis("all counts are equal", lambda ufm: ufm.balanced))
+
+
+def simplex(ufm: UFM) -> Simplex:
+    """The scalar problem of a balanced UFM."""
+    reduction = reduce(ufm)
+    smoothing = ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0
+    return Simplex(ufm.classes, float(ufm.counts[0]), smoothing, reduction.c, reduction.q)
+
+
+def simplex_solution(ufm: UFM, a: float) -> Solution:
+    """Logits a (I - J/K), bias zero."""
+    classes, scalar = ufm.classes, simplex(ufm)
+    sigma = np.full(classes - 1 if a > 0 else 0, a * math.sqrt(scalar.count))
+    critical = scalar.critical_c() * scalar.q  # c = g/q
+
+    def vectors() -> tuple[Array, Array]:
+        frame = contrasts(classes)[:, : sigma.size]
+        return frame, frame
+
+    return Solution(
+        value=scalar.value(a) if a > 0 else scalar.at_zero,
+        modes=lambda: (sigma, DenseFrame(vectors)),
+        bias=lambda: np.zeros(classes),
+        states=lambda: ClassStates(
+            np.full(classes, ACTIVE if a > 0 else VANISHED),
+            np.full(classes, scalar.scale() > 0),
+            np.full(classes, _critical_count(ufm, scalar)),
+            np.full(classes, critical),
+        ),
+        warnings=() if a > 0 else ("the decays are so large that the zero solution is the lowest of its kind",),
+        geometry="simplex" if a > 0 else "zero",
+        witness=(lambda: simplex_witnesses(scalar, a)) if ufm.depth > 1 else None,
+    )
+
+
+def _critical_count(ufm: UFM, scalar: Simplex) -> float:
+    """Merging is decided by n c^2 at M = 1, N held fixed; deeper, no count of its own decides."""
+    if ufm.depth > 1:
+        return math.nan
+    return float((ufm.samples * scalar.c / (1.0 - scalar.smoothing)) ** 2)
+
+
+def simplex_witnesses(scalar: Simplex, a: float) -> tuple[Array, ...]:
+    """Simplices of lengths around a: their gradients are dual points of the one-layer problem at many decays."""
+    shape = np.eye(scalar.classes) - 1.0 / scalar.classes
+    many = 100 if scalar.classes <= 64 else 20
+    lengths = max(a, 1.0) * np.concatenate([np.geomspace(0.02, 3.0, many), np.linspace(0.9, 1.6, many)])
+    return tuple(length * shape for length in lengths)

@@ -1,0 +1,48 @@
+r"""Cross-entropy, balanced classes, one layer: the simplex.
+
+Problem. M = 1, n_k = n for all k, cross-entropy with label smoothing delta in [0, 1), c = sqrt(lambda_W lambda_H), width >= K - 1,
+bias none, free or regularized.
+Statement. The logits are a (I - J/K) with a = log(K/(K c sqrt(n) + delta) - K + 1), zero iff K c sqrt(n) + delta >= 1; A has K - 1
+singular values sqrt(n) a, the class means and classifier rows form a simplex ETF, and b = 0 (a free one is determined up to a
+constant).
+Proof. The problem is convex in (A, b) and no permutation of classes changes it, so some minimizer is invariant: A = alpha (I - J/K)
++ beta J/K, b constant. Neither beta nor b changes the loss, so both are zero; what is left is convex in a, and its slope vanishes at
+the stated a.
+Source. Zhu et al. (2021, arXiv:2105.02375); with smoothing Guo et al. (2024, arXiv:2402.03979).
+"""
+
+from __future__ import annotations
+
+from ...losses import CrossEntropy
+from ...problem import UFM
+from ..simplex_solution import plain_cross_entropy, simplex, simplex_solution
+from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
+
+
+def solve(ufm: UFM) -> Solution:
+    """The minimizer of a problem inside the hypotheses."""
+    return simplex_solution(ufm, simplex(ufm).best())
+
+
+def _wide_enough(ufm: UFM) -> bool:
+    asks = isinstance(ufm.loss, CrossEntropy) and ufm.depth == 1
+    return ufm.rank_limit >= ufm.classes - 1 or (asks and ufm.balanced and simplex(ufm).best() == 0.0)
+
+
+THEOREM = Theorem(
+    name="balanced_cross_entropy",
+    statement="Cross-entropy, equal counts, M = 1: features and classifiers form a simplex ETF with an explicit length, with or "
+    "without a bias and label smoothing.",
+    reference="Zhu et al. 2021 (arXiv:2105.02375); Guo et al. 2024 (arXiv:2402.03979)",
+    claim=Claim.GLOBAL,
+    hypotheses=(
+        *plain_cross_entropy(),
+        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
+        Hypothesis("the width is at least K - 1", _wide_enough),
+    ),
+    solve=solve,
+    cases=(
+        Case("Zhu et al. 2021, Theorem 3.1", lambda: UFM([100] * 4, "ce", bias=1e-3)),
+        Case("Guo et al. 2024 (label smoothing)", lambda: UFM([100] * 4, CrossEntropy(smoothing=0.1))),
+    ),
+)

@@ -1,0 +1,31 @@
+r"""Cross-entropy, two or more layers, any counts: the lowest point known.
+
+Problem. M >= 2, any counts, widths, decays and bias, cross-entropy of any kind, linear features.
+Statement. By R1 and R2 the objective is the minimum over A of rank <= R and b of F(A, b) + c sum sigma^q + (lambda_b/2) ||b||^2,
+q = 2/(M+1) < 1: not convex. What is returned is the lowest point of a portfolio of geometries polished on the K x K problem
+(lowrank.py): an upper bound, never a theorem. Beside it stand the value of the simplex (equal counts) and a valid lower bound
+(numeric/certify.py, the one for M >= 2).
+Why not the simplex. Garrod and Keating (2024, arXiv:2410.23169): no simplex ETF is global for K >= 4, M >= 3 or K >= 6, M = 2.
+"""
+
+from __future__ import annotations
+
+from ...problem import UFM
+from ..searched import solution
+from ..simplex_solution import cross_entropy
+from ..theorem import Case, Claim, Hypothesis, Theorem
+
+THEOREM = Theorem(
+    name="deep_cross_entropy",
+    statement="Cross-entropy, M >= 2, any counts: the lowest geometry of a polished portfolio, named, with a lower bound beside it.",
+    reference="a search; that the simplex is not global: Garrod and Keating 2024 (arXiv:2410.23169)",
+    claim=Claim.BEST_KNOWN,
+    hypotheses=(*cross_entropy(), Hypothesis("depth is 2 or more", lambda ufm: ufm.depth >= 2)),
+    solve=solution,
+    cases=(
+        Case("four balanced classes: a square", lambda: UFM([100] * 4, "ce", depth=3)),
+        Case("imbalanced, deep", lambda: UFM([100, 100, 20, 20], "ce", depth=2)),
+    ),
+    iterative=True,
+    preferred=True,
+)

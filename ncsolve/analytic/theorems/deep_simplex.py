@@ -1,0 +1,37 @@
+r"""Cross-entropy, balanced classes, two or more layers: the simplex, a critical point.
+
+Problem. M >= 2, n_k = n for all k, cross-entropy with smoothing delta, every width >= K - 1, any bias.
+Statement. The simplex a (I - J/K), with a the outer critical point of the scalar problem in simplex.py, is a critical point of the
+objective; where its value is not below log K, zero is the lower one of the two and is returned.
+Not a minimizer in general: Dang et al. (2023, arXiv:2301.00437), Theorem 4.1, claims that it is global; Garrod and Keating
+(2024, arXiv:2410.23169) prove that no simplex ETF is global for K >= 4, M >= 3 or K >= 6, M = 2. See deep_cross_entropy for the
+lowest point known.
+Proof. The objective restricted to simplices has slope zero there, and its gradient in A at a permutation-invariant A is
+permutation-invariant, hence a combination of I - J/K and J/K; on J/K the loss has slope zero.
+"""
+
+from __future__ import annotations
+
+from ...problem import UFM
+from ..simplex_solution import plain_cross_entropy, simplex, simplex_solution
+from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
+
+
+def solve(ufm: UFM) -> Solution:
+    """The critical point of a problem inside the hypotheses."""
+    return simplex_solution(ufm, simplex(ufm).best())
+
+
+THEOREM = Theorem(
+    name="deep_simplex",
+    statement="Cross-entropy, equal counts, M >= 2: the simplex ETF with its length from one scalar equation is a critical point.",
+    reference="critical: Dang et al. 2023 (arXiv:2301.00437), Theorem 4.1; not global: Garrod and Keating 2024 (arXiv:2410.23169)",
+    claim=Claim.CRITICAL,
+    hypotheses=(
+        *plain_cross_entropy(),
+        Hypothesis("depth is 2 or more", lambda ufm: ufm.depth >= 2),
+        Hypothesis("every width is at least K - 1", lambda ufm: ufm.rank_limit >= ufm.classes - 1),
+    ),
+    solve=solve,
+    cases=(Case("Dang et al. 2023, Theorem 4.1 (what holds of it)", lambda: UFM([100] * 4, "ce", depth=3)),),
+)

@@ -1,0 +1,53 @@
+r"""Any problem: the lowest end of a few descents, when asked for by name.
+
+Statement. None. `numeric.descent` runs from random starts on the raw objective, and the lowest end is returned as it is: an upper
+bound for problems that no theorem covers, such as ReLU features with depth or a bias. Never chosen unless asked for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...numeric.descent import Descent, descend
+from ...problem import UFM
+from ..reduction import reduce
+from ..spectrum import DenseFrame
+from ..theorem import ACTIVE, VANISHED, Case, Claim, ClassStates, Solution, Theorem, Watch
+
+STARTS = 6
+ZERO = 1e-6  # class means below this share of the largest count as zero
+
+
+def solve(ufm: UFM, watch: Watch | None = None) -> Solution:
+    """The lowest of six descents with a fixed seed."""
+    told = None if watch is None else (lambda start, step, value, _: watch(f"start {start + 1}, step {step}", value))
+    run = min(descend(ufm, Descent(starts=STARTS), rng=0, progress=told), key=lambda run: run.value)
+    found = run.parameters
+    norms = np.linalg.norm(found.features, axis=0)
+    zero = norms <= ZERO * max(float(norms.max()), np.finfo(float).tiny)
+    scaled = found.end_to_end @ (found.features * np.sqrt(ufm.counts))
+    left, sigma, right = np.linalg.svd(scaled, full_matrices=False)
+    rank = int((sigma > 1e-9 * max(float(sigma[0]), reduce(ufm).c)).sum())
+    nan = np.full(ufm.classes, np.nan)
+    return Solution(
+        value=run.value,
+        modes=lambda: (sigma[:rank], DenseFrame(lambda: (left[:, :rank], right[:rank].T))),
+        bias=lambda: found.bias,
+        states=lambda: ClassStates(np.where(zero, VANISHED, ACTIVE), ~zero, nan, nan, np.nan),
+        unique=False,
+        warnings=("found by descent: an upper bound that no theorem supports; zeros and states are read off to 1e-6",),
+        matrices=lambda: found,
+    )
+
+
+THEOREM = Theorem(
+    name="descent_only",
+    statement="Any problem: the lowest end of six descents on the raw objective, on request.",
+    reference="no theorem",
+    claim=Claim.BEST_KNOWN,
+    hypotheses=(),
+    solve=solve,
+    cases=(Case("ReLU features with a bias", lambda: UFM([20, 10, 5], "ce", features="relu", bias="free")),),
+    iterative=True,
+    on_request=True,
+)

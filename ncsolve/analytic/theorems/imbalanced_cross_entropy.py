@@ -1,0 +1,47 @@
+r"""Cross-entropy, any counts, one layer: the convex problem, solved through groups of equal counts.
+
+Problem. M = 1, any counts, cross-entropy with smoothing, logit adjustment and temperatures, bias none, free or regularized, width
+at least the rank of the solution.
+Statement. The minimizer over A = (Zbar - b 1^T) D^(1/2) and b of F(A, b) + c ||A||_* + (lambda_b/2) ||b||^2 gives the global minimizer
+through balanced factors. Classes with equal counts n (and equal parameters of the loss) are exchangeable; a group of two or more
+merges into one mean and one classifier iff sqrt(n) (1 - delta) s r <= N c. All is zero iff the gradient at A = 0 has dual norm at
+most c. The answer is numerical: its strength is the duality gap (R4), which `certify` evaluates afresh.
+Proof. Jensen (R1) and the variational form of the nuclear norm (R2) reduce to a convex problem; invariance (R5) to groups
+(groups.py, convex.py).
+Source. Hong and Ling (2023, arXiv:2309.09725) for the structure at plain cross-entropy without a bias.
+"""
+
+from __future__ import annotations
+
+from ...losses import CrossEntropy
+from ...problem import UFM
+from ..grouped import solution
+from ..simplex_solution import cross_entropy
+from ..theorem import Case, Claim, Hypothesis, Theorem
+
+THEOREM = Theorem(
+    name="imbalanced_cross_entropy",
+    statement="Cross-entropy with any counts, M = 1: a convex problem on groups of equal counts, solved to a certified gap; small "
+    "groups merge below an explicit count.",
+    reference="Hong and Ling 2023 (arXiv:2309.09725), extended to biases, smoothing and label-dependent losses",
+    claim=Claim.CERTIFIED,
+    hypotheses=(
+        *cross_entropy(),
+        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
+        Hypothesis("the width is at least K - 1", lambda ufm: ufm.rank_limit >= ufm.classes - 1),
+    ),
+    solve=solution,
+    cases=(
+        Case("Hong and Ling 2023 (groups of equal counts)", lambda: UFM([200] * 2 + [50] * 3, "ce", 1, None, 1e-3, 1e-3)),
+        Case("free bias", lambda: UFM([200, 100, 50], "ce", 1, None, 1e-3, 1e-3, "free")),
+        Case(
+            "logit adjustment",
+            lambda: UFM([200, 100, 50], CrossEntropy(offsets=[0.7, 0.0, -0.7]), 1, None, 1e-3, 1e-3),
+        ),
+        Case(
+            "LDT (Behnia et al. 2023, arXiv:2303.07608)",
+            lambda: UFM([200, 100, 50], CrossEntropy(label_scale=[1.0, 0.7, 0.5]), 1, None, 1e-3, 1e-3),
+        ),
+    ),
+    iterative=True,
+)

@@ -1,0 +1,37 @@
+r"""Squared loss, any counts, one layer, regularized bias: the convex problem, solved through groups of equal counts.
+
+Problem. M = 1, any counts, bias decay lambda_b > 0, width >= K.
+Statement. The minimizer over A and b of F(A, b) + c ||A||_* + (lambda_b/2) ||b||^2 gives the global minimizer through balanced
+factors. Two or more classes of equal count n merge iff sqrt(n) <= N c. No closed form is known unless all counts are equal
+(balanced_regularized_bias); the answer is numerical and its strength is the duality gap.
+Proof. R1, R2, R5 as for cross-entropy: squared loss is convex in the logits.
+Source. The balanced case is Zhou et al. (2022, arXiv:2203.01238).
+"""
+
+from __future__ import annotations
+
+from ...losses import Squared
+from ...problem import UFM
+from ..grouped import solution
+from ..theorem import Case, Claim, Hypothesis, Theorem
+
+THEOREM = Theorem(
+    name="imbalanced_regularized_bias",
+    statement="Squared loss, any counts, M = 1, bias decay lambda_b: a convex problem on groups of equal counts, solved to a certified "
+    "gap.",
+    reference="the convex problem behind Zhou et al. 2022 (arXiv:2203.01238), for any counts",
+    claim=Claim.CERTIFIED,
+    hypotheses=(
+        Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
+        Hypothesis("the targets are one-hot", lambda ufm: ufm.loss.one_hot),
+        Hypothesis("the bias is regularized", lambda ufm: not isinstance(ufm.bias, str)),
+        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
+        Hypothesis("features are linear", lambda ufm: ufm.features == "linear"),
+        Hypothesis("the width is at least K", lambda ufm: ufm.rank_limit >= ufm.classes),
+    ),
+    solve=solution,
+    cases=(
+        Case("imbalanced, regularized bias", lambda: UFM([200, 100, 50, 50], weight_decay=1e-3, feature_decay=1e-3, bias=1e-2)),
+    ),
+    iterative=True,
+)
