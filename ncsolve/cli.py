@@ -71,8 +71,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _predict(args: Namespace) -> int:
+    from .analytic.theorem import Claim
+    from .report import certificate_lines
+    from .verification import certificate_if_known
+
     prediction = _predicted(args)
-    _answer(args, prediction, prediction.to_dict() | {"certificate": None}, [])
+    body, lines = prediction.to_dict() | {"certificate": None}, []
+    zero = not prediction.theorem.limit and not prediction.solution.sigma_and_frame[0].size
+    if prediction.claim is Claim.CERTIFIED or zero:  # numbers, not a closed form: their strength is part of the answer
+        certificate = certificate_if_known(prediction)
+        lines = certificate_lines(certificate)
+        body["certificate"] = None if certificate is None else certificate.to_dict()
+    _answer(args, prediction, body, lines)
     return DONE
 
 
@@ -156,8 +166,14 @@ def _predicted(args: Namespace) -> Prediction:
         check_writable(args.out, overwrite=args.force)
     ufm = options.problem(args)
     from .analytic.predict import predict
+    from .progress import stages
 
-    return predict(ufm, args.theorem)
+    with stages() if _shows_progress(args) else nullcontext() as watch:
+        return predict(ufm, args.theorem, limit=args.limit or "", progress=watch)
+
+
+def _shows_progress(args: Namespace) -> bool:
+    return sys.stderr is not None and sys.stderr.isatty() and not args.quiet
 
 
 def _verified(args: Namespace) -> tuple[Verification, Descent, int]:
@@ -173,8 +189,7 @@ def _verified(args: Namespace) -> tuple[Verification, Descent, int]:
     from .progress import bars
     from .verification import verify
 
-    showing = sys.stderr is not None and sys.stderr.isatty() and not args.quiet
-    with bars(prediction.ufm, method) if showing else nullcontext() as progress:
+    with bars(prediction.ufm, method) if _shows_progress(args) else nullcontext() as progress:
         hessian = getattr(args, "hessian", False)
         found = verify(prediction, method, rng=seed, tolerance=tolerance, hessian=hessian, progress=progress)
     if found.interrupted:

@@ -129,7 +129,8 @@ def method(args: argparse.Namespace) -> Descent:
     settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": _positive(args.scale, "scale")}
     unaided: dict[str, Any] = {} if chosen is LBFGS else {"polish": None, "switch": False}
     given = {name: value for name, value in settings.items() if value is not None}
-    return Descent(optimizer, rotate=not args.no_rotate, **given, **unaided)
+    every: dict[str, Any] = {"rotate": False, "replicas": 0} if args.no_rotate else {}
+    return Descent(optimizer, **every, **given, **unaided)
 
 
 def tolerance(args: argparse.Namespace) -> float:
@@ -275,7 +276,9 @@ def _problem_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--bias", metavar="WORD", help="none (default), free, or a decay")
     group.add_argument("--features", metavar="WORD", help="linear (default) or relu")
     group.add_argument(
-        "--theorem", metavar="NAME", help="use this theorem; descent_only gives the lowest end of a few descents for any problem"
+        "--theorem",
+        metavar="NAME",
+        help="use this theorem; descent_only gives the lowest end of a few descents for any problem",
     )
     group.add_argument("--limit", metavar="WORD", help="vanishing-decay: what minimizers tend to as all decays go to zero")
 
@@ -291,7 +294,9 @@ def _descent_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--momentum", metavar="X", help="sgd only (0.9)")
     group.add_argument("--steps", metavar="N", help="limit on steps (sgd: takes exactly so many)")
     group.add_argument("--scale", metavar="X", help="Gaussian start with this standard deviation (default: scaled isometries)")
-    group.add_argument("--no-rotate", action="store_true", help="move all N features, not their exact rotation")
+    group.add_argument(
+        "--no-rotate", action="store_true", help="move all N features one by one, not their exact rotation or shared ones"
+    )
 
 
 def _output_options(parser: argparse.ArgumentParser, command: str) -> None:

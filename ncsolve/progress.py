@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,15 @@ def bars(ufm: UFM, method: Descent) -> Iterator[Progress]:
             shown.update(tasks[start], completed=share(step, objective, norm), **fields)
 
         yield move
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, float], None]]:
+    """A callback for `predict(progress=...)`, and the line that shows its last word; it is cleared at the end."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("solving") as shown:
+        yield lambda stage, objective: shown.update(stage if math.isnan(objective) else f"{stage}  objective {objective:.12g}")
 
 
 class _Share:

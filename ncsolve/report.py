@@ -37,8 +37,13 @@ def prediction_lines(prediction: Prediction) -> list[Line]:
         ("theorem", f"{theorem.name}, {theorem.reference}"),
         ("claim", f"{prediction.claim.name}: {prediction.claim.value}"),
         ("value", f"{prediction.value:.15g}"),
+        *((("geometry", prediction.geometry),) if prediction.geometry else ()),
+        *(
+            (name.replace("_", " "), f"{fact:.15g}" if name != "rank" else f"{fact:.0f}")
+            for name, fact in prediction.facts.items()
+        ),
         ("classes", _states(prediction.classes)),
-        ("unique", "yes, up to rotation" if prediction.unique else "no: other geometries have the same value"),
+        ("unique", _unique(prediction)),
         *(("warning", warning) for warning in prediction.warnings),
     ]
 
@@ -144,11 +149,24 @@ def _problem(ufm: UFM) -> str:
         return ", ".join(f"{value:.6g}" for value in distinct[:6]) + (", ..." if len(distinct) > 6 else "")
 
     bias = {"none": "no bias", "free": "free bias"}.get(str(ufm.bias), f"bias decay {ufm.bias}")
-    targets = "squared loss" if ufm.loss.one_hot else f"squared loss to {ufm.outputs} x {ufm.classes} targets"
     return (
-        f"{ufm.classes} classes, N = {_count(ufm.samples)}, {targets}, M = {ufm.depth}, width {layers(ufm.width)}, "
+        f"{ufm.classes} classes, N = {_count(ufm.samples)}, {_loss(ufm)}, M = {ufm.depth}, width {layers(ufm.width)}, "
         f"weight decay {layers(ufm.weight_decay)}, feature decay {ufm.feature_decay:.6g}, {bias}, {ufm.features} features"
     )
+
+
+def _unique(prediction: Prediction) -> str:
+    if prediction.claim.name in ("CRITICAL", "BEST_KNOWN"):
+        return "not claimed"
+    return "yes, up to rotation" if prediction.unique else "no: other geometries have the same value"
+
+
+def _loss(ufm: UFM) -> str:
+    if ufm.loss.name == "mse":
+        return "squared loss" if ufm.loss.one_hot else f"squared loss to {ufm.outputs} x {ufm.classes} targets"
+    given = ufm.loss.parameters()
+    said = [f"smoothing {given[name]:g}" if name == "smoothing" else name.replace("_", " ") for name in given]
+    return "cross-entropy" + (f" with {' and '.join(said)}" if said else "")
 
 
 def _states(classes: ClassTable) -> str:

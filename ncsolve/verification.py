@@ -13,7 +13,7 @@ from .analytic.predict import predict
 from .analytic.prediction import Prediction
 from .analytic.theorem import Claim
 from .errors import ProblemError, TooLarge
-from .numeric.certify import Certificate, certificate
+from .numeric.certify import Certificate, certificate, check_size
 from .numeric.descent import Descent, Run, descend
 from .numeric.hessian import HessianCheck, hessian_check
 from .numeric.optimizers import Ending
@@ -163,7 +163,7 @@ def verify(
     found = Verification(
         prediction,
         tuple(runs),
-        _certificate_if_known(prediction),
+        certificate_if_known(prediction),
         tolerance,
         _metrics(prediction, best),
         None,
@@ -201,11 +201,13 @@ def certify(prediction: Prediction) -> Certificate:
         raise ProblemError(
             f"theorem {prediction.theorem.name!r} is about a limit: it has no point to certify at positive decays"
         )
+    check_size(prediction.ufm)  # before any matrix is built
     witness = prediction.solution.witness
     return certificate(prediction.ufm, prediction.parameters(), () if witness is None else witness())
 
 
-def _certificate_if_known(prediction: Prediction) -> Certificate | None:
+def certificate_if_known(prediction: Prediction) -> Certificate | None:
+    """`certify`, or None where no bound is known or it is too large."""
     try:
         return certify(prediction)
     except (ProblemError, TooLarge):

@@ -172,8 +172,8 @@ def test_certify_says_why_no_bound_is_known(capsys, monkeypatch):
 def test_a_run_below_the_prediction_contradicts_it(capsys, monkeypatch, claim, verdict):
     right = ncsolve.predict
 
-    def too_high(ufm, theorem=None):
-        found = right(ufm, theorem)
+    def too_high(ufm, theorem=None, **others):
+        found = right(ufm, theorem, **others)
         solution = dataclasses.replace(found.solution, value=1.01 * found.value)
         return dataclasses.replace(found, solution=solution, theorem=dataclasses.replace(found.theorem, claim=claim))
 
@@ -343,7 +343,7 @@ def test_too_large_and_out_of_memory_are_one_line(capsys, monkeypatch, tmp_path)
     argv = ["predict", "--long-tail", "K=100000,n=100000,ratio=10", "--out", path, "--quiet"]
     assert main(argv) == 3
     assert "100000 x 100000 matrix" in capsys.readouterr().err
-    assert "32 GB" in refusal(capsys, "verify", "--counts", "1e9,1e9", "--features", "relu", "--rng", "0", code=3)
+    assert "32 GB" in refusal(capsys, "verify", "--counts", "1e9,1e9", "--no-rotate", "--rng", "0", code=3)
 
     def exhausted(args):
         raise MemoryError("Unable to allocate 57 PiB")
@@ -388,9 +388,9 @@ def test_a_file_that_appears_meanwhile_is_kept_and_the_answer_is_printed(capsys,
     path = tmp_path / "answer.json"
     right = ncsolve.predict
 
-    def someone_writes(ufm, theorem=None):
+    def someone_writes(ufm, theorem=None, **others):
         path.write_text("kept")
-        return right(ufm, theorem)
+        return right(ufm, theorem, **others)
 
     monkeypatch.setattr("ncsolve.analytic.predict.predict", someone_writes)
     out, err = answer(capsys, "predict", *SMALL, "--out", str(path), code=4)
@@ -521,7 +521,7 @@ def test_ctrl_c_between_runs_keeps_the_finished_ones(capsys, monkeypatch):
 
 
 def test_ctrl_c_before_there_is_anything_to_keep_is_one_line(capsys, monkeypatch, tmp_path):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ncsolve.analytic.predict.predict", interrupt)

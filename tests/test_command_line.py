@@ -108,7 +108,7 @@ MISTAKES = {
     "unknown loss": (["predict", "--counts", "5,3", "--loss", "hinge"], 2, "hinge"),
     "unknown bias": (["predict", "--counts", "5,3", "--bias", "maybe"], 2, "maybe"),
     "unknown theorem": (["predict", "--counts", "5,3", "--theorem", "etf"], 2, "etf"),
-    "no theorem": (["predict", "--counts", "5,3", "--bias", "1e-2"], 2, "all counts are equal"),
+    "no theorem": (["predict", "--counts", "5,3", "--bias", "1e-2", "--depth", "2"], 2, "the bias is none or free"),
     "an unknown option": (["predict", "--counts", "5,3", "--dept", "3"], 2, "--dept"),
     "an unknown command": (["forecast"], 2, "forecast"),
     "momentum without sgd": (["verify", "--counts", "5,3", "--momentum", ".9"], 2, "--momentum"),

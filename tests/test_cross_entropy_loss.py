@@ -22,7 +22,9 @@ LOSSES = {
 def by_definition(loss, z, label):
     """One sample, in mpmath."""
     offset, label_scale, class_scale = loss.per_class(K)
-    u = [mpmath.mpf(label_scale[label]) * mpmath.mpf(class_scale[j]) * mpmath.mpf(z[j]) + mpmath.mpf(offset[j]) for j in range(K)]
+    u = [
+        mpmath.mpf(label_scale[label]) * mpmath.mpf(class_scale[j]) * mpmath.mpf(z[j]) + mpmath.mpf(offset[j]) for j in range(K)
+    ]
     delta = mpmath.mpf(loss.smoothing)
     target = [(1 - delta) * (j == label) + delta / K for j in range(K)]
     return mpmath.log(sum(mpmath.exp(x) for x in u)) - sum(t * x for t, x in zip(target, u, strict=True))

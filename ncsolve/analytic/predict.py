@@ -87,7 +87,8 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", 
     Raises
     ------
     NoTheorem
-        If no theorem (or not the one asked for) covers the problem; the message lists what each one lacks.
+        If no theorem (or not the one asked for) covers the problem; the message lists what the nearest ones lack
+        (`applicable` lists it for all).
 
     Examples
     --------
@@ -99,7 +100,9 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", 
     if theorem is None:
         found = applicable(ufm, limit)
         if not found:
-            lacking = "; ".join(f"{name} needs that {', '.join(texts)}" for name, texts in found.lacking.items())
+            fewest = min(map(len, found.lacking.values()))
+            near = {name: texts for name, texts in found.lacking.items() if len(texts) == fewest}
+            lacking = "; ".join(f"{name} needs that {', '.join(texts)}" for name, texts in near.items())
             raise NoTheorem(f"no theorem covers this problem: {lacking}; theorem 'descent_only' gives what descent finds")
         chosen = next((one for one in found if one.preferred), found[0])
         return Prediction(ufm, chosen, chosen.solution(ufm, progress))

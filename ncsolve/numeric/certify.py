@@ -109,8 +109,7 @@ def certificate(ufm: UFM, parameters: Parameters, witness: Sequence[Array] = ())
     >>> certificate(ufm, ncsolve.predict(ufm).parameters()).relative_gap < 1e-12
     True
     """
-    if max(ufm.classes, ufm.outputs) > LARGEST:
-        raise TooLarge(f"a certificate for {ufm.classes} classes needs too large a decomposition; up to {LARGEST} classes work")
+    check_size(ufm)
     value = objective(ufm, parameters)
     rounding = ROUNDING * math.sqrt(ufm.classes) * abs(value)
     wide = ufm.rank_limit >= min(ufm.classes, ufm.outputs)
@@ -127,6 +126,12 @@ def certificate(ufm: UFM, parameters: Parameters, witness: Sequence[Array] = ())
         found = [dual.bound() for dual in duals]
         return Certificate(value, max(bound for bound, _ in found) - rounding, min(excess for _, excess in found), "dual")
     return Certificate(value, _lines_bound(ufm, duals) - rounding, 0.0, "dual lines")
+
+
+def check_size(ufm: UFM) -> None:
+    """Refuse problems whose certificate needs too large a decomposition."""
+    if max(ufm.classes, ufm.outputs) > LARGEST:
+        raise TooLarge(f"a certificate for {ufm.classes} classes needs too large a decomposition; up to {LARGEST} classes work")
 
 
 class _Dual:
@@ -156,7 +161,7 @@ class _Dual:
         if not isinstance(self.ufm.loss, Squared):
             most = min(most, 1.0)  # beyond 1 the conjugate may be infinite
         low, high = 0.0, most
-        best = self.height(most)
+        best = max(self.height(most), self.height(0.0))
         for _ in range(60):  # V is concave along t
             one, two = low + (high - low) / 3.0, high - (high - low) / 3.0
             at_one, at_two = self.height(one), self.height(two)

@@ -4,6 +4,8 @@ Problem. M = 1, any counts and bias, d_1 < K - 1.
 Statement. The rank constraint makes the problem non-convex. What is returned is the lowest point of a multi-start search over
 matrices of rank d_1 (lowrank.py), an upper bound. The problem without the bottleneck is convex, and its minimum, solved through
 groups and certified by duality, is a true lower bound.
+Proof. None for the point: a search. The bound: removing the rank constraint can only lower the minimum, and weak duality (R4).
+Source. The convex problem: Hong and Ling (2023, arXiv:2309.09725). The search is ours.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ THEOREM = Theorem(
     name="bottleneck_cross_entropy",
     statement="Cross-entropy, M = 1, width below K - 1: the lowest point of a low-rank search, with the convex problem's minimum as a "
     "lower bound.",
-    reference="a search; the bound is convex duality",
+    reference="a search; the convex problem that bounds it: Hong and Ling 2023 (arXiv:2309.09725)",
     claim=Claim.BEST_KNOWN,
     hypotheses=(
         *cross_entropy(),

@@ -5,7 +5,9 @@ Statement. By R1 and R2 the objective is the minimum over A of rank <= R and b o
 q = 2/(M+1) < 1: not convex. What is returned is the lowest point of a portfolio of geometries polished on the K x K problem
 (lowrank.py): an upper bound, never a theorem. Beside it stand the value of the simplex (equal counts) and a valid lower bound
 (numeric/certify.py, the one for M >= 2).
-Why not the simplex. Garrod and Keating (2024, arXiv:2410.23169): no simplex ETF is global for K >= 4, M >= 3 or K >= 6, M = 2.
+Proof. None: a search. That the simplex is not the answer is proved: no simplex ETF is global for K >= 4, M >= 3 or K >= 6, M = 2
+(Garrod and Keating 2024, arXiv:2410.23169).
+Source. The reduction: Dang et al. (2023, arXiv:2301.00437). The search is ours.
 """
 
 from __future__ import annotations

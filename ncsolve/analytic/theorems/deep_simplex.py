@@ -8,6 +8,7 @@ Not a minimizer in general: Dang et al. (2023, arXiv:2301.00437), Theorem 4.1, c
 lowest point known.
 Proof. The objective restricted to simplices has slope zero there, and its gradient in A at a permutation-invariant A is
 permutation-invariant, hence a combination of I - J/K and J/K; on J/K the loss has slope zero.
+Source. Dang et al. (2023, arXiv:2301.00437), Theorem 4.1, as far as it holds.
 """
 
 from __future__ import annotations

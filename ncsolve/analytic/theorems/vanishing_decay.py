@@ -9,6 +9,8 @@ Plain: Zbar = I - J/K, the SELI geometry. Logit adjustment has no influence. LDT
 multiple of I - J/K: the classifiers are an exact simplex ETF.
 What is returned. The unit-margin A through balanced factors, `.value` = its nuclear norm ||A||_*. The geometry is a limit: it is
 approached like 1/log(1/lambda), and no minimizer at positive decay has it exactly.
+Proof. At small decays the minimizer has large margins and its direction tends to the solution of the max-margin problem (Source).
+That problem is convex, and Zbar has equal margins and a dual certificate in the span of its singular vectors.
 Source. Thrampoulidis et al. (2022, arXiv:2208.05512); label-dependent losses Behnia et al. (2023, arXiv:2303.07608).
 """
 
