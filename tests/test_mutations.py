@@ -25,6 +25,15 @@ READERS = {  # the tests that read a file's formulas most directly
     "analytic/theorems/squared_targets.py": ["targets"],
     "analytic/theorems/balanced_regularized_bias.py": ["bias", "thresholds"],
     "losses/squared.py": ["objective"],
+    "losses/cross_entropy.py": ["ce_loss", "ce_convex"],
+    "analytic/simplex.py": ["ce_theorems", "ce_convex"],
+    "analytic/simplex_solution.py": ["ce_theorems", "ce_convex"],
+    "analytic/theorems/relu_cross_entropy.py": ["ce_theorems", "ce_convex"],
+    "analytic/theorems/vanishing_decay.py": ["ce_theorems"],
+    "analytic/groups.py": ["ce_convex"],
+    "analytic/convex.py": ["ce_convex"],
+    "analytic/grouped.py": ["ce_convex"],
+    "numeric/certify.py": ["ce_theorems", "ce_convex"],
     "raw_objective.py": ["objective"],
 }
 SKIPPED = "not random_problems and not regression and not 90_digits"

@@ -227,7 +227,7 @@ def solve_convex(
 
 
 def _descend(problem: ConvexProblem, x: Array, rank: int, watch: Watch | None) -> Array:
-    """L-BFGS until the gap is closed or no step goes lower, then Newton where that is not enough."""
+    """L-BFGS until the gap is closed or no step goes lower; then Newton, to rounding for up to 150 groups, else as far as needed."""
 
     def function(y: Array) -> tuple[float, Array]:
         return problem.value_and_gradient(y, rank)
@@ -249,16 +249,17 @@ def _descend(problem: ConvexProblem, x: Array, rank: int, watch: Watch | None) -
             if watch is not None:
                 watch(f"step {step}, rank {rank}", value)
             if step % 30 == 0 and closed(y, value, gradient):
-                return y
+                break
         if float(np.vdot(gradient, gradient)) <= SMALL * problem.c * value:
             break
-    if closed(y, value, gradient):
+    large = problem.groups.number > FINE
+    if large and closed(y, value, gradient):
         return y
     for last in islice(newton(function, hessian, y, 300), 25):
         y, value, gradient = last
         if watch is not None:
             watch(f"Newton, rank {rank}", value)
-        if closed(y, value, gradient):
+        if large and closed(y, value, gradient):
             break
     return y
 

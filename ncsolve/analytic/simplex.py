@@ -71,8 +71,10 @@ class Simplex:
         return _last(excess, peak, far)
 
     def best(self) -> float:
-        """The a of the lowest simplex: the outer critical point or zero."""
+        """The a of the lowest simplex: the outer critical point or zero. At M = 1 a critical point is always the lower one."""
         a = self.scale()
+        if self.q == 1.0:
+            return a
         return a if a > 0 and self.value(a) < self.at_zero else 0.0
 
     def critical_c(self) -> float:

@@ -13,6 +13,8 @@ Source. Zhu et al. (2021, arXiv:2105.02375); with smoothing Guo et al. (2024, ar
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from ...losses import CrossEntropy
 from ...problem import UFM
 from ..simplex_solution import plain_cross_entropy, simplex, simplex_solution
@@ -21,12 +23,18 @@ from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
 
 def solve(ufm: UFM) -> Solution:
     """The minimizer of a problem inside the hypotheses."""
-    return simplex_solution(ufm, simplex(ufm).best())
+    return simplex_solution(ufm, max(simplex(ufm).scale(), 2.0**-53) if _alive(ufm) else 0.0)
+
+
+def _alive(ufm: UFM) -> bool:
+    """K^2 n lambda_W lambda_H < (1 - delta)^2, in rational arithmetic."""
+    kept = 1 - Fraction(ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0)
+    pull = Fraction(float(ufm.counts[0])) * Fraction(ufm.weight_decay[0]) * Fraction(ufm.feature_decay)
+    return ufm.classes**2 * pull < kept**2
 
 
 def _wide_enough(ufm: UFM) -> bool:
-    asks = isinstance(ufm.loss, CrossEntropy) and ufm.depth == 1
-    return ufm.rank_limit >= ufm.classes - 1 or (asks and ufm.balanced and simplex(ufm).best() == 0.0)
+    return ufm.rank_limit >= ufm.classes - 1 or (ufm.depth == 1 and ufm.balanced and not _alive(ufm))
 
 
 THEOREM = Theorem(
