@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from . import descent_seed, imports, places, predict_million
+from . import cross_entropy, descent_seed, imports, places, predict_million
 
-SUITES = {"predict": predict_million, "imports": imports, "descent": descent_seed, "places": places}
+SUITES = {"predict": predict_million, "imports": imports, "descent": descent_seed, "places": places, "ce": cross_entropy}
 
 
 def main() -> None:
@@ -28,14 +28,14 @@ def main() -> None:
             lines.append("| " + " | ".join(row) + " |")
             print(lines[-1], flush=True)
     packages = []
-    for name in ("numpy", "scipy", "torch"):
+    for name in ("numpy", "scipy", "torch", "cvxpy", "scs"):
         try:
             packages.append(f"{name} {version(name)}")
         except ImportError:
             packages.append(f"{name} absent")
     where = f"Python {platform.python_version()}, {', '.join(packages)}, {platform.machine()}, 2 cores, {datetime.now(UTC):%Y-%m-%d}"
     text = (
-        "# Benchmarks\n\nMade by `python -m benchmarks --write` (torch is needed for the descent rows). Ratios are medians of alternating\n"
+        "# Benchmarks\n\nMade by `python -m benchmarks --write` (torch is needed for the descent rows, cvxpy for cross-entropy). Ratios are medians of alternating\n"
         "pairs in one run, with their range; the machine is shared, so single seconds mean little.\n\n"
         f"{where}.\n\n" + "\n".join(lines) + "\n"
     )
