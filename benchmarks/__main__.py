@@ -35,8 +35,8 @@ def main() -> None:
             packages.append(f"{name} absent")
     where = f"Python {platform.python_version()}, {', '.join(packages)}, {platform.machine()}, 2 cores, {datetime.now(UTC):%Y-%m-%d}"
     text = (
-        "# Benchmarks\n\nMade by `python -m benchmarks --write` (torch is needed for the descent rows, cvxpy for cross-entropy). Ratios are medians of alternating\n"
-        "pairs in one run, with their range; the machine is shared, so single seconds mean little.\n\n"
+        "# Benchmarks\n\nMade by `python -m benchmarks --write` (torch is needed for the descent rows, cvxpy for cross-entropy). Ratios\n"
+        "are medians of alternating pairs in one run, with their range; the machine is shared, so single seconds mean little.\n\n"
         f"{where}.\n\n" + "\n".join(lines) + "\n"
     )
     if options.write:
