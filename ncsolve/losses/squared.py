@@ -32,7 +32,9 @@ class SquaredColumns:
 
     def value(self, logits: Array) -> float:
         """F(Z)."""
-        residual = logits - self.target
+        return self._fit(logits - self.target)
+
+    def _fit(self, residual: Array) -> float:
         return float(np.vdot(residual, residual)) / (2.0 * self.total)
 
     def gradient(self, logits: Array) -> Array:
@@ -43,7 +45,7 @@ class SquaredColumns:
     def value_and_gradient(self, logits: Array) -> tuple[float, Array]:
         """Both, from one residual."""
         residual = logits - self.target
-        return float(np.vdot(residual, residual)) / (2.0 * self.total), residual / self.total
+        return self._fit(residual), residual / self.total
 
     def without_mean(self, dual: Array) -> Array:
         """The orthogonal projection."""
