@@ -29,6 +29,7 @@ import numpy as np
 
 from ..numeric.lbfgs import lbfgs
 from ..numeric.newton import newton
+from ..threads import threads_for
 from .groups import Groups
 
 if TYPE_CHECKING:
@@ -191,6 +192,11 @@ def solve_convex(
         The same problem over other groups; asked for only where there are more than 150.
     watch : callback
     """
+    with threads_for(problem.groups.number):
+        return _solve(problem, coarse, watch)
+
+
+def _solve(problem: ConvexProblem, coarse: Callable[[Groups], ConvexProblem], watch: Watch | None) -> ConvexSolution:
     left, right, contrast, bias = _start(problem, coarse, watch)
     number = problem.groups.number
     best: tuple[float, float, Array, int] | None = None

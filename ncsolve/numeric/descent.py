@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import ProblemError
 from ..losses import Squared
 from ..raw_objective import Objective, Parameters, objective_over
+from ..threads import threads_for
 from .layout import Layout, can_rotate, grouped, rotated, samples
 from .newton import Newton
 from .optimizers import LBFGS, Ending, GradientDescent, Optimizer, projected
@@ -45,7 +46,8 @@ class Descent:
     scale : float > 0, optional
         Standard deviation of a Gaussian start of every matrix. By default weights start as f times a random isometry, and
         features as f times random orthonormal class means plus Gaussian noise of a tenth of their norm, f = 1, 1.5, .7 in
-        turn: no direction starts so weak that it dies before the others have settled.
+        turn: no direction starts so weak that it dies before the others have settled. For ReLU features every other start, the
+        first included, has class means that are orthonormal and nonnegative (disjoint supports) where the width allows it.
     rotate : bool
         Use the exact rotation to K + min(d_1, N - K) columns where there is one.
     replicas : int >= 0, optional
@@ -152,7 +154,8 @@ def descend(
             theta = objective.pack(Parameters(start.weights, layout.place(start.features), start.bias))
         else:
             theta = objective.pack(_random_start(ufm, layout, child, method.scale, index))
-        run = _run(ufm, method, layout, objective, theta, index, reference, progress)
+        with threads_for(max(*ufm.width, ufm.outputs)):
+            run = _run(ufm, method, layout, objective, theta, index, reference, progress)
         yield run
         if run.ending is Ending.INTERRUPTED:
             return
@@ -239,7 +242,8 @@ def _random_start(ufm: UFM, layout: Layout, rng: np.random.Generator, scale: flo
         return Parameters(weights, layout.start(rng, scale), bias)
     factor = SCALES[index % len(SCALES)]
     weights = tuple(factor * _isometry(rng, *shape) for shape in ufm.shapes)
-    means = factor * _isometry(rng, ufm.width[0], ufm.classes)
+    apart = ufm.features == "relu" and index % 2 == 0 and ufm.width[0] >= ufm.classes
+    means = factor * (_disjoint if apart else _isometry)(rng, ufm.width[0], ufm.classes)
     noise = layout.start(rng, NOISE * factor / np.sqrt(ufm.width[0]))
     return Parameters(weights, layout.around(means, noise), bias)
 
@@ -248,6 +252,15 @@ def _isometry(rng: np.random.Generator, rows: int, columns: int) -> Array:
     """A uniformly random matrix with orthonormal columns, or rows where there are more columns."""
     tall = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))[0]
     return tall if rows >= columns else tall.T
+
+
+def _disjoint(rng: np.random.Generator, rows: int, columns: int) -> Array:
+    """Orthonormal columns without negative entries, which have disjoint supports: every row is given to a random column."""
+    owner = rng.permutation(np.concatenate([np.arange(columns), rng.integers(columns, size=rows - columns)]))
+    matrix = np.zeros((rows, columns))
+    matrix[np.arange(rows), owner] = np.abs(rng.normal(size=rows)) + np.finfo(float).tiny
+    found: Array = matrix / np.linalg.norm(matrix, axis=0)
+    return found
 
 
 def _loosened(optimizer: Optimizer) -> Optimizer:
