@@ -102,6 +102,8 @@ def _certify(args: Namespace) -> int:
 
     tolerance = options.tolerance(args)
     prediction = _predicted(args)
+    if prediction.theorem.limit:
+        certify(prediction)  # refuses, with the reason
     prediction.parameters()
     certificate: Certificate | None = None
     try:

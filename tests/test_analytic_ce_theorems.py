@@ -287,3 +287,81 @@ def test_every_cross_entropy_theorem_has_been_named_here():
         "balanced_cross_entropy", "imbalanced_cross_entropy", "relu_cross_entropy", "deep_simplex", "deep_cross_entropy",
         "bottleneck_cross_entropy", "vanishing_decay",
     }  # fmt: skip
+
+
+# Frames with a formula, and what a reviewer broke
+
+
+@pytest.mark.parametrize("features", ["linear", "relu"])
+def test_the_table_without_matrices_is_that_of_the_matrices(features):
+    ufm = UFM([30.0] * 5 if features == "linear" else [30, 20, 10, 5, 0.02], "ce", 1, None, 4e-3, 1e-3, features=features)
+    prediction = ncsolve.predict(ufm)
+    table, z = prediction.classes, prediction.logits
+    assert (table.state == "vanished").sum() == (features == "relu")
+    np.testing.assert_allclose(table.own_logit, np.diag(z), rtol=1e-13, atol=1e-15)
+    margins = [z[k, k] - np.delete(z[:, k], k).max() for k in range(5)]
+    np.testing.assert_allclose(table.margin, margins, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(table.weight_norm, np.linalg.norm(prediction.weights[0], axis=1), rtol=1e-13)
+    np.testing.assert_allclose(table.feature_norm, np.linalg.norm(prediction.class_means, axis=0), rtol=1e-13, atol=1e-15)
+
+
+def test_a_hundred_thousand_classes_have_a_table_without_a_matrix():
+    for features in ("linear", "relu"):
+        ufm = UFM(np.full(100_000, 50.0), "ce", 1, None, 1e-9, 1e-9, features=features)
+        assert (ncsolve.predict(ufm).classes.margin > 0).all()
+
+
+BROKEN = [
+    UFM([100, 100], "ce", 1, None, 1e-12, 1e-12),
+    UFM([1e-3] * 2, "ce", 1, None, 1e-12, 1e-12),
+    UFM([1e-3] * 2, "ce", 1, None, 1e-12, 1e-12, "free"),
+    UFM([1000, 0.01], "ce", 1, None, 1e-12, 1e-12, "free"),
+    UFM([1000, 0.01], "ce", 1, None, 1e-2, 1e-2, "free"),
+    UFM([100, 1], "ce", 1, None, 1e-6, 1e-6, "free"),
+    UFM([100, 1000, 100], CrossEntropy(offsets=[-29, -45, -14]), 1, None, 3.6e-5, 1e-7, "free"),
+]
+
+
+@pytest.mark.parametrize("ufm", BROKEN, ids=lambda ufm: f"{ufm.counts} {ufm.bias} {ufm.feature_decay:g}")
+def test_a_bound_below_a_tiny_value_lies_below_it_at_fifty_digits(ufm):
+    prediction = ncsolve.predict(ufm)
+    p, k = prediction.parameters(), ufm.classes
+    offset, label, rows = ufm.loss.per_class(k)
+    with mpmath.workdps(50):
+        w, h = (mpmath.matrix(x.tolist()) for x in (p.weights[0], p.features))
+        z, n = w * h, [mpmath.mpf(float(x)) for x in ufm.counts]
+        value = mpmath.mpf(ufm.weight_decay[0]) / 2 * sum(x**2 for x in w)
+        for j in range(k):
+            u = [label[j] * rows[i] * (z[i, j] + mpmath.mpf(float(p.bias[i]))) + offset[i] for i in range(k)]
+            value += n[j] / sum(n) * (mpmath.log(sum(mpmath.exp(x) for x in u)) - u[j])
+            value += mpmath.mpf(ufm.feature_decay) / 2 * n[j] * sum(h[i, j] ** 2 for i in range(h.rows))
+        found = ncsolve.certify(prediction)
+        assert mpmath.mpf(found.lower_bound) <= value
+        assert (value - mpmath.mpf(found.lower_bound)) / value < 1e-10  # measured 1e-11
+        assert abs(prediction.value / value - 1) < 1e-13
+
+
+def test_an_answer_whose_gap_stays_open_is_not_called_certified(monkeypatch):
+    monkeypatch.setattr("ncsolve.analytic.grouped.OPEN", -1.0)
+    prediction = ncsolve.predict(UFM([20, 10, 5], "ce"))
+    assert prediction.claim is ncsolve.Claim.BEST_KNOWN
+    assert "not certified" in prediction.warnings[0]
+
+
+def test_aligned_classes_are_not_called_merged():
+    prediction = ncsolve.predict(UFM([20, 10, 10, 5], "ce", 4, None, 1e-3, 1e-3, "free"))
+    assert "merged" not in prediction.geometry
+    assert set(prediction.classes.state) == {"active"}
+
+
+def test_a_theorem_and_a_limit_that_do_not_belong_together_are_refused():
+    with pytest.raises(ncsolve.NoTheorem, match="not about the limit 'vanishing-decay'"):
+        ncsolve.predict(UFM([20, 20], "ce"), "balanced_cross_entropy", limit="vanishing-decay")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"offsets": [1e308, -1e308]}, {"label_scale": [1e300, 1.0]}, {"class_scale": [1e-300, 1.0]}]
+)
+def test_parameters_beyond_what_doubles_can_carry_are_refused(fields):
+    with pytest.raises(ncsolve.ProblemError, match=r"numbers from .* work"):
+        CrossEntropy(**fields)

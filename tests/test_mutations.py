@@ -15,9 +15,10 @@ import ncsolve
 TESTS = Path(__file__).parent
 READERS = {  # the tests that read a file's formulas most directly
     "analytic/scalar.py": ["scalar", "thresholds"],
-    "analytic/reduction.py": ["scalar", "factors"],
+    "analytic/reduction.py": ["scalar", "factors", "ce_convex"],
+    "analytic/atoms.py": ["ce_theorems"],
     "analytic/secular.py": ["spectra"],
-    "analytic/spectrum.py": ["spectra"],
+    "analytic/spectrum.py": ["spectra", "factors"],
     "analytic/factors.py": ["factors"],
     "analytic/spectral.py": ["thresholds"],
     "analytic/classes.py": ["factors"],

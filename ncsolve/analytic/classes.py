@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from .factors import end_to_end_spectrum, layer_spectra
-from .spectrum import AxisFrame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,9 +106,9 @@ def class_table(ufm: UFM, solution: Solution) -> ClassTable:
     if solution.matrices is not None:
         found = solution.matrices()
         feature_norm, weight_norm = np.linalg.norm(found.features, axis=0), np.linalg.norm(found.end_to_end, axis=1)
-    if isinstance(frame, AxisFrame):  # every other logit is zero
-        own = frame.left_sums(sigma) / np.sqrt(ufm.counts)
-        margin = own
+    direct = frame.own_and_margin(sigma, ufm.counts)  # frames that know them come without a bias, or a constant one of zero
+    if direct is not None:
+        own, margin = direct
     else:
         codes = ufm.loss.targets(ufm.classes)
         agreement = codes.T @ logits(ufm, solution)  # [j, k] = y_j . z_k

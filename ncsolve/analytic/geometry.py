@@ -2,7 +2,7 @@ r"""The name of an arrangement of K vectors, read off their Gram matrix.
 
 With C the matrix of cosines, in this order:
 
-    C_kl = 1                                      the classes have merged
+    C_kl = 1                                      the classes have merged, or are aligned where their lengths differ
     connected components of C_kl != 0             lie in orthogonal subspaces and are named one by one
     equal cosines and det C = 0                   simplex: m c + (1 - c) = 0 gives c = -1/(m-1); two classes: an opposite pair
     rank 2, each row the cosines of 2 pi k/K      regular polygon
@@ -31,7 +31,7 @@ POLYGONS = {5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "octagon", 9: "nonago
 
 
 def geometry(gram: Array) -> str:
-    """Name the arrangement of K vectors from their Gram matrix; lengths matter only where they are zero.
+    """Name the arrangement of K vectors from their Gram matrix; lengths matter only where they are zero and where directions are equal.
 
     Examples
     --------
@@ -51,7 +51,8 @@ def geometry(gram: Array) -> str:
     first = [group[0] for group in groups]
     name = _arrangement(cosine[np.ix_(first, first)])
     if len(groups) < active.size:
-        name += f", merged classes in groups of sizes {_sizes(groups)}"
+        even = all(np.ptp(length[active][group]) <= ALIKE * length.max() for group in groups)
+        name += f", {'merged' if even else 'aligned'} classes in groups of sizes {_sizes(groups)}"
     return name if active.size == length.size else f"{name}, {length.size - active.size} classes at zero"
 
 

@@ -9,7 +9,6 @@ critical decays.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,15 +16,16 @@ import numpy as np
 from ..losses import CrossEntropy
 from .convex import ConvexProblem, ConvexSolution, solve_convex
 from .groups import Groups, groups
-from .reduction import reduce
-from .theorem import ACTIVE, MERGED, VANISHED, ClassStates, Solution
+from .reduction import exceeding, reduce
+from .theorem import ACTIVE, MERGED, VANISHED, Claim, ClassStates, Solution
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..losses import Array
     from ..problem import UFM
     from .theorem import Watch
+
+OPEN = 1e-8  # a relative duality gap beyond which nothing is certified
 
 
 def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
@@ -38,14 +38,19 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
         blind = 1.0 / ufm.loss.per_class(ufm.classes)[2]
         bias = bias - blind * (blind @ bias) / (blind @ blind)
     nothing = not (found.sigma.size or problem.alive.any())
-    warnings = ("the decays are so large that the zero solution is the global minimizer",) if nothing else ()
+    warnings: tuple[str, ...] = ("the decays are so large that the zero solution is the global minimizer",) if nothing else ()
+    relative = found.gap / abs(found.value)
+    closed = relative <= OPEN
+    if not closed:
+        warnings += (f"the duality gap could only be closed to {relative:.1e}: this is the lowest point found, not certified",)
     return Solution(
         value=found.value,
         modes=lambda: found_groups.modes((found.left, found.sigma, found.right), found.contrast),
         bias=lambda: bias,
         states=lambda: _states(ufm, problem, found),
         warnings=warnings,
-        facts={"relative_gap": found.gap / abs(found.value)},
+        facts={"relative_gap": relative},
+        claim=None if closed else Claim.BEST_KNOWN,
     )
 
 
@@ -55,19 +60,10 @@ def reduced_problem(ufm: UFM, over: Groups, c: float | None = None) -> ConvexPro
     slope = ufm.loss.own_slope(ufm.classes)[over.first]
     columns = ufm.loss.grouped(over.sizes * over.counts / over.samples, over.multiplicity, per_group)
     if c is None:
-        alive, c = _alive(ufm, over, slope), reduce(ufm).c
+        alive, c = exceeding(over.counts, slope, ufm) & (over.sizes > 1), reduce(ufm).c
     else:
         alive = (over.sizes > 1) & (np.sqrt(over.counts) * slope > over.samples * c)
     return ConvexProblem(columns, over, c, ufm.bias_decay, alive)
-
-
-def _alive(ufm: UFM, over: Groups, slope: Array) -> NDArray[np.bool_]:
-    """N rho^2 > N^2 lambda_W lambda_H for groups of two or more, in rational arithmetic."""
-    samples = sum((Fraction(float(n)) for n in ufm.counts), Fraction(0))
-    limit = samples**2 * Fraction(ufm.weight_decay[0]) * Fraction(ufm.feature_decay)
-    exact = [Fraction(float(n)) * Fraction(float(rho)) ** 2 > limit for n, rho in zip(over.counts, slope, strict=True)]
-    alive: NDArray[np.bool_] = np.array(exact) & (over.sizes > 1)
-    return alive
 
 
 def _states(ufm: UFM, problem: ConvexProblem, found: ConvexSolution) -> ClassStates:
@@ -78,10 +74,12 @@ def _states(ufm: UFM, problem: ConvexProblem, found: ConvexSolution) -> ClassSta
     state: NDArray[np.str_] = np.where(moved | problem.alive, ACTIVE, VANISHED).astype(f"U{len(VANISHED)}")
     state[moved & several & ~problem.alive] = MERGED
     pull = np.sqrt(over.counts) * slope / over.samples
+    with np.errstate(over="ignore"):
+        count = (over.samples * problem.c / slope) ** 2
     return ClassStates(
         state[over.member],
         state[over.member] == ACTIVE,
-        over.expand(np.where(several, (over.samples * problem.c / slope) ** 2, math.nan)),
+        over.expand(np.where(several, count, math.nan)),
         over.expand(np.where(several, pull, math.nan)),
         max([problem.norm_at_zero(), *pull[several]]),
     )

@@ -103,7 +103,8 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", 
             fewest = min(map(len, found.lacking.values()))
             near = {name: texts for name, texts in found.lacking.items() if len(texts) == fewest}
             lacking = "; ".join(f"{name} needs that {', '.join(texts)}" for name, texts in near.items())
-            raise NoTheorem(f"no theorem covers this problem: {lacking}; theorem 'descent_only' gives what descent finds")
+            instead = "" if limit else "; theorem 'descent_only' gives what descent finds"
+            raise NoTheorem(f"no theorem covers this problem: {lacking}{instead}")
         chosen = next((one for one in found if one.preferred), found[0])
         return Prediction(ufm, chosen, chosen.solution(ufm, progress))
     if isinstance(theorem, str):
@@ -111,6 +112,8 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", 
         if theorem not in named:
             raise NoTheorem(f"theorem {theorem!r} is unknown; one of {', '.join(named)} works")
         theorem = named[theorem]
+    if limit and theorem.limit != limit:
+        raise NoTheorem(f"theorem {theorem.name!r} is not about the limit {limit!r}; leave out one of the two")
     lacks = theorem.lacks(ufm)
     if lacks:
         raise NoTheorem(f"theorem {theorem.name!r} does not cover this problem: it needs that {', '.join(lacks)}")

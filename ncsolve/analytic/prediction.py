@@ -60,7 +60,7 @@ class Prediction:
     @property
     def claim(self) -> Claim:
         """How strong the statement is."""
-        return self.theorem.claim
+        return self.solution.claim or self.theorem.claim
 
     @property
     def value(self) -> float:

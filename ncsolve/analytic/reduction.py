@@ -19,11 +19,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..errors import ProblemError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..losses import Array
     from ..problem import UFM
 
 SMALLEST_MEAN_DECAY = 1e-300  # every quantity below is at least g times a power of a count
@@ -60,6 +66,24 @@ def reduce(ufm: UFM) -> Reduction:
     0.02
     """
     return Reduction(ufm.depth, ufm.samples, geometric_mean(ufm.decays), ufm.rank_limit)
+
+
+def exceeding(counts: Array, slope: Array | float, ufm: UFM, factor: Fraction = Fraction(1)) -> NDArray[np.bool_]:
+    """Whether n rho^2 > factor N^2 lambda_W lambda_H, at M = 1, for counts n and slopes rho.
+
+    In floating point where that is clear, in rational arithmetic within 1e-9 of the threshold.
+    """
+    rho = np.broadcast_to(np.asarray(slope, dtype=np.float64), counts.shape)
+    with np.errstate(over="ignore", under="ignore"):
+        ratio = np.sqrt(counts) * rho / (ufm.samples * reduce(ufm).c * math.sqrt(factor))
+    found: NDArray[np.bool_] = ratio > 1.0
+    near = np.flatnonzero(np.abs(ratio - 1.0) < 1e-9)
+    if near.size:
+        samples = sum((Fraction(float(n)) for n in ufm.counts), Fraction(0))
+        limit = factor * samples**2 * Fraction(ufm.weight_decay[0]) * Fraction(ufm.feature_decay)
+        for i in near.tolist():
+            found[i] = Fraction(float(counts[i])) * Fraction(float(rho[i])) ** 2 > limit
+    return found
 
 
 def geometric_mean(decays: tuple[float, ...]) -> float:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..losses import CrossEntropy
+from .atoms import ContrastFrame
 from .reduction import reduce
 from .simplex import Simplex
-from .spectrum import DenseFrame, contrasts
 from .theorem import ACTIVE, VANISHED, ClassStates, Hypothesis, Solution
 
 if TYPE_CHECKING:
@@ -49,13 +49,9 @@ def simplex_solution(ufm: UFM, a: float) -> Solution:
     sigma = np.full(classes - 1 if a > 0 else 0, a * math.sqrt(scalar.count))
     critical = scalar.critical_c() * scalar.q  # c = g/q
 
-    def vectors() -> tuple[Array, Array]:
-        frame = contrasts(classes)[:, : sigma.size]
-        return frame, frame
-
     return Solution(
         value=scalar.value(a) if a > 0 else scalar.at_zero,
-        modes=lambda: (sigma, DenseFrame(vectors)),
+        modes=lambda: (sigma, ContrastFrame(classes, sigma.size)),
         bias=lambda: np.zeros(classes),
         states=lambda: ClassStates(
             np.full(classes, ACTIVE if a > 0 else VANISHED),
@@ -63,10 +59,15 @@ def simplex_solution(ufm: UFM, a: float) -> Solution:
             np.full(classes, _critical_count(ufm, scalar)),
             np.full(classes, critical),
         ),
-        warnings=() if a > 0 else ("the decays are so large that the zero solution is the lowest of its kind",),
+        warnings=() if a > 0 else (_zero_warning(ufm),),
         geometry="simplex" if a > 0 else "zero",
         witness=(lambda: simplex_witnesses(scalar, a)) if ufm.depth > 1 else None,
     )
+
+
+def _zero_warning(ufm: UFM) -> str:
+    which = "the global minimizer" if ufm.depth == 1 else "lower than every simplex"
+    return f"the decays are so large that the zero solution is {which}"
 
 
 def _critical_count(ufm: UFM, scalar: Simplex) -> float:

@@ -59,7 +59,10 @@ class Frame(Protocol):
 
     @property
     def orthonormal(self) -> bool:
-        """Whether the left vectors are orthonormal; the right ones always are."""
+        """Whether the left vectors are orthonormal; the right ones always are.
+
+        If not, they are unit vectors: A = sum_i sigma_i u_i v_i^T is a sum of atoms, no singular value decomposition.
+        """
 
     def left(self) -> Array:
         """U, shape (outputs, r)."""
@@ -72,6 +75,9 @@ class Frame(Protocol):
 
     def right_sums(self, x: Array) -> Array:
         """sum_i v_ki^2 x_i, shape (K,)."""
+
+    def own_and_margin(self, sigma: Array, counts: Array) -> tuple[Array, Array] | None:
+        """Own logits and margins without the bias, where they need no matrix; else None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,17 +112,22 @@ class AxisFrame:
         """x_i at class axes[i]."""
         return self.left_sums(x)
 
+    def own_and_margin(self, sigma: Array, counts: Array) -> tuple[Array, Array]:
+        """Every other logit is zero."""
+        own = self.left_sums(sigma) / np.sqrt(counts)
+        return own, own
+
 
 @dataclass(frozen=True, eq=False)
 class DenseFrame:
-    """Singular vectors as matrices, built when first asked for.
-
-    Where `orthonormal` is false the left vectors are unit vectors only: A = sum_i sigma_i u_i v_i^T is then a sum of atoms, not a
-    singular value decomposition (ReLU features, which must lie on the axes).
-    """
+    """Singular vectors as matrices, built when first asked for."""
 
     build: Callable[[], tuple[Array, Array]]
-    orthonormal: bool = True
+
+    @property
+    def orthonormal(self) -> bool:
+        """They are."""
+        return True
 
     @cached_property
     def vectors(self) -> tuple[Array, Array]:
@@ -140,6 +151,10 @@ class DenseFrame:
         """Sums over modes of v_ki^2 x_i."""
         sums: Array = self.right() ** 2 @ x
         return sums
+
+    def own_and_margin(self, sigma: Array, counts: Array) -> None:
+        """Read off the logits."""
+        return None
 
 
 class Spectrum(Protocol):

@@ -75,6 +75,7 @@ class Solution:
     warnings : sentences
     geometry : the name of the geometry, where it has one
     facts : further numbers worth reading beside the value, by name
+    claim : how strong this answer is, where it is not the theorem's claim
     matrices : callable giving the Parameters where they are not the balanced factors of A
     witness : callable giving logit matrices (outputs, K) whose gradients are good dual points for a lower bound
     """
@@ -88,6 +89,7 @@ class Solution:
     geometry: str = ""
     facts: Mapping[str, float] = field(default_factory=dict)
     witness: Callable[[], tuple[Array, ...]] | None = None
+    claim: Claim | None = None
     matrices: Callable[[], Parameters] | None = None
 
     @cached_property

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from .loss import Array, Indices
 
-OUTSIDE = 1e-12  # a probability may be so far below zero, a column's sum so far from one, by rounding
+OUTSIDE = 1e-15  # a probability may be so far below zero by rounding
+LARGEST_OFFSET, SMALLEST_SCALE, LARGEST_SCALE = 1e6, 1e-6, 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,36 +120,60 @@ class CrossEntropyColumns:
         return p
 
     def without_mean(self, dual: Array) -> Array:
-        """Move probabilities a little so that every row of `dual` becomes orthogonal to `ones`.
+        """Move probabilities a little so that every row of `dual` becomes orthogonal to `ones`; one column per class.
 
-        With slope_jk = r_j t_k, rows of Q_jk = weight_k t_k ones_k pi_jk must have the sums that the targets give, its columns keep
-        theirs: a transport polytope. Rows and columns that are too large are scaled down, and the missing mass is added as a
-        matrix of rank one (Altschuler, Weed and Rigollet 2017).
+        With slope_jk = r_j t_k let g_jk = weight_k t_k ones_k pi_jk (j != k) be the flow from class k to class j. The rows are
+        orthogonal when what flows into each class less what flows out is what the targets give. Flow is added from the classes
+        with too little outflow to those with too little inflow, never taken away, so it stays nonnegative.
         """
+        at = np.arange(self.own.size)
         shape = dual.shape
-        p = self.target(shape)
-        pi = np.maximum(p + dual / (self.weight * self.slope), 0.0)
-        column = self.weight * self.ones * (np.broadcast_to(self.slope, shape)[0])  # r_j cancels within a row
-        q, rows, sums = pi * column, (p * column).sum(axis=1), column
-        q *= np.minimum(1.0, rows / np.maximum(q.sum(axis=1), 1e-300))[:, None]
-        q *= np.minimum(1.0, sums / np.maximum(q.sum(axis=0), 1e-300))
-        missing, short = np.maximum(rows - q.sum(axis=1), 0.0), np.maximum(sums - q.sum(axis=0), 0.0)
-        if missing.sum() > 0:
-            q += np.outer(missing, short) / missing.sum()
-        moved: Array = (q / column - p) * self.weight * self.slope
+        column = self.weight * self.ones * np.broadcast_to(self.slope, shape)[0]  # r_j cancels within a row
+        targets = np.full(shape, self.spread)
+        targets[self.own, at] = 0.0
+        flow = np.maximum(targets + dual / (self.weight * self.slope), 0.0) * column
+        flow[self.own, at] = 0.0
+        given = (targets * column).sum(axis=1) - (targets * column).sum(axis=0)
+        for _ in range(3):  # what rounding leaves of the first pass
+            excess = flow.sum(axis=1) - flow.sum(axis=0) - given
+            out, into = np.maximum(excess, 0.0), np.maximum(-excess, 0.0)
+            total = max(float(out.sum()), float(into.sum()))
+            if total == 0.0:
+                break
+            flow += np.outer(into, out) / total
+        w = flow / column - targets
+        w[self.own, at] = 0.0
+        w[self.own, at] = -w.sum(axis=0)
+        moved: Array = w * self.weight * self.slope
         return moved
 
     def conjugate(self, dual: Array) -> float:
-        """F*(dual); see the module. Rounding up to 1e-12 outside the simplex is moved back onto it."""
+        """F*(dual); see the module.
+
+        Everything is computed from the probabilities of the other classes: next to one, that of the own class has lost its digits.
+        """
         from scipy.special import xlogy
 
+        at = np.arange(self.own.size)
         w = dual / (self.weight * self.slope)
-        pi = self.target(dual.shape) + w
-        if pi.min() < -OUTSIDE or np.abs(pi.sum(axis=0) - 1.0).max() > OUTSIDE:
+        targets = np.broadcast_to(self.spread * self.multiplicity, w.shape)
+        others = targets + w
+        own = (
+            w[self.own, at] + targets[self.own, at] - (1.0 - self.kept)
+        )  # minus the sum of the others, if the dual is consistent
+        others[self.own, at] = 0.0
+        missed = others.sum(axis=0)
+        if others.min() < -OUTSIDE or missed.max() > 1.0 + OUTSIDE:
             return math.inf
-        pi = np.maximum(pi, 0.0)
-        entropy = (xlogy(pi, pi) - xlogy(pi, np.broadcast_to(np.maximum(self.multiplicity, 1e-300), pi.shape))).sum(axis=0)
-        return float((entropy - (w * self.offset).sum(axis=0)) @ self.weight)
+        if np.any(np.abs(own + missed) > 1e-12 * missed + (OUTSIDE if self.spread else 0.0)):
+            return math.inf
+        others, missed = np.maximum(others, 0.0), np.minimum(missed, 1.0)
+        stands = np.broadcast_to(np.maximum(self.multiplicity, np.finfo(float).tiny), w.shape)
+        entropy = (xlogy(others, others) - xlogy(others, stands)).sum(axis=0)
+        entropy += np.where(missed < 1.0, (1.0 - missed) * np.log1p(-np.minimum(missed, 1.0 - 2.0**-53)), 0.0)
+        offset = np.broadcast_to(self.offset, w.shape)
+        w[self.own, at] = 0.0
+        return float((entropy - (w * (offset - offset[self.own, at])).sum(axis=0)) @ self.weight)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -291,9 +316,10 @@ def _per_class(given: ArrayLike | None, what: str, *, positive: bool) -> Array |
         raise ProblemError(f"{what} are not numbers; give one number per class") from None
     if array.ndim != 1 or array.size == 0:
         raise ProblemError(f"{what} have shape {array.shape}; give one number per class")
-    wrong = ~np.isfinite(array) | (array <= 0 if positive else False)
+    low, high = (SMALLEST_SCALE, LARGEST_SCALE) if positive else (-LARGEST_OFFSET, LARGEST_OFFSET)
+    wrong = ~((array >= low) & (array <= high))
     if wrong.any():
         k = int(np.flatnonzero(wrong)[0])
-        raise ProblemError(f"{what}[{k}] is {array[k]:g}; {'positive ' if positive else ''}finite numbers work")
+        raise ProblemError(f"{what}[{k}] is {array[k]:g}; numbers from {low:g} to {high:g} work")
     array.setflags(write=False)
     return array

@@ -13,10 +13,9 @@ Source. Zhu et al. (2021, arXiv:2105.02375); with smoothing Guo et al. (2024, ar
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from ...losses import CrossEntropy
 from ...problem import UFM
+from ..reduction import exceeding
 from ..simplex_solution import plain_cross_entropy, simplex, simplex_solution
 from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
 
@@ -27,10 +26,9 @@ def solve(ufm: UFM) -> Solution:
 
 
 def _alive(ufm: UFM) -> bool:
-    """K^2 n lambda_W lambda_H < (1 - delta)^2, in rational arithmetic."""
-    kept = 1 - Fraction(ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0)
-    pull = Fraction(float(ufm.counts[0])) * Fraction(ufm.weight_decay[0]) * Fraction(ufm.feature_decay)
-    return ufm.classes**2 * pull < kept**2
+    """N (1 - delta)^2 > N^2 lambda_W lambda_H, exactly."""
+    kept = 1.0 - (ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0)
+    return bool(exceeding(ufm.counts[:1], kept, ufm)[0])
 
 
 def _wide_enough(ufm: UFM) -> bool:

@@ -20,9 +20,9 @@ import numpy as np
 
 from ...losses import CrossEntropy
 from ...problem import UFM
-from ..reduction import reduce
+from ..atoms import SpikeFrame
+from ..reduction import exceeding, reduce
 from ..simplex_solution import plain
-from ..spectrum import DenseFrame, checked_size
 from ..theorem import ACTIVE, VANISHED, Case, Claim, ClassStates, Hypothesis, Solution, Theorem
 
 
@@ -39,15 +39,9 @@ def solve(ufm: UFM) -> Solution:
     order = np.argsort(-sigma, kind="stable")
     axes = np.flatnonzero(alive)[order]
 
-    def vectors() -> tuple[np.ndarray, np.ndarray]:
-        left = np.full(checked_size(classes, axes.size, "the matrix of directions"), -1.0 / classes)
-        right = np.zeros_like(left)
-        right[axes, np.arange(axes.size)] = 1.0
-        return (left + right) / math.sqrt(share), right
-
     return Solution(
         value=(float(ufm.counts[alive] @ losses) + lost) / ufm.samples + c * float(sigma.sum()),
-        modes=lambda: (sigma[order], DenseFrame(vectors, orthonormal=False)),
+        modes=lambda: (sigma[order], SpikeFrame(axes, classes)),
         bias=lambda: np.zeros(classes),
         states=lambda: ClassStates(
             np.where(alive, ACTIVE, VANISHED),
@@ -65,15 +59,14 @@ def _smoothing(ufm: UFM) -> float:
 
 
 def _alive(ufm: UFM) -> np.ndarray:
-    """N (1 - delta)^2 (K-1) > N^2 lambda_W lambda_H K, in rational arithmetic."""
-    samples = sum((Fraction(float(n)) for n in ufm.counts), Fraction(0))
-    kept = 1 - Fraction(_smoothing(ufm))
-    limit = samples**2 * Fraction(ufm.weight_decay[0]) * Fraction(ufm.feature_decay) * ufm.classes
-    return np.array([Fraction(float(n)) * kept**2 * (ufm.classes - 1) > limit for n in ufm.counts])
+    """N (1 - delta)^2 (K-1) > N^2 lambda_W lambda_H K, exactly."""
+    return exceeding(ufm.counts, (1.0 - _smoothing(ufm)), ufm, Fraction(ufm.classes, ufm.classes - 1))
 
 
 def _wide_enough(ufm: UFM) -> bool:
-    return ufm.rank_limit >= ufm.classes or (ufm.depth == 1 and ufm.rank_limit >= int(_alive(ufm).sum()))
+    if ufm.rank_limit >= ufm.classes or ufm.depth > 1 or not isinstance(ufm.loss, CrossEntropy):
+        return ufm.rank_limit >= ufm.classes
+    return ufm.rank_limit >= int(_alive(ufm).sum())
 
 
 THEOREM = Theorem(
