@@ -59,7 +59,6 @@ MUTATIONS = [
     # cross-entropy
     ("ce: gradient of the own logit", "losses/cross_entropy.py", "(1.0 - self.kept) - missed - own", "(1.0 - self.kept) - 1.01 * missed - own"),
     ("ce: smoothing in the value", "losses/cross_entropy.py", "losses -= self.spread", "losses -= 1.01 * self.spread"),
-    ("ce: the target", "losses/cross_entropy.py", "+= self.kept", "+= 1.01 * self.kept"),
     ("ce: curvature", "losses/cross_entropy.py", "moved -= (share * moved)", "moved -= 1.01 * (share * moved)"),
     ("ce: conjugate of offsets", "losses/cross_entropy.py", "entropy - (w * (offset", "entropy - 1.01 * (w * (offset"),
     ("ce: own slope", "losses/cross_entropy.py", "(1.0 - self.smoothing) * label * rows", "(1.01 - self.smoothing) * label * rows"),

@@ -114,3 +114,17 @@ def test_parameters_of_the_wrong_length_are_refused_by_the_problem():
 
     with pytest.raises(ProblemError, match="label_scale has 2 entries for 3 classes"):
         ncsolve.UFM([3, 2, 1], CrossEntropy(label_scale=[1.0, 2.0]))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_dual_point_made_free_of_a_mean_is_feasible_and_near(name):
+    columns, rng = class_columns(LOSSES[name], COUNTS), np.random.default_rng(8)
+    for scale in (0.3, 2.0):
+        dual = columns.gradient(scale * rng.normal(size=(K, K)))
+        moved = columns.without_mean(dual)
+        assert np.abs(moved @ columns.ones).max() < 1e-15  # measured 2e-16; before, 0.3
+        assert np.isfinite(columns.conjugate(moved))
+        again = columns.without_mean(moved)
+        np.testing.assert_allclose(again, moved, atol=1e-15)
+        if scale < 1:  # far from balance the point is pulled back, too
+            assert np.linalg.norm(moved - dual) < 4 * np.linalg.norm(dual @ columns.ones)

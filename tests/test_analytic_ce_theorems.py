@@ -298,6 +298,7 @@ def test_the_table_without_matrices_is_that_of_the_matrices(features):
     prediction = ncsolve.predict(ufm)
     table, z = prediction.classes, prediction.logits
     assert (table.state == "vanished").sum() == (features == "relu")
+    assert ncsolve.objective(ufm, prediction.parameters()) == pytest.approx(prediction.value, rel=1e-14)
     np.testing.assert_allclose(table.own_logit, np.diag(z), rtol=1e-13, atol=1e-15)
     margins = [z[k, k] - np.delete(z[:, k], k).max() for k in range(5)]
     np.testing.assert_allclose(table.margin, margins, rtol=1e-13, atol=1e-15)

@@ -256,7 +256,7 @@ def test_known_arrangements_are_named_whatever_the_rotation_order_and_lengths(na
     rotation, _ = np.linalg.qr(rng.normal(size=(len(x), len(x))))
     moved = (rotation @ x)[:, rng.permutation(x.shape[1])]
     assert geometry(moved.T @ moved) == name.replace("merged", "aligned")  # one direction, lengths that differ
-    even = moved / np.linalg.norm(moved, axis=0)
+    even = moved / np.maximum(np.linalg.norm(moved, axis=0), 1e-300)
     assert geometry(even.T @ even) == name
     if name != "zero":
         moved = moved + 0.01 * rng.normal(size=moved.shape)

@@ -113,18 +113,13 @@ class CrossEntropyColumns:
         product: Array = self.slope * moved * self.weight
         return product
 
-    def target(self, shape: tuple[int, ...]) -> Array:
-        """p, shape (rows, P)."""
-        p = np.zeros(shape) + self.spread * self.multiplicity
-        p[self.own, np.arange(self.own.size)] += self.kept
-        return p
-
     def without_mean(self, dual: Array) -> Array:
         """Move probabilities a little so that every row of `dual` becomes orthogonal to `ones`; one column per class.
 
         With slope_jk = r_j t_k let g_jk = weight_k t_k ones_k pi_jk (j != k) be the flow from class k to class j. The rows are
         orthogonal when what flows into each class less what flows out is what the targets give. Flow is added from the classes
-        with too little outflow to those with too little inflow, never taken away, so it stays nonnegative.
+        with too little outflow to those with too little inflow, never taken away, so it stays nonnegative; should a class lose more
+        than all it has, the whole is pulled back towards the targets.
         """
         at = np.arange(self.own.size)
         shape = dual.shape
@@ -142,6 +137,8 @@ class CrossEntropyColumns:
                 break
             flow += np.outer(into, out) / total
         w = flow / column - targets
+        room = 1.0 - targets.sum(axis=0)
+        w *= min(1.0, float((room / np.maximum(w.sum(axis=0), room)).min()))
         w[self.own, at] = 0.0
         w[self.own, at] = -w.sum(axis=0)
         moved: Array = w * self.weight * self.slope
