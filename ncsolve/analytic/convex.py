@@ -40,12 +40,16 @@ if TYPE_CHECKING:
 #: Called now and then as progress(stage, objective).
 Watch = Callable[[str, float], None]
 
-GAP, LARGE_GAP = 1e-13, 1e-11  # relative duality gap aimed at, and beyond FINE groups
-SMALL = 1e-18  # of c times the objective: a squared gradient from which Newton goes on
+GAP, LARGE_GAP = 1e-13, 8e-11  # relative duality gap aimed at, and beyond FINE groups
+SMALL, TINY = (
+    1e-18,
+    1e-26,
+)  # of c times the objective: squared gradients from which Newton goes on, up to FINE groups and beyond
 ROUNDS = 12  # of adding and dropping directions
 COARSE, FINE = 60, 150  # groups of the coarse problem; more groups than FINE start from it
 NOTHING = 1e-9  # a singular value below this share of c N is dropped before the polish, if the bound allows
-MEMORY = 12
+MEMORY = 6
+IDLE = 600  # steps without a lower value: the gap, of first order in the gradient, closes long after the value has settled
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,16 +253,16 @@ def _descend(problem: ConvexProblem, x: Array, rank: int, watch: Watch | None) -
 
     if not x.size:
         return x
+    large = problem.groups.number > FINE
     y, value, gradient = x, *function(x)
-    for step, (y, value, gradient) in enumerate(lbfgs(function, x, MEMORY), start=1):
+    for step, (y, value, gradient) in enumerate(lbfgs(function, x, MEMORY, IDLE), start=1):
         if step % 10 == 0:
             if watch is not None:
                 watch(f"step {step}, rank {rank}", value)
             if step % 30 == 0 and closed(y, value, gradient):
                 break
-        if float(np.vdot(gradient, gradient)) <= SMALL * problem.c * value:
+        if float(np.vdot(gradient, gradient)) <= (TINY if large else SMALL) * problem.c * value:
             break
-    large = problem.groups.number > FINE
     if large and closed(y, value, gradient):
         return y
     for last in islice(newton(function, hessian, y, 300), 25):

@@ -30,13 +30,13 @@ TRIALS = 40  # of one line search; beyond them nothing lower can be told apart
 IDLE = 100  # steps in a row that lower the value by no more than rounding
 
 
-def lbfgs(function: Function, theta: Array, memory: int) -> Iterator[tuple[Array, float, Array]]:
+def lbfgs(function: Function, theta: Array, memory: int, idle: int = IDLE) -> Iterator[tuple[Array, float, Array]]:
     """Yield (theta, value, gradient) after every step, from a start that is not yielded.
 
-    Ends when no step goes lower, or after `IDLE` steps that lower the value by no more than rounding.
+    Ends when no step goes lower, or after `idle` steps in a row that lower the value by no more than rounding.
     """
     value, gradient = function(theta)
-    lowest, idle = value, 0
+    lowest, waited = value, 0
     pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)
     while True:
         direction = _direction(gradient, pairs)
@@ -55,8 +55,8 @@ def lbfgs(function: Function, theta: Array, memory: int) -> Iterator[tuple[Array
             pairs.append((direction, change, curvature))
         theta, gradient = new, new_gradient
         yield theta, value, gradient
-        idle = 0 if value < lowest - _rounding(value) else idle + 1
-        if idle == IDLE:
+        waited = 0 if value < lowest - _rounding(value) else waited + 1
+        if waited == idle:
             return
         lowest = min(lowest, value)
 
