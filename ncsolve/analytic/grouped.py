@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..losses import CrossEntropy
-from .convex import ConvexProblem, ConvexSolution, solve_convex
 from .groups import Groups, groups
 from .reduction import exceeding, reduce
 from .theorem import ACTIVE, MERGED, VANISHED, Claim, ClassStates, Solution
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..problem import UFM
+    from .convex import ConvexProblem, ConvexSolution
     from .theorem import Watch
 
 OPEN = 1e-8  # a relative duality gap beyond which nothing is certified
@@ -30,6 +30,8 @@ OPEN = 1e-8  # a relative duality gap beyond which nothing is certified
 
 def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
     """Solve a problem with M = 1 and a loss convex in the logits through its groups."""
+    from .convex import solve_convex
+
     found_groups = groups(ufm)
     problem = reduced_problem(ufm, found_groups)
     found = solve_convex(problem, lambda coarse: reduced_problem(ufm, coarse), watch)
@@ -56,6 +58,8 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
 
 def reduced_problem(ufm: UFM, over: Groups, c: float | None = None) -> ConvexProblem:
     """The convex problem of `ufm` over some groups; `c` is that of the decays unless given."""
+    from .convex import ConvexProblem
+
     per_group = ufm.loss.per_class(ufm.classes)[:, over.first]
     slope = ufm.loss.own_slope(ufm.classes)[over.first]
     columns = ufm.loss.grouped(over.sizes * over.counts / over.samples, over.multiplicity, per_group)

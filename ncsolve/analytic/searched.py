@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..losses import CrossEntropy, class_columns
-from ..numeric.certify import certificate
-from .convex import solve_convex
 from .factors import balanced_factors
 from .grouped import reduced_problem
 from .groups import groups
-from .lowrank import best_known
 from .reduction import reduce
 from .simplex_solution import simplex, simplex_witnesses
 from .spectrum import DenseFrame
@@ -32,6 +29,9 @@ DECAYS = np.geomspace(
 
 def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
     """The lowest point found for a problem with M >= 2 or a bottleneck."""
+    from ..numeric.certify import certificate
+    from .lowrank import best_known
+
     reduction = reduce(ufm)
     told = None if watch is None else (lambda done, total: watch(f"search {done} of {total}", math.nan))
     found = best_known(
@@ -70,6 +70,8 @@ def _witnesses(ufm: UFM) -> tuple[Array, ...]:
     if ufm.balanced and isinstance(ufm.loss, CrossEntropy) and ufm.loss.plain:
         scalar = simplex(ufm)
         return simplex_witnesses(scalar, scalar.best())
+    from .convex import solve_convex
+
     over = groups(ufm)
     if ufm.depth == 1:
         levels = [reduce(ufm).c]

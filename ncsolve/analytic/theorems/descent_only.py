@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...numeric.descent import Descent, descend
 from ...problem import UFM
 from ..reduction import reduce
 from ..spectrum import DenseFrame
@@ -20,6 +19,8 @@ ZERO = 1e-6  # class means below this share of the largest count as zero
 
 def solve(ufm: UFM, watch: Watch | None = None) -> Solution:
     """The lowest of six descents with a fixed seed."""
+    from ...numeric.descent import Descent, descend
+
     told = None if watch is None else (lambda start, step, value, _: watch(f"start {start + 1}, step {step}", value))
     run = min(descend(ufm, Descent(starts=STARTS), rng=0, progress=told), key=lambda run: run.value)
     found = run.parameters
