@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ProblemError
-from ..files import atomic_write
 from . import classes as _classes
 from .factors import balanced_factors, layer_spectra
 
@@ -210,6 +209,8 @@ class Prediction:
         FileExistsError
             If the file exists and `overwrite` is false.
         """
+        from ..files import atomic_write
+
         arrays = {f"W_{j + 1}": weight for j, weight in enumerate(self.weights)}
         arrays |= {"class_means": self.class_means, "bias": self.bias, "logits": self.logits}
         arrays |= {"singular_values": self.singular_values, "counts": self.ufm.counts}
