@@ -45,11 +45,25 @@ def bars(ufm: UFM, method: Descent) -> Iterator[Progress]:
 
 @contextmanager
 def stages() -> Iterator[Callable[[str, float], None]]:
-    """A callback for `predict(progress=...)`, and the line that shows its last word; it is cleared at the end."""
-    from rich.console import Console
+    """A callback for `predict(progress=...)`, and the bar that shows its last word; it is cleared at the end.
 
-    with Console(stderr=True).status("solving") as shown:
-        yield lambda stage, objective: shown.update(stage if math.isnan(objective) else f"{stage}  objective {objective:.12g}")
+    The bar fills as a search goes on ("search 3 of 12") and pulses where no end can be foreseen.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("solving", total=None)
+
+        def move(stage: str, objective: float) -> None:
+            words = stage.split()
+            done, total = (int(words[1]), int(words[3])) if words[0] == "search" else (None, None)
+            said = stage if math.isnan(objective) else f"{stage}  objective {objective:.12g}"
+            shown.update(task, description=said, completed=done, total=total)
+
+        yield move
 
 
 class _Share:

@@ -159,3 +159,25 @@ def test_pictures_of_cross_entropy(capsys, tmp_path, kind):
     extra = [] if kind == "norms" else ["--rng", "0"]
     answer(capsys, "plot", kind, *COUNTS, *extra, "--out", str(path))
     assert path.stat().st_size > 5000
+
+
+def test_the_bar_of_a_search_fills_and_that_of_a_solver_pulses():
+    from rich.progress import Progress
+
+    from ncsolve.progress import stages
+
+    seen = []
+    right = Progress.update
+
+    def spy(self, task, **fields):
+        seen.append((fields["description"], fields["completed"], fields["total"]))
+        right(self, task, **fields)
+
+    with pytest.MonkeyPatch.context() as patch, stages() as watch:
+        patch.setattr(Progress, "update", spy)
+        ncsolve.predict(ncsolve.UFM([20] * 4, "ce", 2), progress=watch)
+        ncsolve.predict(UFM, progress=watch)
+    assert seen[0][0].startswith("search 1 of ")
+    assert any(done == total is not None for _, done, total in seen)
+    assert seen[-1][1:] == (None, None)
+    assert "objective" in seen[-1][0]
