@@ -12,8 +12,8 @@ so a_g = 0 iff sqrt(n_g) rho_g <= N c, decided in exact arithmetic; elsewhere th
 
 The rank of B starts as the number of singular values of dF/dB at zero that exceed c. L-BFGS goes near, Newton-MINRES to the end;
 then singular values at rounding level are dropped, directions in which ||dF/dB|| exceeds c are added, and the loop goes on until
-the duality gap of the reduced problem (R4, block by block) is below 1e-13 of the value or no longer falls. A problem with many
-groups starts from the solution of a coarser one, where neighboring counts share a group.
+the duality gap of the reduced problem (R4, block by block) is below 1e-13 of the value (8e-11 beyond 150 groups) or no longer falls.
+A problem with more than 150 groups starts from the solution of a coarser one, where neighboring counts share a group.
 """
 
 from __future__ import annotations
@@ -41,10 +41,7 @@ if TYPE_CHECKING:
 Watch = Callable[[str, float], None]
 
 GAP, LARGE_GAP = 1e-13, 8e-11  # relative duality gap aimed at, and beyond FINE groups
-SMALL, TINY = (
-    1e-18,
-    1e-26,
-)  # of c times the objective: squared gradients from which Newton goes on, up to FINE groups and beyond
+SMALL, TINY = 1e-18, 1e-26  # squared gradient over c times the objective, from which Newton goes on: up to FINE groups, beyond
 ROUNDS = 12  # of adding and dropping directions
 COARSE, FINE = 60, 150  # groups of the coarse problem; more groups than FINE start from it
 NOTHING = 1e-9  # a singular value below this share of c N is dropped before the polish, if the bound allows
