@@ -95,11 +95,25 @@ class ConvexProblem:
     def _has_bias(self) -> bool:
         return self.bias_decay < math.inf
 
+    @cached_property
+    def _bias_weight(self) -> Array:
+        """lambda_b m_g: curvature of the bias penalty; zero without a bias, which then is zero, too."""
+        return (self.bias_decay if self._has_bias else 0.0) * self.groups.sizes
+
+    def _penalty(self, left: Array, right: Array, contrast: Array, bias: Array) -> float:
+        factors = self.c / 2.0 * float(np.vdot(left, left) + np.vdot(right, right))
+        return factors + float(self._cost @ contrast) + float(self._bias_weight @ bias**2) / 2.0
+
     def pack(self, left: Array, right: Array, contrast: Array, bias: Array) -> Array:
         """(L, R, a, b) to one vector."""
         a_unit, b_unit = self._units
         parts = [left.ravel(), right.ravel(), contrast[self.alive] / a_unit]
         return np.concatenate([*parts, bias / b_unit] if self._has_bias else parts)
+
+    def without_means(self, contrast: Array, bias: Array) -> Array:
+        """(a, b) packed at B = 0, rank 0."""
+        none = np.zeros((self.groups.number, 0))
+        return self.pack(none, none, contrast, bias)
 
     def unpack(self, x: Array, rank: int) -> tuple[Array, Array, Array, Array]:
         """One vector to (L, R, a, b)."""
@@ -115,12 +129,9 @@ class ConvexProblem:
         left, right, contrast, bias = self.unpack(x, rank)
         fit, slope = self.columns.value_and_gradient(self.groups.logits(left @ right.T, contrast, bias))
         g_b, g_a, g_bias = self.groups.pull(slope)
-        value = fit + self.c / 2.0 * float(np.vdot(left, left) + np.vdot(right, right)) + float(self._cost @ contrast)
+        g_bias = g_bias + self._bias_weight * bias
         gradient = self._gradient(g_b @ right + self.c * left, g_b.T @ left + self.c * right, g_a + self._cost, g_bias)
-        if self._has_bias and self.bias_decay > 0:
-            value += self.bias_decay / 2.0 * float(self.groups.sizes @ bias**2)
-            gradient[-bias.size :] += self.bias_decay * self.groups.sizes * bias * self._units[1]
-        return value, gradient
+        return fit + self._penalty(left, right, contrast, bias), gradient
 
     def hessian(self, x: Array, rank: int) -> Callable[[Array], Array]:
         """The map v -> (second derivative at x) v."""
@@ -132,12 +143,9 @@ class ConvexProblem:
             d_left, d_right, d_contrast, d_bias = self.unpack(np.asarray(v, dtype=np.float64).ravel(), rank)
             moved = self.groups.logits(d_left @ right.T + left @ d_right.T, d_contrast, d_bias)
             h_b, h_a, h_bias = self.groups.pull(self.columns.hessian_product(logits, moved))
-            out = self._gradient(
-                h_b @ right + g_b @ d_right + self.c * d_left, h_b.T @ left + g_b.T @ d_left + self.c * d_right, h_a, h_bias
-            )
-            if self._has_bias and self.bias_decay > 0:
-                out[-d_bias.size :] += self.bias_decay * self.groups.sizes * d_bias * self._units[1]
-            return out
+            to_left = h_b @ right + g_b @ d_right + self.c * d_left
+            to_right = h_b.T @ left + g_b.T @ d_left + self.c * d_right
+            return self._gradient(to_left, to_right, h_a, h_bias + self._bias_weight * d_bias)
 
         return product
 
@@ -154,9 +162,9 @@ class ConvexProblem:
 
     def norm_at_zero(self) -> float:
         """||dF/dB||_op at A = 0 with the best bias: from c = this on, B = 0."""
-        none = np.zeros((self.groups.number, 0))
+        zero = np.zeros(self.groups.number)
         rest = replace(self, alive=np.zeros(self.groups.number, dtype=bool))
-        x = rest.pack(none, none, np.zeros(self.groups.number), np.zeros(self.groups.number))
+        x = rest.without_means(zero, zero)
         return float(np.linalg.norm(rest.slope(_descend(rest, x, 0, None), 0), 2))
 
     def gap(self, x: Array, rank: int) -> tuple[float, float]:
@@ -165,8 +173,8 @@ class ConvexProblem:
         With a free bias the bound holds up to (gradient in b) times (error of b), which is added.
         """
         left, right, contrast, bias = self.unpack(x, rank)
-        value = self.value_and_gradient(x, rank)[0]
-        dual = self.columns.gradient(self.groups.logits(left @ right.T, contrast, bias))
+        fit, dual = self.columns.value_and_gradient(self.groups.logits(left @ right.T, contrast, bias))
+        value = fit + self._penalty(left, right, contrast, bias)
         g_b, g_a, g_bias = self.groups.pull(dual)
         t = min(1.0, self.c / max(float(np.linalg.norm(g_b, 2)), 1e-300))
         for cost, pull in zip(self._cost, np.abs(g_a), strict=True):
@@ -306,9 +314,9 @@ def _start(
     contrast = np.where(problem.alive, 2.0, 0.0)
     bias = np.zeros(groups.number)
     if problem.bias_decay < math.inf:
-        x = problem.pack(np.zeros((groups.number, 0)), np.zeros((groups.number, 0)), contrast, bias)
+        x = problem.without_means(contrast, bias)
         _, _, contrast, bias = problem.unpack(_descend(problem, x, 0, None), 0)
-    x = problem.pack(np.zeros((groups.number, 0)), np.zeros((groups.number, 0)), contrast, bias)
+    x = problem.without_means(contrast, bias)
     u, s, vt = np.linalg.svd(problem.slope(x, 0))
     kept = s > problem.c
     root = np.sqrt((s[kept] - problem.c) / max(float(s[0]), 1e-300) * math.sqrt(groups.samples / groups.sizes.sum()) * 4.0)
@@ -336,7 +344,7 @@ def _refined(
     logits = weights @ mean @ weights.T - (parent[:, None] == parent) * (own / sizes[parent])
     u, s, vt = np.linalg.svd(logits * groups.scale + np.diag(np.sqrt(groups.counts) * own))
     contrast, bias = np.where(problem.alive, np.maximum(own, 1e-3), 0.0), weights @ found.bias
-    x = problem.pack(np.zeros((groups.number, 0)), np.zeros((groups.number, 0)), contrast, bias)
+    x = problem.without_means(contrast, bias)
     rank = int((np.linalg.svd(problem.slope(x, 0), compute_uv=False) > problem.c).sum())
     root = np.sqrt(np.maximum(s[:rank], 1e-3 * s[0]))
     return u[:, :rank] * root, vt[:rank].T * root, contrast, bias
