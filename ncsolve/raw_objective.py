@@ -128,6 +128,8 @@ class Objective:
         for weight in reversed(p.weights):
             back.insert(0, weight.T @ back[0])
 
+        bend = self.columns.hessian_product(x[-1])
+
         def product(v: Array) -> Array:
             d = self.unpack(np.asarray(v, dtype=np.float64).ravel())
             result = np.empty(self.size)
@@ -136,7 +138,7 @@ class Objective:
             for j, weight in enumerate(p.weights):
                 dx.append(d.weights[j] @ x[j] + weight @ dx[j])
             dx[-1] = dx[-1] + np.outer(d.bias, self.columns.ones)
-            db = self.columns.hessian_product(x[-1], dx[-1])
+            db = bend(dx[-1])
             if self._has_bias:
                 out.bias[:] = db @ self.columns.ones + self.bias_decay * d.bias
             for j in reversed(range(len(p.weights))):

@@ -138,11 +138,12 @@ class ConvexProblem:
         left, right, contrast, bias = self.unpack(x, rank)
         logits = self.groups.logits(left @ right.T, contrast, bias)
         g_b = self.groups.pull(self.columns.gradient(logits))[0]
+        bend = self.columns.hessian_product(logits)
 
         def product(v: Array) -> Array:
             d_left, d_right, d_contrast, d_bias = self.unpack(np.asarray(v, dtype=np.float64).ravel(), rank)
             moved = self.groups.logits(d_left @ right.T + left @ d_right.T, d_contrast, d_bias)
-            h_b, h_a, h_bias = self.groups.pull(self.columns.hessian_product(logits, moved))
+            h_b, h_a, h_bias = self.groups.pull(bend(moved))
             to_left = h_b @ right + g_b @ d_right + self.c * d_left
             to_right = h_b.T @ left + g_b.T @ d_left + self.c * d_right
             return self._gradient(to_left, to_right, h_a, h_bias + self._bias_weight * d_bias)

@@ -87,12 +87,12 @@ class FixedRank:
         """The map v -> (second derivative of G at theta) v."""
         left, right, bias = self.unpack(theta)
         logits = left @ right.T + np.outer(bias, self.columns.ones)
-        back = self.columns.gradient(logits)
+        back, bend = self.columns.gradient(logits), self.columns.hessian_product(logits)
         bend_left, bend_right = self._bend(left), self._bend(right)
 
         def product(direction: Array) -> Array:
             dl, dr, db = self.unpack(direction)
-            moved = self.columns.hessian_product(logits, dl @ right.T + left @ dr.T + np.outer(db, self.columns.ones))
+            moved = bend(dl @ right.T + left @ dr.T + np.outer(db, self.columns.ones))
             parts = [moved @ right + back @ dr + bend_left(dl), moved.T @ left + back.T @ dl + bend_right(dr)]
             if self.bias_decay < math.inf:
                 parts.append(moved @ self.columns.ones + self.bias_decay * db)

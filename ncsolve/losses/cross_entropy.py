@@ -15,6 +15,7 @@ Gradient in z_j: s_y r_j (softmax(u)_j - p_j). Conjugate at w, with pi_j = p_j +
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,23 +58,16 @@ class CrossEntropyColumns:
 
     def value(self, logits: Array) -> float:
         """F(Z)."""
-        return self._value(logits)[0]
+        return self.value_and_gradient(logits)[0]
 
     def gradient(self, logits: Array) -> Array:
         """Weight * slope * (softmax(u) - p)."""
-        return self._value(logits)[1]
+        return self.value_and_gradient(logits)[1]
 
     def value_and_gradient(self, logits: Array) -> tuple[float, Array]:
         """Both."""
-        return self._value(logits)
-
-    def _value(self, logits: Array) -> tuple[float, Array]:
-        u = self.slope * logits + self.offset
         at = np.arange(self.own.size)
-        u -= u[self.own, at]
-        top = np.maximum(u.max(axis=0), 0.0)
-        share = np.exp(u - top)
-        share *= self.multiplicity
+        u, top, share = self._exponentials(logits)
         mine = share[self.own, at]
         share[self.own, at] = 0.0
         others = share.sum(axis=0)
@@ -96,21 +90,27 @@ class CrossEntropyColumns:
         share *= self.weight
         return share
 
-    def _shares(self, logits: Array) -> Array:
+    def _exponentials(self, logits: Array) -> tuple[Array, Array, Array]:
+        """Logits u less the own one, their largest entry per column (the own one is zero), multiplicity * exp(u - largest)."""
         u = self.slope * logits + self.offset
-        u -= u.max(axis=0)
-        share = np.exp(u)
+        u -= u[self.own, np.arange(self.own.size)]
+        top = u.max(axis=0)
+        share = np.exp(u - top)
         share *= self.multiplicity
-        share /= share.sum(axis=0)
-        return share
+        return u, top, share
 
-    def hessian_product(self, logits: Array, direction: Array) -> Array:
-        """Weight * slope * (diag(s) - s s^T) slope * direction, s the softmax of each column."""
-        share = self._shares(logits)
-        moved = self.slope * direction
-        moved -= (share * moved).sum(axis=0)
-        moved *= share
-        product: Array = self.slope * moved * self.weight
+    def hessian_product(self, logits: Array) -> Callable[[Array], Array]:
+        """The map V -> weight * slope * (diag(s) - s s^T) slope * V, s the softmax of each column, computed once."""
+        share = self._exponentials(logits)[2]
+        share /= share.sum(axis=0)
+
+        def product(direction: Array) -> Array:
+            moved = self.slope * direction
+            moved -= (share * moved).sum(axis=0)
+            moved *= share
+            result: Array = self.slope * moved * self.weight
+            return result
+
         return product
 
     def without_mean(self, dual: Array) -> Array:

@@ -5,6 +5,7 @@ of one class that share a feature, one of them or all n_k; the feature and so th
 number (the column's mass), which makes Frobenius norms of the columns those of all N features. `Columns` hides which.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,8 +31,8 @@ class Columns(Protocol):
     def value_and_gradient(self, logits: Array) -> tuple[float, Array]:
         """Both, for the price of one where they share work."""
 
-    def hessian_product(self, logits: Array, direction: Array) -> Array:
-        """The second derivative of F at Z applied to `direction`, shape (outputs, P)."""
+    def hessian_product(self, logits: Array) -> Callable[[Array], Array]:
+        """The map from a direction to the second derivative of F at Z applied to it, both of shape (outputs, P)."""
 
     def without_mean(self, dual: Array) -> Array:
         """A dual point near `dual`, in the domain of the conjugate, whose rows are orthogonal to `ones`."""

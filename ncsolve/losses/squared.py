@@ -9,6 +9,7 @@ means (P = K, target Y D^(1/2)), and the rotation of all N samples that `numeric
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +56,9 @@ class SquaredColumns:
         """<dual, target> + (total/2) ||dual||^2."""
         return float(np.vdot(dual, self.target)) + self.total / 2.0 * float(np.vdot(dual, dual))
 
-    def hessian_product(self, logits: Array, direction: Array) -> Array:
+    def hessian_product(self, logits: Array) -> Callable[[Array], Array]:
         """Direction / total: the second derivative is constant."""
-        product: Array = direction / self.total
-        return product
+        return lambda direction: direction / self.total
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +86,9 @@ class WeightedSquaredColumns:
         """Both."""
         return self.value(logits), self.gradient(logits)
 
-    def hessian_product(self, logits: Array, direction: Array) -> Array:
+    def hessian_product(self, logits: Array) -> Callable[[Array], Array]:
         """Weight times direction."""
-        product: Array = self.weight * direction
-        return product
+        return lambda direction: self.weight * direction
 
     def without_mean(self, dual: Array) -> Array:
         """The point itself: there is no bias row."""
