@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 EPS = float(np.finfo(float).eps)
 HUGE = 1e70  # entries of a trial point beyond which powers leave the doubles
 NEAR = 1e-5  # relative distance below which a divided difference is the derivative in the middle, to NEAR^2
-STEPS, PRODUCTS, HALVINGS = 40, 2000, 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,50 +127,6 @@ def shrunk(problem: FixedRank, theta: Array) -> Array:
     while rank and (less := problem.reduced(left[:, : rank - 1], sigma[: rank - 1], right[:, : rank - 1], bias)) <= value:
         value, rank = less, rank - 1
     return theta if rank == sigma.size else problem.pack(left[:, :rank], sigma[:rank], right[:, :rank], bias)
-
-
-def newton(problem: FixedRank, theta: Array) -> Array:
-    """Newton steps by conjugate gradients until neither G nor the length of its gradient falls.
-
-    G does not change when L and R turn together, so the Hessian is singular; its system is consistent, which conjugate
-    gradients need. Where they meet negative curvature the direction so far is taken.
-    """
-    value, gradient = problem.value_and_gradient(theta)
-    for _ in range(STEPS):
-        norm = float(np.linalg.norm(gradient))
-        if norm * float(np.linalg.norm(theta)) <= EPS * abs(value):
-            break
-        direction = _conjugate_gradients(problem.hessian_product(theta), gradient)
-        for halvings in range(HALVINGS):
-            trial = theta + 0.5**halvings * direction
-            trial_value, trial_gradient = problem.value_and_gradient(trial)
-            shorter = float(np.linalg.norm(trial_gradient)) < 0.5 * norm
-            if trial_value < value * (1 - 8 * EPS) or (trial_value <= value * (1 + 8 * EPS) and shorter):
-                break
-        else:
-            break
-        theta, value, gradient = trial, trial_value, trial_gradient
-    return theta
-
-
-def _conjugate_gradients(product: Callable[[Array], Array], gradient: Array) -> Array:
-    """A direction d with product(d) = -gradient to a relative residual of 1e-6."""
-    direction, residual = np.zeros_like(gradient), -gradient
-    search, square = residual.copy(), float(residual @ residual)
-    goal = 1e-12 * square
-    for _ in range(min(PRODUCTS, 2 * gradient.size)):
-        image = product(search)
-        curvature = float(search @ image)
-        if curvature <= 0.0:
-            return direction if direction.any() else search
-        length = square / curvature
-        direction += length * search
-        residual -= length * image
-        before, square = square, float(residual @ residual)
-        if square <= goal:
-            break
-        search = residual + (square / before) * search
-    return direction
 
 
 def _gram(x: Array) -> tuple[Array, Array]:

@@ -11,12 +11,14 @@ and `Run.finish` then takes Newton steps to rounding.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..numeric.lbfgs import lbfgs
-from .fixed_rank import newton, shrunk
+from ..numeric.newton import newton
+from .fixed_rank import shrunk
 
 if TYPE_CHECKING:
     from ..losses import Array
@@ -28,6 +30,7 @@ LAST = 2000  # steps of a finalist
 FINALISTS = 4
 SAME = 1e-9  # relative difference of values below which two runs of one rank have met
 STILL = 1e-10
+STEPS, PRODUCTS = 40, 2000  # of the polish, and of each of its steps
 
 
 class Tell:
@@ -82,7 +85,9 @@ class Run:
 
     def finish(self) -> None:
         """To rounding; the value becomes that of f."""
-        self.theta = newton(self.problem, self.theta)
+        function, hessian = self.problem.value_and_gradient, self.problem.hessian_product
+        for step in islice(newton(function, hessian, self.theta, PRODUCTS), STEPS):
+            self.theta = step[0]
         self.value = self.problem.reduced(*self.problem.decompose(self.theta))
 
 
