@@ -204,7 +204,7 @@ def test_the_definition_of_the_problem_never_imports_the_closed_forms():
 def test_the_scan_of_imports_sees_every_way_of_importing():
     assert {"ncsolve.analytic.predict", "ncsolve.analytic.predict.predict"} <= _imports(PACKAGE / "__init__.py")
     assert "ncsolve.analytic.scalar" in _imports(PACKAGE / "analytic" / "spectral.py")
-    assert "ncsolve.losses.Squared" in _imports(PACKAGE / "analytic" / "theorems" / "squared_spectral.py")
+    assert "ncsolve.losses.Squared" in _imports(PACKAGE / "analytic" / "theorems" / "squared_targets.py")
 
 
 def test_only_the_command_line_prints():

@@ -1,4 +1,4 @@
-"""What the theorems about simplices share: their hypotheses, and a Solution from one length a."""
+"""What the theorems about simplices share: the scalar problem of a UFM, and a Solution from one length a."""
 
 from __future__ import annotations
 
@@ -11,29 +11,11 @@ from ..losses import CrossEntropy
 from .atoms import ContrastFrame
 from .reduction import reduce
 from .simplex import Simplex
-from .theorem import ACTIVE, VANISHED, ClassStates, Hypothesis, Solution
+from .theorem import ACTIVE, VANISHED, ClassStates, Solution
 
 if TYPE_CHECKING:
     from ..losses import Array
     from ..problem import UFM
-
-
-def cross_entropy() -> tuple[Hypothesis, ...]:
-    """The loss is cross-entropy, the features linear."""
-    return (
-        Hypothesis("the loss is cross-entropy", lambda ufm: isinstance(ufm.loss, CrossEntropy)),
-        Hypothesis("features are linear", lambda ufm: ufm.features == "linear"),
-    )
-
-
-def plain() -> Hypothesis:
-    """Nothing but smoothing in the loss."""
-    return Hypothesis("the loss has no offsets or scales", lambda ufm: getattr(ufm.loss, "plain", True))
-
-
-def plain_cross_entropy() -> tuple[Hypothesis, ...]:
-    """Cross-entropy, possibly smoothed, equal counts, linear features."""
-    return (*cross_entropy(), plain(), Hypothesis("all counts are equal", lambda ufm: ufm.balanced))
 
 
 def simplex(ufm: UFM) -> Simplex:

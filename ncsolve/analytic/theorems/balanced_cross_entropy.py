@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from ...losses import CrossEntropy
 from ...problem import UFM
+from ..hypotheses import BALANCED, CROSS_ENTROPY, LINEAR, ONE_LAYER, PLAIN
 from ..reduction import exceeding
-from ..simplex_solution import plain_cross_entropy, simplex, simplex_solution
+from ..simplex_solution import simplex, simplex_solution
 from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
 
 
@@ -42,8 +43,11 @@ THEOREM = Theorem(
     reference="Zhu et al. 2021 (arXiv:2105.02375); Guo et al. 2024 (arXiv:2402.03979)",
     claim=Claim.GLOBAL,
     hypotheses=(
-        *plain_cross_entropy(),
-        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
+        CROSS_ENTROPY,
+        LINEAR,
+        PLAIN,
+        BALANCED,
+        ONE_LAYER,
         Hypothesis("the width is at least K - 1", _wide_enough),
     ),
     solve=solve,

@@ -17,8 +17,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...losses import Squared
 from ...problem import UFM
+from ..hypotheses import BALANCED, LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
 from ..reduction import reduce
 from ..scalar import critical_power
 from ..spectrum import DenseFrame, contrasts
@@ -83,12 +83,12 @@ THEOREM = Theorem(
     reference="Zhou et al. 2022 (arXiv:2203.01238); arXiv:2606.00344",
     claim=Claim.GLOBAL,
     hypotheses=(
-        Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
-        Hypothesis("the targets are one-hot", lambda ufm: ufm.loss.one_hot),
-        Hypothesis("the bias is regularized", lambda ufm: not isinstance(ufm.bias, str)),
-        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
-        Hypothesis("all counts are equal", lambda ufm: ufm.balanced),
-        Hypothesis("features are linear", lambda ufm: ufm.features == "linear"),
+        SQUARED,
+        ONE_HOT,
+        REGULARIZED_BIAS,
+        ONE_LAYER,
+        BALANCED,
+        LINEAR,
         Hypothesis(
             "the width is at least the rank of the solution (K always is enough)",
             lambda ufm: isinstance(ufm.bias, str) or ufm.depth > 1 or _wide_enough(ufm),

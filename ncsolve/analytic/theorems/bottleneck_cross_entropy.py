@@ -11,8 +11,8 @@ Source. The convex problem: Hong and Ling (2023, arXiv:2309.09725). The search i
 from __future__ import annotations
 
 from ...problem import UFM
+from ..hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
 from ..searched import solution
-from ..simplex_solution import cross_entropy
 from ..theorem import Case, Claim, Hypothesis, Theorem
 
 THEOREM = Theorem(
@@ -22,8 +22,9 @@ THEOREM = Theorem(
     reference="a search; the convex problem that bounds it: Hong and Ling 2023 (arXiv:2309.09725)",
     claim=Claim.BEST_KNOWN,
     hypotheses=(
-        *cross_entropy(),
-        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
+        CROSS_ENTROPY,
+        LINEAR,
+        ONE_LAYER,
         Hypothesis("the width is below K - 1", lambda ufm: ufm.rank_limit < ufm.classes - 1),
     ),
     solve=solution,

@@ -13,16 +13,16 @@ Source. The reduction: Dang et al. (2023, arXiv:2301.00437). The search is ours.
 from __future__ import annotations
 
 from ...problem import UFM
+from ..hypotheses import CROSS_ENTROPY, DEEP, LINEAR
 from ..searched import solution
-from ..simplex_solution import cross_entropy
-from ..theorem import Case, Claim, Hypothesis, Theorem
+from ..theorem import Case, Claim, Theorem
 
 THEOREM = Theorem(
     name="deep_cross_entropy",
     statement="Cross-entropy, M >= 2, any counts: the lowest geometry of a polished portfolio, named, with a lower bound beside it.",
     reference="a search; that the simplex is not global: Garrod and Keating 2024 (arXiv:2410.23169)",
     claim=Claim.BEST_KNOWN,
-    hypotheses=(*cross_entropy(), Hypothesis("depth is 2 or more", lambda ufm: ufm.depth >= 2)),
+    hypotheses=(CROSS_ENTROPY, LINEAR, DEEP),
     solve=solution,
     cases=(
         Case("four balanced classes: a square", lambda: UFM([100] * 4, "ce", depth=3)),

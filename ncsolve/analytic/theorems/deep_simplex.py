@@ -14,7 +14,8 @@ Source. Dang et al. (2023, arXiv:2301.00437), Theorem 4.1, as far as it holds.
 from __future__ import annotations
 
 from ...problem import UFM
-from ..simplex_solution import plain_cross_entropy, simplex, simplex_solution
+from ..hypotheses import BALANCED, CROSS_ENTROPY, DEEP, LINEAR, PLAIN
+from ..simplex_solution import simplex, simplex_solution
 from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
 
 
@@ -29,8 +30,11 @@ THEOREM = Theorem(
     reference="critical: Dang et al. 2023 (arXiv:2301.00437), Theorem 4.1; not global: Garrod and Keating 2024 (arXiv:2410.23169)",
     claim=Claim.CRITICAL,
     hypotheses=(
-        *plain_cross_entropy(),
-        Hypothesis("depth is 2 or more", lambda ufm: ufm.depth >= 2),
+        CROSS_ENTROPY,
+        LINEAR,
+        PLAIN,
+        BALANCED,
+        DEEP,
         Hypothesis("every width is at least K - 1", lambda ufm: ufm.rank_limit >= ufm.classes - 1),
     ),
     solve=solve,

@@ -16,7 +16,7 @@ from __future__ import annotations
 from ...losses import CrossEntropy
 from ...problem import UFM
 from ..grouped import solution
-from ..simplex_solution import cross_entropy
+from ..hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
 from ..theorem import Case, Claim, Hypothesis, Theorem
 
 THEOREM = Theorem(
@@ -26,8 +26,9 @@ THEOREM = Theorem(
     reference="Hong and Ling 2023 (arXiv:2309.09725), extended to biases, smoothing and label-dependent losses",
     claim=Claim.CERTIFIED,
     hypotheses=(
-        *cross_entropy(),
-        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
+        CROSS_ENTROPY,
+        LINEAR,
+        ONE_LAYER,
         Hypothesis("the width is at least K - 1", lambda ufm: ufm.rank_limit >= ufm.classes - 1),
     ),
     solve=solution,

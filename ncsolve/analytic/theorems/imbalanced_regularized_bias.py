@@ -10,9 +10,9 @@ Source. The balanced case is Zhou et al. (2022, arXiv:2203.01238).
 
 from __future__ import annotations
 
-from ...losses import Squared
 from ...problem import UFM
 from ..grouped import solution
+from ..hypotheses import LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
 from ..theorem import Case, Claim, Hypothesis, Theorem
 
 THEOREM = Theorem(
@@ -22,11 +22,11 @@ THEOREM = Theorem(
     reference="the convex problem behind Zhou et al. 2022 (arXiv:2203.01238), for any counts",
     claim=Claim.CERTIFIED,
     hypotheses=(
-        Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
-        Hypothesis("the targets are one-hot", lambda ufm: ufm.loss.one_hot),
-        Hypothesis("the bias is regularized", lambda ufm: not isinstance(ufm.bias, str)),
-        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
-        Hypothesis("features are linear", lambda ufm: ufm.features == "linear"),
+        SQUARED,
+        ONE_HOT,
+        REGULARIZED_BIAS,
+        ONE_LAYER,
+        LINEAR,
         Hypothesis("the width is at least K", lambda ufm: ufm.rank_limit >= ufm.classes),
     ),
     solve=solution,

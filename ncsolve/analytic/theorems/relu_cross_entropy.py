@@ -21,8 +21,8 @@ import numpy as np
 from ...losses import CrossEntropy
 from ...problem import UFM
 from ..atoms import SpikeFrame
+from ..hypotheses import CROSS_ENTROPY, NO_BIAS, ONE_LAYER, PLAIN
 from ..reduction import exceeding, reduce
-from ..simplex_solution import plain
 from ..theorem import ACTIVE, VANISHED, Case, Claim, ClassStates, Hypothesis, Solution, Theorem
 
 
@@ -76,11 +76,11 @@ THEOREM = Theorem(
     reference="Dang et al. 2024 (arXiv:2401.02058), with label smoothing added",
     claim=Claim.GLOBAL,
     hypotheses=(
-        Hypothesis("the loss is cross-entropy", lambda ufm: isinstance(ufm.loss, CrossEntropy)),
-        plain(),
+        CROSS_ENTROPY,
+        PLAIN,
         Hypothesis("features are ReLU", lambda ufm: ufm.features == "relu"),
-        Hypothesis("there is no bias", lambda ufm: ufm.bias == "none"),
-        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
+        NO_BIAS,
+        ONE_LAYER,
         Hypothesis("the width is at least the number of active classes (K always is enough)", _wide_enough),
     ),
     solve=solve,

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...losses import Squared
 from ...problem import UFM
+from ..hypotheses import ONE_HOT, SQUARED, UNPENALIZED_BIAS
 from ..spectral import axis_state, centred_state, select, solution
 from ..spectrum import AxisSpectrum, CentredSpectrum
 from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
@@ -60,9 +60,9 @@ THEOREM = Theorem(
     reference="Dang et al. 2023 (arXiv:2301.00437), Theorems 3.1, 3.2, 5.1, 5.2, 5.3, extended",
     claim=Claim.GLOBAL,
     hypotheses=(
-        Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
-        Hypothesis("the targets are one-hot", lambda ufm: ufm.loss.one_hot),
-        Hypothesis("the bias is none or free", lambda ufm: isinstance(ufm.bias, str)),
+        SQUARED,
+        ONE_HOT,
+        UNPENALIZED_BIAS,
         Hypothesis(
             "features are linear, or ReLU without a bias",
             lambda ufm: ufm.features == "linear" or ufm.bias == "none",

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...losses import Squared
 from ...problem import UFM
+from ..hypotheses import LINEAR, SQUARED, UNPENALIZED_BIAS
 from ..spectral import Selection, select, solution
 from ..spectrum import DenseSpectrum
 from ..theorem import ACTIVE, MERGED, VANISHED, Case, Claim, Hypothesis, Solution, Theorem
@@ -56,10 +57,10 @@ THEOREM = Theorem(
     reference="Andriopoulos et al. 2024 (arXiv:2409.04180), corrected and extended to any depth, width and counts",
     claim=Claim.GLOBAL,
     hypotheses=(
-        Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared)),
+        SQUARED,
         Hypothesis("the targets are given as a matrix", lambda ufm: not ufm.loss.one_hot),
-        Hypothesis("the bias is none or free", lambda ufm: isinstance(ufm.bias, str)),
-        Hypothesis("features are linear", lambda ufm: ufm.features == "linear"),
+        UNPENALIZED_BIAS,
+        LINEAR,
     ),
     solve=solve,
     cases=(

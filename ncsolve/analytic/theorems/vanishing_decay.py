@@ -22,7 +22,7 @@ import numpy as np
 
 from ...losses import CrossEntropy
 from ...problem import UFM
-from ..simplex_solution import cross_entropy
+from ..hypotheses import CROSS_ENTROPY, LINEAR, NO_BIAS, ONE_LAYER
 from ..spectrum import DenseFrame
 from ..theorem import ACTIVE, Case, Claim, ClassStates, Hypothesis, Solution, Theorem
 
@@ -56,10 +56,11 @@ THEOREM = Theorem(
     reference="Thrampoulidis et al. 2022 (arXiv:2208.05512); Behnia et al. 2023 (arXiv:2303.07608)",
     claim=Claim.GLOBAL,
     hypotheses=(
-        *cross_entropy(),
+        CROSS_ENTROPY,
+        LINEAR,
         Hypothesis("there is no label smoothing", lambda ufm: getattr(ufm.loss, "smoothing", 0.0) == 0.0),
-        Hypothesis("there is no bias", lambda ufm: ufm.bias == "none"),
-        Hypothesis("depth is 1", lambda ufm: ufm.depth == 1),
+        NO_BIAS,
+        ONE_LAYER,
         Hypothesis("the width is at least K - 1", lambda ufm: ufm.rank_limit >= ufm.classes - 1),
     ),
     solve=solve,
