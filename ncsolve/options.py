@@ -1,4 +1,4 @@
-"""The words of the command line: the parser, and what the words mean as a problem, a method, a picture.
+"""Options that several commands share, and what their words mean as a problem, a method, a picture.
 
 Importing this file loads argparse and nothing heavier; numbers are judged where the library judges them.
 """
@@ -8,10 +8,8 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from . import __version__
 from .border import shown
 from .errors import NcsolveError, ProblemError
 
@@ -21,52 +19,13 @@ if TYPE_CHECKING:
 
 METHODS = ("lbfgs", "gradient", "sgd")
 PICTURES = (".png", ".svg", ".pdf")
-KINDS = ("norms", "gram", "objective")
 LARGEST_DPI, MOST_PIXELS = 2400, 30_000
-_VERIFY = ("rng", "starts", "method", "learning_rate", "momentum", "steps", "scale", "no_rotate", "tol")
+_DESCENT = ("rng", "starts", "method", "learning_rate", "momentum", "steps", "scale", "no_rotate", "tol")
 _CROSS_ENTROPY = ("smoothing", "logit_adjustment", "label_scale", "class_scale")
-_NEGATIVE = re.compile(r"-([0-9.]|inf|nan)", re.IGNORECASE)
 
 
 class UsageError(NcsolveError, ValueError):
     """The command line cannot be understood."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-
-def parse(argv: list[str]) -> argparse.Namespace:
-    """The arguments as a namespace; options that were not given are None or False.
-
-    Raises
-    ------
-    UsageError
-        One line.
-    SystemExit
-        After --help and --version, as argparse does.
-    """
-    joined: list[str] = []
-    for word in argv:  # "--counts -5,3" would look like an option called -5,3
-        if _NEGATIVE.match(word) and joined and re.fullmatch(r"--[a-z][a-z-]*", joined[-1]):
-            joined[-1] += "=" + word
-        else:
-            joined.append(word)
-    args = _parser().parse_args(joined)
-    if args.command is None:
-        raise UsageError("a command is needed: predict, verify, certify, thresholds or plot; see ncsolve --help")
-    if args.command in ("verify", "plot"):
-        _belongs(args)
-    if args.out is not None:
-        suffix = PurePath(args.out).suffix.lower()
-        allowed = {"plot": PICTURES, "predict": (".json", ".npz")}.get(args.command, (".json",))
-        if suffix not in allowed:
-            raise UsageError(f"--out {args.out!r} has suffix {suffix!r}; {args.command} writes {' or '.join(allowed)}")
-    return args
 
 
 def problem(args: argparse.Namespace) -> UFM:
@@ -164,21 +123,14 @@ def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float
     return (sides[0], sides[1]), dpi
 
 
-def runs_descent(args: argparse.Namespace) -> bool:
-    """Whether the command descends: verify, and every picture that shows a run."""
-    return bool(args.command == "verify" or (args.command == "plot" and (args.kind != "norms" or args.measured)))
+def given_to_descent(args: argparse.Namespace) -> list[str]:
+    """Names of the options of `add_descent` and `add_tolerance` that were given."""
+    return [name for name in _DESCENT if getattr(args, name) not in (None, False)]
 
 
-def _belongs(args: argparse.Namespace) -> None:
-    """Refuse options that the chosen method or picture would ignore."""
-    given = [name for name in _VERIFY if getattr(args, name) not in (None, False)]
-    if args.command == "plot":
-        if args.kind != "norms" and args.measured:
-            raise UsageError(f"--measured belongs to plot norms; plot {args.kind} always shows a run")
-        if args.kind != "gram" and args.which is not None:
-            raise UsageError(f"--which belongs to plot gram, not to plot {args.kind}")
-        if not runs_descent(args) and given:
-            raise UsageError(f"--{given[0].replace('_', '-')} needs a run; add --measured to plot norms")
+def check_descent(args: argparse.Namespace) -> None:
+    """Refuse options that the chosen method would ignore."""
+    given = given_to_descent(args)
     for name in ("learning_rate", "momentum"):
         if name in given and args.method != "sgd":
             raise UsageError(f"--{name.replace('_', '-')} belongs to --method sgd, not to {args.method or 'lbfgs'}")
@@ -220,40 +172,8 @@ def _positive(text: str | None, name: str, *, below: float = math.inf, zero: boo
     return number
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="ncsolve",
-        description="Class counts in, the exact predicted geometry of neural collapse out, with its strength and its check.",
-        epilog="Exit codes: 0 done or agrees, 1 contradicted, 2 usage, 3 inconclusive or interrupted, 4 bad input data.",
-    )
-    parser.add_argument("--version", action="version", version=f"ncsolve {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="command", parser_class=_Parser)
-    say = {
-        "predict": "the predicted geometry: value, strength of the claim, one row per class",
-        "verify": "check the prediction by descent from random starts and by a lower bound",
-        "certify": "a lower bound on the objective, and its gap to the prediction",
-        "thresholds": "the counts and decays at which classes vanish or merge",
-        "plot": "a picture: norms against counts, Gram matrices, or the objective against steps",
-    }
-    made = {name: commands.add_parser(name, help=text, description=text.capitalize() + ".") for name, text in say.items()}
-    made["plot"].add_argument("kind", choices=KINDS, metavar="kind", help=" | ".join(KINDS))
-    for name, command in made.items():
-        _problem_options(command)
-        if name in ("verify", "plot"):
-            _descent_options(command)
-        if name in ("verify", "plot", "certify"):
-            command.add_argument("--tol", metavar="X", help="relative difference that counts as none (1e-8)")
-        _output_options(command, name)
-    made["verify"].add_argument("--hessian", action="store_true", help="check that the best run ends at a minimum")
-    picture = made["plot"].add_argument_group("picture")
-    picture.add_argument("--measured", action="store_true", help="norms: descend, and show the measured norms too")
-    picture.add_argument("--which", choices=("features", "weights"), help="gram: whose Gram matrix (features)")
-    picture.add_argument("--size", metavar="WxH", help="width x height in inches")
-    picture.add_argument("--dpi", metavar="X", help="dots per inch (150)")
-    return parser
-
-
-def _problem_options(parser: argparse.ArgumentParser) -> None:
+def add_problem(parser: argparse.ArgumentParser) -> None:
+    """Counts, loss, depth, widths, decays, bias, features, theorem."""
     counts = parser.add_argument_group("class counts (exactly one)").add_mutually_exclusive_group(required=True)
     counts.add_argument(
         "--counts", metavar="TEXT", help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist"
@@ -283,7 +203,8 @@ def _problem_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--limit", metavar="WORD", help="vanishing-decay: what minimizers tend to as all decays go to zero")
 
 
-def _descent_options(parser: argparse.ArgumentParser) -> None:
+def add_descent(parser: argparse.ArgumentParser) -> None:
+    """How to descend."""
     group = parser.add_argument_group("descent")
     group.add_argument("--rng", metavar="INT", help="seed; without one a fresh seed is drawn and reported")
     group.add_argument("--starts", metavar="N", help="independent random starts (2)")
@@ -299,13 +220,25 @@ def _descent_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _output_options(parser: argparse.ArgumentParser, command: str) -> None:
+def add_tolerance(parser: argparse.ArgumentParser) -> None:
+    """--tol."""
+    parser.add_argument("--tol", metavar="X", help="relative difference that counts as none (1e-8)")
+
+
+def add_picture(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Size and resolution of a picture."""
+    group = parser.add_argument_group("picture")
+    group.add_argument("--size", metavar="WxH", help="width x height in inches")
+    group.add_argument("--dpi", metavar="X", help="dots per inch (150)")
+    return group
+
+
+def add_output(
+    parser: argparse.ArgumentParser, out: str = "also write the JSON document to FILE", *, required: bool = False
+) -> None:
+    """Where the answer goes."""
     group = parser.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="print one JSON document instead of text")
-    if command == "plot":
-        group.add_argument("--out", metavar="FILE", required=True, help="the picture: .png, .svg or .pdf")
-    else:
-        also = ", or with suffix .npz the matrices" if command == "predict" else ""
-        group.add_argument("--out", metavar="FILE", help=f"also write the JSON document to FILE{also}")
+    group.add_argument("--out", metavar="FILE", required=required, help=out)
     group.add_argument("--force", action="store_true", help="let --out replace a file that exists")
     group.add_argument("--quiet", action="store_true", help="no progress, notes or warnings on standard error")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve import cli, report
+from ncsolve import report
 from ncsolve.analytic.theorem import Claim
 from ncsolve.cli import main
 from ncsolve.counts import named
@@ -345,10 +345,10 @@ def test_too_large_and_out_of_memory_are_one_line(capsys, monkeypatch, tmp_path)
     assert "100000 x 100000 matrix" in capsys.readouterr().err
     assert "32 GB" in refusal(capsys, "verify", "--counts", "1e9,1e9", "--no-rotate", "--rng", "0", code=3)
 
-    def exhausted(args):
+    def exhausted(args, terminal):
         raise MemoryError("Unable to allocate 57 PiB")
 
-    monkeypatch.setitem(cli.COMMANDS, "predict", exhausted)
+    monkeypatch.setattr("ncsolve.commands.predict.run", exhausted)
     assert "57 PiB" in refusal(capsys, "predict", *SMALL, code=3)
     assert list(tmp_path.iterdir()) == []
 
@@ -361,7 +361,7 @@ def test_a_hessian_that_is_too_large_does_not_cost_the_runs(capsys, monkeypatch)
 
 
 def test_a_bug_is_not_dressed_up_as_a_mistake(monkeypatch):
-    monkeypatch.setitem(cli.COMMANDS, "predict", lambda args: 1 // 0)
+    monkeypatch.setattr("ncsolve.commands.predict.run", lambda args, terminal: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         main(["predict", *SMALL])
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..losses import Array
     from ..problem import UFM
     from ..raw_objective import Parameters
+    from .derivation import Derivation
     from .spectrum import Frame
 
 
@@ -100,10 +101,14 @@ class Solution:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One condition of a theorem: the sentence, and the test."""
+    """One condition of a theorem: the sentence, the test, and what it restricts.
+
+    `restricts` pairs columns of the table of theorems (loss, depth, imbalance, bias, features) with a word.
+    """
 
     text: str
     holds: Callable[[UFM], bool]
+    restricts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,8 @@ class Theorem:
     hypotheses : tuple of Hypothesis
     solve : UFM inside the hypotheses -> Solution
     cases : published special cases
+    draw : Generator -> a random UFM inside the hypotheses, near a threshold every other time
+    derive : () -> Derivation, the statement derived symbolically, step by step
     limit : the name of the limit that the theorem is about, as in `predict(ufm, limit=...)`; "" for the problem as it stands
     preferred : what `predict` chooses where it applies, although other claims are stronger (its point lies lower)
     on_request : applies only when asked for by name
@@ -140,6 +147,8 @@ class Theorem:
     hypotheses: tuple[Hypothesis, ...]
     solve: Callable[..., Solution] = field(repr=False)
     cases: tuple[Case, ...] = ()
+    draw: Callable[[np.random.Generator], UFM] | None = field(default=None, repr=False)
+    derive: Callable[[], Derivation] | None = field(default=None, repr=False)
     limit: str = ""
     iterative: bool = False
     preferred: bool = False
