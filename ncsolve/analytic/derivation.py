@@ -42,6 +42,8 @@ class Step:
     @property
     def differences(self) -> Iterator[Any]:
         """Greater side minus smaller side (left minus right of an equation), definitions inserted, one per case."""
+        from .derivations.proof import evaluated
+
         low, high = self.formula.rhs, self.formula.lhs
         if self.formula.rel_op in ("<", "<="):
             low, high = high, low
@@ -50,10 +52,10 @@ class Step:
             for side in (high, low):
                 for old, new in case.items():
                     side = side.subs(old, new)
-                side = side.doit()
+                side = evaluated(side)
                 for old, new in self.where.items():
                     side = side.subs(old, new.subs(case))
-                sides.append(side.doit())
+                sides.append(evaluated(side))
             yield sides[0] - sides[1]
 
     def holds(self) -> bool:

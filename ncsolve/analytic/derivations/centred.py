@@ -46,10 +46,11 @@ def centred_steps() -> tuple[Step, ...]:
         secular = sum(one * sp.prod([other - mu for other in counts if other != one]) for one in counts)
         steps.append(
             Step(
-                f"whose characteristic polynomial for K = {classes} is mu/N times the secular function: besides zero, the sum of n_k/(n_k - mu) vanishes.",
+                f"whose characteristic polynomial for K = {classes} (the matrix times N) is mu times the secular function: besides zero, the sum of "
+                "n_k/(n_k - mu) vanishes, cleared of denominators here.",
                 eq(
-                    sp.Determinant(matrix(sp.diag(*counts) - column * column.T / total - mu * sp.eye(classes))),
-                    -mu / total * secular,
+                    sp.Determinant(matrix(total * sp.diag(*(one - mu for one in counts)) - column * column.T)),
+                    -mu * total ** (classes - 1) * secular,
                 ),
             )
         )

@@ -20,6 +20,17 @@ from typing import Any
 import sympy as sp
 
 
+def evaluated(expression: Any) -> Any:
+    """Derivatives, limits and sums carried out; determinants in the polynomial ring of their entries."""
+    if isinstance(expression, sp.MatrixBase):
+        return expression.applyfunc(evaluated)
+    swaps = {}
+    for determinant in expression.atoms(sp.Determinant):
+        entries = determinant.arg.to_DM()
+        swaps[determinant] = entries.domain.to_sympy(entries.det())
+    return expression.xreplace(swaps).doit()
+
+
 def vanishes(expression: Any) -> bool:
     """Whether an expression, or every entry of a matrix, is identically zero.
 
