@@ -95,12 +95,7 @@ class _Rational:
         told = sp.expand_trig(sp.sympify(expression).doit()).rewrite([sp.cosh, sp.sinh], sp.exp)
         found = self._written(told)
         relations = []
-        swaps: dict[Any, Any] = {}
-        for symbol in found.free_symbols:
-            fractions = [p.exp for p in found.atoms(sp.Pow) if p.base == symbol and p.exp.is_Rational]
-            many = math.lcm(1, *(int(x.q) for x in fractions))
-            if many > 1:
-                swaps[symbol] = sp.Dummy(f"{symbol}_root", positive=symbol.is_positive) ** many
+        swaps = _fractional(found)
         found = _powers_merged(found, swaps)
         for base, symbol in self._roots.items():
             stands = swaps.get(symbol, symbol)
@@ -132,11 +127,13 @@ class _Rational:
     def _factors(self, e: Any) -> list[tuple[Any, Any]]:
         """(factor, power) of the rewritten expression; numbers as primes and a sign."""
         found: list[tuple[Any, Any]] = []
-        for part, sign in zip(sp.fraction(sp.together(self._written(e))), (1, -1), strict=True):
+        written = self._written(e)
+        swaps = _fractional(written)
+        back = {z.as_base_exp()[0]: symbol ** (1 / z.as_base_exp()[1]) for symbol, z in swaps.items()}
+        for part, sign in zip(sp.fraction(sp.together(_powers_merged(written, swaps))), (1, -1), strict=True):
             number, factors = _factored(part)
+            factors = [(factor.xreplace(back), power) for factor, power in factors]
             for factor, power in factors:
-                if sp.Poly(factor).LC() < 0 and not factor.is_positive:
-                    factor, number = -factor, number * (-1) ** power
                 base, inner = factor.as_base_exp()
                 found.append((base, inner * power * sign))
             if number < 0:
@@ -223,6 +220,18 @@ def _terms(x: Any) -> list[tuple[Any, Any]]:
         if x.is_rational_function(symbol):
             x = sp.Add(*(sp.apart(part, symbol) for part in sp.Add.make_args(x)))
     return [term.as_coeff_Mul(rational=True) for term in sp.Add.make_args(sp.expand(x))]
+
+
+def _fractional(e: Any) -> dict[Any, Any]:
+    """z^L, with a new z, for each symbol that occurs under fractional powers with the common denominator L."""
+    denominators: dict[Any, set[int]] = {}
+    for power in e.atoms(sp.Pow):
+        if power.base.is_Symbol and power.exp.is_Rational and not power.exp.is_Integer:
+            denominators.setdefault(power.base, set()).add(int(power.exp.q))
+    return {
+        symbol: sp.Dummy(f"{symbol}_root", positive=symbol.is_positive) ** math.lcm(*found)
+        for symbol, found in denominators.items()
+    }
 
 
 def _powers_merged(e: Any, swaps: dict[Any, Any]) -> Any:

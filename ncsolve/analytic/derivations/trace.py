@@ -12,7 +12,6 @@ from ..derivation import Step
 from .symbols import eq, matrix
 
 alpha, beta = sp.symbols("alpha beta", real=True)
-low_sigma, gap_sigma, low_tau, gap_tau = sp.symbols("sigma_2 d_sigma tau_2 d_tau", nonnegative=True)
 
 
 def turn(angle: sp.Expr) -> sp.Expr:
@@ -47,5 +46,21 @@ def trace_steps() -> tuple[Step, ...]:
                 sum(distance),
                 (strong - first) ** 2 + (weak - second) ** 2 + 2 * (even - product),
             ),
+        ),
+    )
+
+
+def duality_step() -> Step:
+    """<Gamma, A> >= -||Gamma||_op ||A||_* in a plane."""
+    strong, weak = sp.symbols("sigma_1 sigma_2", nonnegative=True)
+    first, second = sp.symbols("gamma_1 gamma_2", nonnegative=True)
+    a = turn(alpha) * sp.diag(strong, weak) * turn(beta).T
+    return Step(
+        "Operator and nuclear norm are dual (in a plane, singular vectors of A turned against those of Gamma = diag(gamma_1, gamma_2), gamma_1 >= gamma_2): "
+        "<Gamma, A> + gamma_1 ||A||_* is a sum of products of nonnegative numbers.",
+        eq(
+            (a.T * sp.diag(first, second)).trace() + first * (strong + weak),
+            (strong + weak) * (first + second) / 2 * (1 + sp.cos(alpha - beta))
+            + (first - second) / 2 * (strong * (1 + sp.cos(alpha + beta)) + weak * (1 - sp.cos(alpha + beta))),
         ),
     )
