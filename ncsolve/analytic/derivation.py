@@ -112,9 +112,10 @@ class Derivation:
     Attributes
     ----------
     title : what is derived
-    symbols : (symbol, meaning), in the order of their use
     steps : tuple of Step
     results : tuple of Result
+    words : meanings of symbols that are the derivation's own, by name
+    objective : where it starts
 
     Examples
     --------
@@ -126,9 +127,19 @@ class Derivation:
     """
 
     title: str
-    symbols: tuple[tuple[Any, str], ...]
     steps: tuple[Step, ...]
     results: tuple[Result, ...]
+    words: Mapping[str, str] = field(default_factory=dict)
+    objective: str = (
+        "L = (1/N) sum_i loss(W_M ... W_1 h_i + b, y_i) + sum_j (lambda_j/2) ||W_j||^2 + (lambda_H/2) ||H||^2 + (lambda_b/2) ||b||^2"
+    )
+
+    @cached_property
+    def symbols(self) -> tuple[tuple[Any, str], ...]:
+        """(symbol, meaning) of every symbol in use, in the order of first use."""
+        from .derivations.symbols import described
+
+        return described(self.steps, self.results, self.words)
 
     def check(self) -> list[tuple[Step, bool]]:
         """Each step with whether it is proved."""
@@ -141,7 +152,7 @@ class Derivation:
         return text(self)
 
     def latex(self) -> str:
-        """A LaTeX fragment; inside a document it needs the packages amsmath and enumitem's absence only: nothing else."""
+        """A LaTeX fragment: a section for the body of any document that loads amsmath."""
         from .derivations.rendering import latex
 
         return latex(self)

@@ -6,11 +6,11 @@ smaller root in (0, 1) of
 
     p^(M+1) (1 - p)^(M-1) tau^(2M) = C,      non-zero iff tau^(2M) >= C M^(2M) / (M-1)^(M-1)   (M = 1: >),      sigma = tau (1 - p).
 
-Rational tau^2: a polynomial in p. Irrational tau^2 = mu with minimal polynomial m of degree d: the minimal polynomial chi of mu^M is a factor of
-the resultant of m(x) and y - x^M, and p is a root of chi(C / (p^(M+1) (1-p)^(M-1))), cleared of denominators, of degree 2 M d. Which root: p decreases
+Rational tau^2: a polynomial in p. Irrational tau^2 = mu with minimal polynomial m of degree d: chi(y), the
+resultant of m(x) and y - x^M, is the minimal polynomial of mu^M, and p is a root of chi(C / (p^(M+1) (1-p)^(M-1))), cleared of denominators, of degree 2 M d. Which root: p decreases
 with mu, so rational bounds on mu, inserted into the equation, prove rational bounds on p, and the polynomial has exactly one root
-between them. Comparisons with the threshold are made between rationals, refined until they are decided; equality is settled beforehand by
-divisibility, so refinement ends.
+between them. The conjugates of mu are other roots of the secular polynomial, all positive, so mu^M is never
+rational and never at the threshold: bounds that are refined decide on which side it lies.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from ..errors import NoTheorem, ProblemError
 from ..exact_decimals import exact_decimal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from fractions import Fraction
 
     from ..problem import UFM
+
+    _Shrinkage = tuple[Any, bool, Mapping[Any, tuple[Any, Any]]]
 
 LARGEST_DEGREE = 96  # of a polynomial whose roots are isolated
 
@@ -41,6 +44,7 @@ class ExactMode:
     kept : how many of them are non-zero in A
     shrinkage : sympy number p, sigma = tau (1 - p); 1 where zero is the minimizer
     tied : whether the non-zero minimum is exactly as low as zero (M >= 2); it is kept then
+    isolated : for roots in these numbers, rationals between which their polynomial has no other
     """
 
     tau_squared: Any
@@ -48,6 +52,7 @@ class ExactMode:
     kept: int
     shrinkage: Any
     tied: bool
+    isolated: Mapping[Any, tuple[Any, Any]]
 
     @cached_property
     def singular_value(self) -> Any:
@@ -127,7 +132,21 @@ class Exact:
 
     def evaluated(self, digits: int = 50) -> tuple[Any, ...]:
         """`singular_values` as sympy Floats of that many digits."""
-        return tuple(evaluated(sigma, digits) for sigma in self.singular_values)
+        return tuple(self.evaluate(sigma, digits) for sigma in self.singular_values)
+
+    def evaluate(self, number: Any, digits: int = 50) -> Any:
+        """A sympy number made of the answer's as a Float: every CRootOf is replaced by a rational that bounds prove close enough."""
+        import sympy as sp
+
+        isolated = {root: bounds for mode in self.modes for root, bounds in mode.isolated.items()}
+        swaps = {}
+        for root in number.atoms(sp.CRootOf):
+            if root in isolated:
+                low, high = isolated[root]
+                swaps[root] = sum(root.poly.refine_root(low, high, eps=low / 10 ** (digits + 10))) / 2
+            else:
+                swaps[root] = root.eval_rational(n=digits + 10)
+        return number.xreplace(swaps).evalf(digits)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values: numbers as sympy writes them, and as decimals of 50 digits."""
@@ -136,7 +155,7 @@ class Exact:
             "singular_values": [str(sigma) for sigma in self.singular_values],
             "decimals": [str(sigma) for sigma in self.evaluated()],
             "value": str(self.value),
-            "value_decimal": str(evaluated(self.value, 50)),
+            "value_decimal": str(self.evaluate(self.value)),
             "bias": [str(b) for b in self.bias],
             "ties": [str(mode.tau_squared) for mode in self.ties],
             "splits": [str(mode.tau_squared) for mode in self.splits],
@@ -204,19 +223,11 @@ def exact(ufm: UFM) -> Exact:
     targets = _rational_targets(counts) if ufm.bias == "none" else _centred_targets(counts)
     room, modes = ufm.rank_limit, []
     for target, copies in targets:
-        shrinkage, tied = target.shrinkage(level, ufm.depth)
+        shrinkage, tied, bounds = target.shrinkage(level, ufm.depth)
         kept = min(room, copies) if shrinkage != 1 else 0
         room -= kept
-        modes.append(ExactMode(target.number, copies, kept, shrinkage, tied))
+        modes.append(ExactMode(target.number, copies, kept, shrinkage, tied, bounds))
     return Exact(ufm, tuple(modes))
-
-
-def evaluated(number: Any, digits: int) -> Any:
-    """A sympy number as a Float: every CRootOf is first replaced by a rational that its isolating interval proves close enough."""
-    import sympy as sp
-
-    roots = {root: root.eval_rational(n=digits + 10) for root in number.atoms(sp.CRootOf)}
-    return number.xreplace(roots).evalf(digits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,20 +236,20 @@ class _Rational:
 
     number: Any
 
-    def shrinkage(self, level: Any, depth: int) -> tuple[Any, bool]:
-        """(p, whether it ties with zero)."""
+    def shrinkage(self, level: Any, depth: int) -> _Shrinkage:
+        """(p, whether it ties with zero, isolated roots)."""
         import sympy as sp
 
         power, critical = self.number**depth, _critical(level, depth)
         if power < critical or (depth == 1 and power == critical):
-            return sp.Integer(1), False
+            return sp.Integer(1), False, {}
         if power == critical:
-            return sp.Rational(1, depth), True
+            return sp.Rational(1, depth), True, {}
         if depth == 1:
-            return sp.sqrt(level / self.number), False
+            return sp.sqrt(level / self.number), False, {}
         x = sp.Symbol("x")
         polynomial = sp.Poly(x ** (depth + 1) * (1 - x) ** (depth - 1) - level / power, x)
-        return next(root for root in polynomial.real_roots() if root > 0), False
+        return next(root for root in polynomial.real_roots() if root > 0), False, {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,29 +261,28 @@ class _Irrational:
     high: Any
     number: Any
 
-    def shrinkage(self, level: Any, depth: int) -> tuple[Any, bool]:
-        """(p, whether it ties with zero)."""
+    def shrinkage(self, level: Any, depth: int) -> _Shrinkage:
+        """(p, whether it ties with zero, isolated roots)."""
         import sympy as sp
 
         critical = _critical(level, depth)
-        x = self.polynomial.gen
-        if sp.Poly(x**depth - critical, x).rem(self.polynomial).is_zero:  # mu^M is the critical power
-            return (sp.Rational(1, depth), True) if depth > 1 else (sp.Integer(1), False)
         width = self.low / 10**20
         while True:
             low, high = self.polynomial.refine_root(self.low, self.high, eps=width)
             if high**depth < critical:
-                return sp.Integer(1), False
+                return sp.Integer(1), False, {}
             if low**depth > critical:
                 break
             width /= 10**10
         if depth == 1:
-            return sp.sqrt(level) / sp.sqrt(self.number), False
+            return sp.sqrt(level) / sp.sqrt(self.number), False, {}
         polynomial = self._resolvent(level, depth)
         while True:
             low, high = _between(*self.polynomial.refine_root(self.low, self.high, eps=width), level, depth)
             if low < high and polynomial.count_roots(low, high) == 1:
-                return sp.CRootOf(polynomial, polynomial.count_roots(None, low), radicals=True), False
+                found = sp.CRootOf(polynomial, polynomial.count_roots(None, low), radicals=True)
+                scale, root = found.as_coeff_Mul()
+                return found, False, {root: (low / scale, high / scale)} if isinstance(root, sp.CRootOf) else {}
             width /= 10**10
 
     def _resolvent(self, level: Any, depth: int) -> Any:
@@ -280,7 +290,7 @@ class _Irrational:
         import sympy as sp
 
         x, y = self.polynomial.gen, sp.Symbol("y")
-        powers = sp.Poly(sp.resultant(self.polynomial.as_expr(), y - x**depth, x), y).sqf_part()
+        powers = sp.Poly(sp.resultant(self.polynomial.as_expr(), y - x**depth, x), y)
         shape = sp.Poly(x ** (depth + 1) * (1 - x) ** (depth - 1), x)
         total = sp.Poly(0, x)
         for (k,), coefficient in powers.terms():

@@ -14,7 +14,7 @@ from .symbols import M, eq, g, matrix, q, sigma, t, y
 
 def balance_steps() -> tuple[Step, ...]:
     """Collapse to class means, the arithmetic-geometric mean inequality, and the balanced factors that attain it."""
-    h = sp.symbols("h1:4", real=True)
+    h = sp.symbols("h_1:4", real=True)
     mean = sum(h) / 3
     gap = y - 1 - sp.log(y)
     steps = [
@@ -37,7 +37,7 @@ def balance_steps() -> tuple[Step, ...]:
             {y: sp.Integer(1)},
         ),
     ]
-    u, v, w, z = sp.symbols("u v w z", positive=True)
+    u, v, w, z = sp.symbols("u_0:4", positive=True)
     squares = {
         1: ((u**2 + v**2) / 2 - u * v, (u - v) ** 2 / 2),
         2: ((u**3 + v**3 + w**3) / 3 - u * v * w, (u + v + w) * ((u - v) ** 2 + (v - w) ** 2 + (w - u) ** 2) / 6),
@@ -49,8 +49,8 @@ def balance_steps() -> tuple[Step, ...]:
     for depth, (left, right) in squares.items():
         steps.append(
             Step(
-                f"The same inequality for M = {depth} as a sum of squares, with (lambda_j s_j^2)^(1/{depth + 1}) for the letters: zero only "
-                "where all are equal.",
+                f"The same inequality for M = {depth} as a sum of squares, u_j being (lambda_j s_j^2)^(1/{depth + 1}): zero only where all are "
+                "equal.",
                 eq(left, right),
             )
         )
@@ -65,17 +65,17 @@ def balance_steps() -> tuple[Step, ...]:
     )
     for depth in (1, 2, 3):
         decays = sp.symbols(f"lambda_H lambda_1:{depth + 1}", positive=True)
-        mean_decay = sp.prod(decays) ** sp.Rational(1, depth + 1)
+        factors = sp.symbols(f"S_0:{depth + 1}", positive=True)
         power = sp.Rational(2, depth + 1)
-        factors = [sp.sqrt(mean_decay * sigma**power / decay) for decay in decays]
-        cost = sum(decay * s**2 for decay, s in zip(decays, factors, strict=True)) / 2
         steps.append(
             Step(
                 f"For M = {depth} explicitly: product and penalty of the balanced factors.",
                 eq(
-                    matrix([sp.prod(factors), cost]),
-                    matrix([sigma, sp.Rational(depth + 1, 2) * mean_decay * sigma**power]),
+                    matrix([sp.prod(factors), sum(decay * s**2 for decay, s in zip(decays, factors, strict=True)) / 2]),
+                    matrix([sigma, sp.Rational(depth + 1, 2) * g * sigma**power]),
                 ),
+                {s: sp.sqrt(g * sigma**power / decay) for decay, s in zip(decays, factors, strict=True)}
+                | {g: sp.prod(decays) ** sp.Rational(1, depth + 1)},
             )
         )
     return tuple(steps)

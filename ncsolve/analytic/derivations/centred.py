@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from ..derivation import Step
-from .symbols import K, eq, k, matrix, n, sigma
+from .symbols import K, eq, k, matrix, n, sigma, times
 
 mu = sp.Symbol("mu", positive=True)
 
@@ -33,11 +33,11 @@ def centred_steps() -> tuple[Step, ...]:
         Step(
             "which is n_1/N when A sqrt(n) = 0; and the target with b = n/N inserted, T = D^(1/2) - n sqrt(n)^T/N, satisfies T sqrt(n) = 0, hence so "
             "does an A that shares its singular vectors.",
-            eq(matrix(target(counts)) * matrix(root), matrix(sp.zeros(3, 1))),
+            eq(times(target(counts), root), matrix(sp.zeros(3, 1))),
         ),
         Step(
             "Its squared singular values are the eigenvalues of",
-            eq(matrix(target(counts)) * matrix(target(counts).T), matrix(sp.diag(*counts) - column * column.T / total)),
+            eq(times(target(counts), target(counts).T), matrix(sp.diag(*counts) - column * column.T / total)),
         ),
     ]
     for classes in (2, 3, 4):
@@ -67,7 +67,7 @@ def _vector_steps() -> tuple[Step, ...]:
         Step(
             "The left singular vector has the entries n_k/(n_k - mu): what is missing to an eigenvector is a multiple of the secular function.",
             eq(
-                matrix(sp.diag(*counts) - column * column.T / total - mu * sp.eye(3)) * matrix(vector),
+                times(sp.diag(*counts) - column * column.T / total - mu * sp.eye(3), vector),
                 matrix(-mu / total * secular * column),
             ),
         ),
@@ -79,7 +79,7 @@ def _vector_steps() -> tuple[Step, ...]:
         Step(
             "Two equal counts n: their difference is an eigenvector with tau^2 = n, whatever the third count is.",
             eq(
-                matrix(sp.diag(n, n, one) - sp.Matrix([n, n, one]) * sp.Matrix([[n, n, one]]) / (2 * n + one)) * matrix([1, -1, 0]),
+                times(sp.diag(n, n, one) - sp.Matrix([n, n, one]) * sp.Matrix([[n, n, one]]) / (2 * n + one), [1, -1, 0]),
                 n * matrix([1, -1, 0]),
             ),
         ),
@@ -98,12 +98,12 @@ def simplex_steps() -> tuple[Step, ...]:
         *(
             Step(
                 f"I - J/K is a projection of rank K - 1 (K = {classes}): its square is itself.",
-                eq(centring(classes) ** 2, centring(classes)),
+                eq(times(centring(classes), centring(classes)), centring(classes)),
             )
             for classes in (2, 3, 5)
         ),
         Step("Equal counts and no bias: A = sigma I, the Grams are multiples of I, every cosine is zero: an orthogonal frame.",
-             eq(matrix(sp.sqrt(n) * sp.eye(3)).T * matrix(sp.sqrt(n) * sp.eye(3)), n * matrix(sp.eye(3)))),
+             eq(times(sp.sqrt(n) * sp.eye(3), sp.sqrt(n) * sp.eye(3)), n * matrix(sp.eye(3)))),
     )
 
 

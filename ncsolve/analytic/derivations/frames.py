@@ -16,7 +16,7 @@ from ..derivation import Result, Step
 from ..factors import balanced_factors
 from ..spectrum import DenseFrame
 from .draws import spread
-from .symbols import K, M, a, c, eq, k, matrix, n, q, sigma
+from .symbols import K, M, a, c, eq, k, matrix, n, q, sigma, times, total
 
 if TYPE_CHECKING:
     from ...losses import Array
@@ -45,11 +45,11 @@ def pair_steps() -> tuple[Step, ...]:
         steps += [
             Step(
                 f"Pairs, K = {classes}: logits beta for the own class, -beta for its partner, zero for all others, Z = beta (I - P). Z is symmetric and",
-                eq(logits**2, 2 * beta * logits),
+                eq(times(logits, logits), 2 * beta * logits),
             ),
             Step(
                 "so its singular values are 2 beta, K/2 of them by the trace, and those of A are 2 beta sqrt(n).",
-                eq(sp.Rational(classes, 2) * 2 * beta, sum(logits[i, i] for i in range(classes))),
+                eq(total(logits[i, i] for i in range(classes)), sp.Rational(classes, 2) * 2 * beta),
             ),
             Step("The loss, from the first column:", eq(_column_loss(logits), pair_loss.subs(K, classes))),
         ]
@@ -83,9 +83,9 @@ def pair_steps() -> tuple[Step, ...]:
         ),
         Step(
             "On the directions Q = (I - P)/2 that A has, a matrix of that algebra is multiplication by own minus partner (K = 4),",
-            eq(gradient * half, (own - partner) * half),
+            eq(times(gradient, half), (own - partner) * half),
         ),
-        Step("from both sides:", eq(half * gradient, (own - partner) * half)),
+        Step("from both sides:", eq(times(half, gradient), (own - partner) * half)),
         Step(
             "so the gradient of loss and penalty on these directions is 1/(K sqrt(n)) times the slope in beta. Where that vanishes the point is critical among "
             "all A of its rank.",
@@ -146,7 +146,7 @@ def polygon_steps() -> tuple[Step, ...]:
             Step(
                 f"Regular polygon, K = {classes}: logits rho cos(2 pi (j - k)/K). Z is symmetric and Z^2 = (K rho/2) Z: with the trace K rho it has two singular "
                 "values K rho/2, those of A are sqrt(n) times that.",
-                eq(logits**2, classes * rho / 2 * logits),
+                eq(times(logits, logits), classes * rho / 2 * logits),
             )
         )
         steps.append(Step("The loss, from the first column:", eq(_column_loss(logits), polygon_loss(classes))))
@@ -157,7 +157,7 @@ def polygon_steps() -> tuple[Step, ...]:
         *steps,
         Step(
             "The gradient is circulant, softmax minus the identity. On the polygon's plane it is multiplication by one number (K = 5),",
-            eq(circulant * wave, (s[0] + 2 * s[1] * sp.cos(2 * sp.pi / 5) + 2 * s[2] * sp.cos(4 * sp.pi / 5)) * wave),
+            eq(times(circulant, wave), (s[0] + 2 * s[1] * sp.cos(2 * sp.pi / 5) + 2 * s[2] * sp.cos(4 * sp.pi / 5)) * wave),
         ),
         Step(
             "the slope of the loss in rho: where the objective loss + c K sqrt(n) rho is stationary in rho, the polygon is critical among all A of rank two. "

@@ -12,7 +12,7 @@ import sympy as sp
 
 from ..derivation import Step
 from .centred import centring
-from .symbols import eq, matrix
+from .symbols import eq, matrix, times
 
 n_1, n_2, m_1, m_2 = sp.symbols("n_1 n_2 m_1 m_2", positive=True)
 mu = sp.Symbol("mu", positive=True)
@@ -72,16 +72,16 @@ def split_steps(first: int = 3, second: int = 2) -> tuple[Step, ...]:
         Step(
             f"Logits that no permutation within a group changes: C_hg between groups h and g, and a_g (1 - 1/m_g) more for the own class, a_g/m_g less for the rest "
             f"of its group (here m = {first}, {second}). A = Zbar D^(1/2) maps a contrast within group 1 to sqrt(n_1) a_1 times itself,",
-            eq(scaled * matrix([1, -1] + [0] * (first + second - 2)), sp.sqrt(n_1) * a[0] * matrix([1, -1] + [0] * (first + second - 2))),
+            eq(times(scaled, [1, -1] + [0] * (first + second - 2)), sp.sqrt(n_1) * a[0] * matrix([1, -1] + [0] * (first + second - 2))),
         ),
         Step(
             "one within group 2 likewise,",
-            eq(scaled * matrix([0] * first + [1, -1] + [0] * (second - 2)), sp.sqrt(n_2) * a[1] * matrix([0] * first + [1, -1] + [0] * (second - 2))),
+            eq(times(scaled, [0] * first + [1, -1] + [0] * (second - 2)), sp.sqrt(n_2) * a[1] * matrix([0] * first + [1, -1] + [0] * (second - 2))),
         ),
         *(
             Step(
                 f"and the normalized mean of group {g + 1} to a combination of both, with the entries B_hg = sqrt(m_h) C_hg sqrt(m_g n_g).",
-                eq(scaled * unit[g], unit[0] * reduced[0, g] + unit[1] * reduced[1, g]),
+                eq(times(scaled, unit[g]), unit[0] * reduced[0, g] + unit[1] * reduced[1, g]),
             )
             for g in (0, 1)
         ),

@@ -14,7 +14,7 @@ from ..predict import predict
 from ..thresholds import thresholds
 from .draws import spread
 from .groups import between, m_1, m_2, n_1, n_2
-from .symbols import N, c, delta, lambda_b, lambda_H, lambda_W, n
+from .symbols import N, c, delta, lambda_b, lambda_H, lambda_W
 
 if TYPE_CHECKING:
     from ..prediction import Prediction

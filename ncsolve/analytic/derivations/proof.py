@@ -22,6 +22,8 @@ import sympy as sp
 
 def evaluated(expression: Any) -> Any:
     """Derivatives, limits and sums carried out; determinants in the polynomial ring of their entries."""
+    if isinstance(expression, sp.MatrixExpr):
+        expression = expression.doit()
     if isinstance(expression, sp.MatrixBase):
         return expression.applyfunc(evaluated)
     swaps = {}
@@ -214,7 +216,7 @@ def _factored(polynomial: Any) -> tuple[Any, list[tuple[Any, Any]]]:
 
 
 def _terms(x: Any) -> list[tuple[Any, Any]]:
-    """x as a sum of r u, r rational and u from a canonical set (partial fractions)."""
+    """A sum of r u equal to x, r rational and u from a canonical set (partial fractions)."""
     x = sp.cancel(sp.together(x))
     for symbol in sorted(sp.fraction(x)[1].free_symbols, key=str):
         if x.is_rational_function(symbol):

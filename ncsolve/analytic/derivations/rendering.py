@@ -31,15 +31,18 @@ _ESCAPES = {
 
 def text(derivation: Derivation) -> str:
     """Numbered sentences with formulas below them."""
-    lines = [derivation.title, ""]
-    width = max(len(sp.pretty(symbol)) for symbol, _ in derivation.symbols)
-    lines += [f"  {sp.pretty(symbol):{width}}  {meaning}" for symbol, meaning in derivation.symbols]
+    lines = [derivation.title, "", *textwrap.wrap(f"Objective: {derivation.objective}", WIDTH), ""]
+    table = [(", ".join(map(sp.pretty, symbols)), meaning) for meaning, symbols in _by_meaning(derivation).items()]
+    width = min(20, max(len(symbols) for symbols, _ in table))
+    lines += [f"  {symbols:{width}}  {meaning}" for symbols, meaning in table]
     for number, step in enumerate(derivation.steps, 1):
         lines += ["", *textwrap.wrap(f"{number}. {step.sentence}", WIDTH, subsequent_indent=" " * (len(str(number)) + 2)), ""]
         lines += _block(step.formula)
-        for conditions in _conditions(step):
-            first, *rest = _block(conditions)
-            lines += ["", f"      with{first[10:] if first[:10].isspace() else first}", *rest]
+        conditions = _conditions(step)
+        if conditions:
+            lines += ["", "   where"]
+        for condition in conditions:
+            lines += ["", *_block(condition)]
     for result in derivation.results:
         lines += ["", f"Result: {result.name}", "", *_block(result.expression)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -47,13 +50,14 @@ def text(derivation: Derivation) -> str:
 
 def latex(derivation: Derivation) -> str:
     """A section: symbols as an itemize, steps as an enumerate of displayed formulas, results as a second itemize."""
-    lines = [rf"\section*{{{escaped(derivation.title)}}}", r"\begin{itemize}"]
-    lines += [rf"\item ${sp.latex(symbol)}$: {escaped(meaning)}" for symbol, meaning in derivation.symbols]
+    lines = [rf"\section*{{{escaped(derivation.title)}}}", "Objective: " + escaped(derivation.objective), r"\begin{itemize}"]
+    for meaning, symbols in _by_meaning(derivation).items():
+        lines += [rf"\item ${', '.join(map(sp.latex, symbols))}$: {escaped(meaning)}"]
     lines += [r"\end{itemize}", r"\begin{enumerate}"]
     for step in derivation.steps:
         lines += [rf"\item {escaped(step.sentence)}", r"\begin{align*}"]
         rows = [_aligned(step.formula)]
-        rows += [rf"&\text{{with }} {sp.latex(condition)}" for condition in _conditions(step)]
+        rows += [rf"&\text{{where }} {sp.latex(condition)}" for condition in _conditions(step)]
         lines += [" \\\\\n".join(rows), r"\end{align*}"]
     lines += [r"\end{enumerate}"]
     if derivation.results:
@@ -65,14 +69,21 @@ def latex(derivation: Derivation) -> str:
 
 
 def escaped(words: str) -> str:
-    """Plain text with every character that TeX would read otherwise written out.
+    r"""Plain text with every character that TeX would read otherwise written out.
 
     Examples
     --------
     >>> escaped("a_k > 50 % of {x}")
-    'a\\\\_k \\\\textgreater{} 50 \\\\% of \\\\{x\\\\}'
+    'a\\_k \\textgreater{} 50 \\% of \\{x\\}'
     """
     return "".join(_ESCAPES.get(letter, letter) for letter in words)
+
+
+def _by_meaning(derivation: Derivation) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for symbol, meaning in derivation.symbols:
+        found.setdefault(meaning, []).append(symbol)
+    return found
 
 
 def _aligned(formula: Any) -> str:

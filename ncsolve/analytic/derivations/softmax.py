@@ -10,7 +10,7 @@ import sympy as sp
 
 from ..derivation import Step
 from .centred import centring
-from .symbols import K, a, c, delta, eq, k, n
+from .symbols import K, a, c, delta, eq, k, n, times
 
 LARGER = {K: 1 + k}
 loss = sp.log(1 + (K - 1) * sp.exp(-a)) + delta * (1 - 1 / K) * a
@@ -44,7 +44,7 @@ def simplex_loss_steps() -> tuple[Step, ...]:
         *(
             Step(
                 f"I - J/K is a projection (K = {classes}) of trace K - 1: A = sqrt(n) a (I - J/K) has K - 1 singular values sigma = sqrt(n) a.",
-                eq(centring(classes) ** 2, centring(classes)),
+                eq(times(centring(classes), centring(classes)), centring(classes)),
             )
             for classes in (2, 3, 5)
         ),

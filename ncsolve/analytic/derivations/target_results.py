@@ -74,4 +74,4 @@ def _line(*values: float) -> UFM:
 def _draw_line(rng: np.random.Generator) -> tuple[float, ...]:
     depth = int(rng.integers(1, 7))
     counts = (spread(rng, 5, 500) for _ in range(3))
-    return *map(float, rng.normal(size=3) + [2.0, 4.0, 9.0]), *counts, float(depth), float(rng.uniform(0.02, 0.9) / depth)
+    return *map(float, rng.normal([2.0, 4.0, 9.0])), *counts, float(depth), float(rng.uniform(0.02, 0.9) / depth)

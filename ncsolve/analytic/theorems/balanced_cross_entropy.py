@@ -48,13 +48,12 @@ def derive() -> Derivation:
         simplex_loss_steps,
         simplex_norm_steps,
     )
-    from ..derivations.symbols import K, a, c, delta, eq, lambda_H, lambda_W, meaning, n, sigma
+    from ..derivations.symbols import K, a, c, delta, eq, lambda_H, lambda_W, n, sigma
 
     level = K * c * sp.sqrt(n) + delta
     found = {a: one_layer_margin}
     return Derivation(
         "Cross-entropy, equal counts, M = 1: the simplex",
-        meaning(K, n, c, delta, a, sigma, lambda_W, lambda_H),
         (
             *one_layer_steps(),
             *simplex_loss_steps(),

@@ -12,10 +12,9 @@ Source. Zhou et al. (2022, arXiv:2203.01238); the angle formula arXiv:2606.00344
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import math
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -69,7 +68,7 @@ def derive() -> Derivation:
     from ..derivations.balance import one_layer_steps
     from ..derivations.centred import centring
     from ..derivations.regularized_results import balanced_results
-    from ..derivations.symbols import K, N, c, eq, k, lambda_b, lambda_H, lambda_W, matrix, meaning, n, sigma, tau
+    from ..derivations.symbols import K, N, c, eq, k, lambda_b, lambda_H, lambda_W, matrix, sigma, tau
 
     mean, beta = sp.symbols("sigma_1 beta", positive=True)
     objective = (
@@ -99,7 +98,6 @@ def derive() -> Derivation:
 
     return Derivation(
         "Squared loss, equal counts, M = 1, regularized bias: from the simplex to an orthogonal frame",
-        meaning(K, N, n, c, lambda_b, lambda_W, lambda_H, sigma, tau, k, sigma_1="singular value of A on the mean", beta="the bias"),
         (
             *one_layer_steps(),
             *(splits(classes) for classes in (2, 3, 4)),
@@ -182,6 +180,7 @@ def derive() -> Derivation:
             ),
         ),
         balanced_results(),
+        {"sigma_1": "singular value of A on the mean", "beta": "the bias"},
     )
 
 

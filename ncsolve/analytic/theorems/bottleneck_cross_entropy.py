@@ -29,7 +29,7 @@ def derive() -> Derivation:
     from ..derivations.bottleneck_results import bound_result
     from ..derivations.frames import polygon_results, polygon_steps
     from ..derivations.softmax import LARGER, one_layer_margin
-    from ..derivations.symbols import K, a, c, delta, eq, k, meaning, n, y
+    from ..derivations.symbols import K, a, c, delta, eq, n, y
     from ..derivations.trace import duality_step
 
     z, w = sp.symbols("z_1:4", real=True), sp.symbols("w_1:4", positive=True)
@@ -39,7 +39,6 @@ def derive() -> Derivation:
     own, other = 1 / (1 + (K - 1) * sp.exp(-a)), sp.exp(-a) / (1 + (K - 1) * sp.exp(-a))
     return Derivation(
         "Cross-entropy, M = 1, a bottleneck: an explicit point and a lower bound",
-        meaning(K, n, c, a, k, y) + meaning(rho="length of the polygon's logits", p="probabilities", w="positive weights, p = w/sum w"),
         (
             *one_layer_steps(),
             *polygon_steps(),
@@ -78,6 +77,7 @@ def derive() -> Derivation:
             ),
         ),
         (*polygon_results(), bound_result()),
+        {"rho": "length of the polygon's logits", "p": "probabilities", "w": "positive weights, p = w/sum w"},
     )
 
 

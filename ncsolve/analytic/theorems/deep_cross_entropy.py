@@ -29,7 +29,7 @@ def derive() -> Derivation:
     from ..derivation import Derivation, Step
     from ..derivations.balance import balance_steps, power_sum_step
     from ..derivations.frames import pair_result, pair_steps
-    from ..derivations.symbols import K, M, N, a, c, eq, k, matrix, meaning, n, q, sigma, t
+    from ..derivations.symbols import K, M, a, c, eq, k, matrix, n, q, t, times
 
     z = sp.Matrix(3, 3, sp.symbols("z_11 z_12 z_13 z_21 z_22 z_23 z_31 z_32 z_33", real=True))
     margins = sum(z[j, j] - z[i, j] for i in range(3) for j in range(3))
@@ -39,7 +39,6 @@ def derive() -> Derivation:
     value = sp.log(1 + sum(sp.exp(-one) for one in u))
     return Derivation(
         "Cross-entropy, M >= 2: explicit geometries and a lower bound for all",
-        meaning(K, M, N, n, c, sigma, a, t) + meaning(beta="own logit of the pairs", s="classes in a block", k="a positive number"),
         (
             *balance_steps(),
             *pair_steps(),
@@ -63,12 +62,12 @@ def derive() -> Derivation:
             ),
             Step(
                 "All K (K - 1) margins add up to the product of Z with K I - J (K = 3),",
-                eq(margins, (z.T * spread).trace()),
+                eq(margins, sp.Trace(times(z.T, spread))),
             ),
             Step(
                 "a matrix of operator norm K, since its square is K times itself. So the mean margin is at most ||Z||_*/(K - 1) = t/((K - 1) sqrt(n)), t the sum of the "
                 "singular values of A = sqrt(n) Z.",
-                eq(matrix(spread) ** 2, 3 * matrix(spread)),
+                eq(times(spread, spread), 3 * matrix(spread)),
             ),
             power_sum_step(),
             Step(
@@ -90,6 +89,7 @@ def derive() -> Derivation:
             ),
         ),
         (pair_result(),),
+        {"beta": "own logit of the pairs", "s": "classes in a block", "k": "a positive number"},
     )
 
 

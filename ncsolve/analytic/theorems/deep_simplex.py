@@ -45,14 +45,13 @@ def derive() -> Derivation:
         simplex_norm_steps,
         softmax_gradient_steps,
     )
-    from ..derivations.symbols import K, M, a, c, delta, eq, g, k, lambda_H, lambda_W, m, meaning, n, q, sigma
+    from ..derivations.symbols import K, M, a, c, eq, g, lambda_H, m, n, q, sigma
 
     objective = loss + c * (K - 1) * (a * sp.sqrt(n)) ** q
     u = (K - 1) / (sp.exp(a) + K - 1)
     stationary = {c: pull / (q * (K - 1) * n ** (q / 2) * a ** (q - 1))}
     return Derivation(
         "Cross-entropy, equal counts, M >= 2: the simplex as a critical point",
-        meaning(K, M, n, c, g, delta, a, sigma, lambda_W, lambda_H, k, m),
         (
             *balance_steps(),
             *simplex_loss_steps(),

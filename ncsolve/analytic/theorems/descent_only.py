@@ -52,7 +52,7 @@ def derive() -> Derivation:
 
     from ..derivation import Derivation, Result, Step
     from ..derivations.draws import spread
-    from ..derivations.symbols import K, M, N, c, eq, lambda_H, lambda_W, matrix, meaning, n, sigma
+    from ..derivations.symbols import K, N, c, eq, lambda_H, lambda_W, matrix, n, sigma
     from ..predict import predict
 
     def letters(name: str) -> sp.Matrix:
@@ -99,7 +99,6 @@ def derive() -> Derivation:
     at_end = sp.sqrt(lambda_W * lambda_H)
     return Derivation(
         "Any problem: what holds at every critical point",
-        meaning(K, M, N, n, c, sigma, lambda_W, lambda_H),
         (
             *steps,
             Step(

@@ -32,7 +32,7 @@ def derive() -> Derivation:
     from ..derivations.balance import one_layer_steps
     from ..derivations.groups import between, m_1, m_2, n_1, n_2, spectrum_steps, split_steps
     from ..derivations.imbalanced_results import cross_entropy_results, two_class_logit
-    from ..derivations.symbols import N, a, c, delta, eq, matrix, meaning, n
+    from ..derivations.symbols import N, a, c, delta, eq, matrix, n, times
 
     size, others, rho = sp.symbols("m m_h rho", positive=True)
     mean, far = sp.symbols("C_gg C_hg", real=True)
@@ -53,8 +53,6 @@ def derive() -> Derivation:
     solved = {one: both, two: both, n_1: N - n_2, c: sp.sqrt(2 / N) / (1 + sp.exp(2 * both))}
     return Derivation(
         "Cross-entropy, M = 1, any counts: groups, merging, complete collapse",
-        meaning(N, n, c, delta, a)
-        + meaning(C_gg="mean logit of a group at its own mean", rho="s_g r_g, the temperatures", m="classes in the group", m_h="classes outside it"),
         (
             *one_layer_steps(),
             *split_steps(),
@@ -95,7 +93,7 @@ def derive() -> Derivation:
             ),
             Step(
                 "Two classes: logits z_1 (1, -1) and z_2 (-1, 1). A has rank one and the squared norm",
-                eq(sum(entry**2 for entry in scaled), length**2),
+                eq(sp.Trace(times(scaled.T, scaled)), length**2),
             ),
             Step("(its determinant is zero), so that is its nuclear norm.", eq(sp.Determinant(matrix(scaled)), 0)),
             Step(
@@ -113,6 +111,7 @@ def derive() -> Derivation:
             ),
         ),
         cross_entropy_results(),
+        {"C_gg": "mean logit of a group at its own mean", "rho": "s_g r_g, the temperatures", "m": "classes in the group", "m_h": "classes outside it"},
     )
 
 

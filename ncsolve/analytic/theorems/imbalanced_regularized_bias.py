@@ -28,7 +28,7 @@ def derive() -> Derivation:
     from ..derivations.balance import one_layer_steps
     from ..derivations.groups import n_1, n_2, split_steps
     from ..derivations.imbalanced_results import lost_share, squared_results, two_class_square
-    from ..derivations.symbols import N, a, c, eq, lambda_b, matrix, meaning, n
+    from ..derivations.symbols import N, a, c, eq, lambda_b, matrix, n, times
 
     size = sp.Symbol("m", positive=True)
     mean, mu = sp.symbols("C_gg mu", real=True)
@@ -43,8 +43,6 @@ def derive() -> Derivation:
     rest_sum = sum(one**2 for one in counts) / (2 * total**2 * (1 + lambda_b))
     return Derivation(
         "Squared loss, M = 1, any counts, regularized bias: groups, merging, complete collapse",
-        meaning(N, n, c, lambda_b, a)
-        + meaning(C_gg="mean logit of a group at its own mean, with the bias", m="classes in the group", b="bias", mu="N^2 times a squared singular value"),
         (
             *one_layer_steps(),
             *split_steps(),
@@ -76,7 +74,7 @@ def derive() -> Derivation:
                 "and N times the gradient in A is (b 1^T - I) D^(1/2), whose squared singular values are the eigenvalues of D - s n n^T/N with "
                 "s = (1 + 2 lambda_b)/(1 + lambda_b)^2. All is zero exactly where the largest is at most N^2 c^2.",
                 eq(
-                    matrix(gradient) * matrix(gradient.T),
+                    times(gradient, gradient.T),
                     matrix(sp.diag(*counts) - lost_share * column * column.T / total),
                 ),
                 found,
@@ -102,6 +100,7 @@ def derive() -> Derivation:
             Step("a light one the centred target (s = 1).", eq(sp.Limit(lost_share, lambda_b, 0), 1)),
         ),
         squared_results(),
+        {"C_gg": "mean logit of a group at its own mean, with the bias", "m": "classes in the group", "b": "bias", "mu": "N^2 times a squared singular value"},
     )
 
 

@@ -13,10 +13,9 @@ Source. Dang et al. (2024, arXiv:2401.02058); their code has a spurious factor s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import math
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -67,7 +66,7 @@ def derive() -> Derivation:
     from ..derivations.balance import one_layer_steps
     from ..derivations.relu_results import margin, relu_results
     from ..derivations.softmax import LARGER, loss, pull, simplex_loss_steps
-    from ..derivations.symbols import K, N, a, c, delta, eq, k, lambda_H, lambda_W, matrix, meaning, n, sigma
+    from ..derivations.symbols import K, N, a, c, delta, eq, lambda_H, lambda_W, matrix, n, sigma, times, total
 
     share = sp.sqrt(1 - 1 / K)
     objective = n / N * loss + c * sp.sqrt(n) * share * a
@@ -83,7 +82,6 @@ def derive() -> Derivation:
     gradient = -spikes(3) * sp.diag(*size)
     return Derivation(
         "Cross-entropy with ReLU features, M = 1, no bias: every class on its own axis",
-        meaning(K, N, n, c, delta, a, sigma, lambda_W, lambda_H, k) + meaning(gamma="lengths of the gradient's columns", h="a feature, not negative"),
         (
             *one_layer_steps(),
             *simplex_loss_steps()[:2],
@@ -91,7 +89,7 @@ def derive() -> Derivation:
                 Step(
                     f"A class alone on its axis with W h_k = a (e_k - 1/K) has a column of A of squared length n a^2 (1 - 1/K), here for K = {classes}: sigma = "
                     "sqrt(n (1 - 1/K)) a.",
-                    eq(sum((a * sp.sqrt(n) * entry) ** 2 for entry in spikes(classes)[:, 0]), n * a**2 * (1 - sp.Rational(1, classes))),
+                    eq(total((a * sp.sqrt(n) * entry) ** 2 for entry in spikes(classes)[:, 0]), n * a**2 * (1 - sp.Rational(1, classes))),
                 )
                 for classes in (2, 3, 4)
             ),
@@ -145,10 +143,11 @@ def derive() -> Derivation:
             ),
             Step(
                 "Two active classes' means are orthogonal, their classifier rows are not: e_k - 1/K and e_l - 1/K have the product -1/K (K = 4).",
-                eq((matrix(spikes(4)[:, 0]).T * matrix(spikes(4)[:, 1]))[0], -sp.Rational(1, 4)),
+                eq(times(spikes(4)[:, 0].T, spikes(4)[:, 1]), matrix([-sp.Rational(1, 4)])),
             ),
         ),
         relu_results(),
+        {"gamma": "lengths of the gradient's columns", "h": "a feature, not negative"},
     )
 
 

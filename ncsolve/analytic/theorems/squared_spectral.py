@@ -63,7 +63,7 @@ def derive() -> Derivation:
     from ..derivations.centred import centred_steps, simplex_steps
     from ..derivations.scalar import factor_steps, scalar_steps
     from ..derivations.squared_results import squared_results
-    from ..derivations.symbols import M, N, eq, g, kappa, lambda_H, lambda_W, meaning, n, p, sigma, t, tau, x, y
+    from ..derivations.symbols import N, eq, g, lambda_H, lambda_W, n, sigma
     from ..derivations.trace import trace_steps
 
     one, two = sp.symbols("n_1 n_2", positive=True)
@@ -73,7 +73,6 @@ def derive() -> Derivation:
     at_one = {sigma: sp.sqrt(n) - N * g, g: sp.sqrt(lambda_W * lambda_H)}
     return Derivation(
         "Squared loss: shrunk singular values of the target",
-        meaning(M, N, n, g, sigma, tau, kappa, p, y, x, t, lambda_H, lambda_W),
         (
             *balance_steps(),
             Step(

@@ -48,7 +48,7 @@ def derive() -> Derivation:
     from ..derivation import Derivation, Step
     from ..derivations.balance import balance_steps
     from ..derivations.scalar import factor_steps, scalar_steps
-    from ..derivations.symbols import M, N, eq, g, kappa, lambda_H, matrix, meaning, n, p, sigma, t, tau, x, y
+    from ..derivations.symbols import N, eq, matrix, sigma, y
     from ..derivations.target_results import target_results
     from ..derivations.trace import alpha, beta, trace_steps, turn
 
@@ -65,7 +65,6 @@ def derive() -> Derivation:
     seen = high * sp.cos(alpha) ** 2 + low * sp.sin(alpha) ** 2
     return Derivation(
         "Squared loss, any targets: shrunk singular values of the target",
-        meaning(M, N, n, g, sigma, tau, kappa, p, y, x, t, lambda_H) + meaning(alpha="an angle", beta="an angle", l="N c"),
         (
             *balance_steps(),
             Step(
@@ -124,6 +123,7 @@ def derive() -> Derivation:
             ),
         ),
         target_results(),
+        {"alpha": "an angle", "beta": "an angle", "l": "N c"},
     )
 
 

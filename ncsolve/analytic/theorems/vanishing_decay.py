@@ -16,9 +16,8 @@ Source. Thrampoulidis et al. (2022, arXiv:2208.05512); label-dependent losses Be
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -62,12 +61,14 @@ def derive() -> Derivation:
     from ..derivations.centred import centring
     from ..derivations.groups import SIZES, between, contrast, m_1, m_2, masses, mu, n_1, n_2, of, spectrum_steps, within
     from ..derivations.seli_results import seli_results
-    from ..derivations.symbols import eq, matrix
+    from ..derivations.symbols import eq, matrix, times
 
     r, s, counts = (sp.symbols(f"{letter}_1:4", positive=True) for letter in "rsn")
     u = sp.Matrix([1 / one for one in r]) / sp.sqrt(sum(1 / one**2 for one in r))
     logits = (sp.eye(3) - u * u.T) * sp.diag(*(1 / (r[k] * s[k]) for k in range(3)))
     margins = sp.Matrix(3, 3, lambda j, k: s[k] * (r[k] * logits[k, k] - r[j] * logits[j, k]))
+
+    one, two = sp.symbols("u_1 u_2", real=True)
 
     def gram_steps(first: int, second: int) -> tuple[Step, ...]:
         sizes, total = of((first, second)), first + second
@@ -81,34 +82,28 @@ def derive() -> Derivation:
             Step(
                 f"SELI with {first} and {second} classes: A = (I - J/K) D^(1/2) is the centred blocks times sqrt(n_g) plus sqrt(mu) u v^T with v = D^(1/2) u/sqrt(mu), "
                 "mu = (m_1 n_2 + m_2 n_1)/K.",
-                eq(a, blocks + one * left * right.T),
+                eq(times(centring(total), masses(first, second).applyfunc(sp.sqrt)), blocks + one * left * right.T),
                 where,
             ),
             Step(
                 "The classifier's Gram is the root of A A^T: blocks times sqrt(n_g) plus sqrt(mu) u u^T; its square",
-                eq((blocks + one * left * left.T) ** 2, a * a.T),
+                eq(times(*[blocks + one * left * left.T] * 2), a * a.T),
                 where,
             ),
             Step(
                 "the features' Gram is the root of A^T A between two D^(-1/2), and that root is the blocks plus sqrt(mu) v v^T; its square",
-                eq((blocks + one * right * right.T) ** 2, a.T * a),
+                eq(times(*[blocks + one * right * right.T] * 2), a.T * a),
                 where,
             ),
             Step(
                 "The polar factor of A, blocks plus u v^T, is orthogonal on the range of A: A is its product with the features' root.",
-                eq((within(first, second, 1, 1) + left * right.T) * (blocks + one * right * right.T), a),
+                eq(times(within(first, second, 1, 1) + left * right.T, blocks + one * right * right.T), a),
                 where,
             ),
         )
 
     return Derivation(
         "Cross-entropy, M = 1, decays to zero: the least nuclear norm at margin one",
-        (
-            *((symbol, "classes in a group") for symbol in (m_1, m_2)),
-            *((symbol, "count of a class of the group") for symbol in (n_1, n_2)),
-            (mu, "squared singular value of the contrast between two groups"),
-            *((sp.Symbol(letter), words) for letter, words in (("r", "CDT temperatures"), ("s", "LDT temperatures"), ("u", "unit contrast"))),
-        ),
         (
             Step(
                 "Margins (three classes, any temperatures): Zbar = (I - u u^T) diag(1/(r_k s_k)), u proportional to 1/r, has s_k (r_k z_kk - r_j z_jk) = 1 for every j "
@@ -117,7 +112,7 @@ def derive() -> Derivation:
             ),
             Step(
                 "LDT with s_k proportional to sqrt(n_k), no CDT: A = Zbar D^(1/2) is a multiple of I - J/K, the classifiers are a simplex.",
-                eq(matrix(logits) * matrix(sp.diag(*map(sp.sqrt, counts))), sp.Symbol("t", positive=True) * centring(3)),
+                eq(times(logits, sp.diag(*map(sp.sqrt, counts))), sp.Symbol("t", positive=True) * centring(3)),
                 {one: sp.Integer(1) for one in r} | {s[k]: sp.sqrt(counts[k]) / sp.Symbol("t", positive=True) for k in range(3)},
             ),
             *spectrum_steps(),
@@ -125,7 +120,8 @@ def derive() -> Derivation:
             Step(
                 "Optimality: the polar factor Q is a subgradient of the nuclear norm, and Q D^(1/2) must be a combination of e_k - e_j with weights -Q_jk sqrt(n_k) >= 0. "
                 "Its columns add up to zero since u does (here m_1 and m_2 times u's entries);",
-                eq(m_1 * sp.sqrt(m_2 / (m_1 * (m_1 + m_2))) - m_2 * sp.sqrt(m_1 / (m_2 * (m_1 + m_2))), 0),
+                eq(m_1 * one + m_2 * two, 0),
+                {one: sp.sqrt(m_2 / (m_1 * (m_1 + m_2))), two: -sp.sqrt(m_1 / (m_2 * (m_1 + m_2)))},
             ),
             Step(
                 "between the groups Q_jk = u_j v_k < 0;",
