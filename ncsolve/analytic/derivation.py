@@ -1,8 +1,9 @@
 r"""A derivation: a statement rebuilt symbolically, as steps that can each be checked.
 
-A step is a sentence and a relation between sympy expressions. An equation holds if its difference is identically zero, an inequality
-if the sign of its difference is decided, both by exact algebra (derivations/proof.py) after the definitions that are in force have been
-inserted. What is shown is what is proved. A result is a final expression beside the number of the library that it must equal.
+A step is a sentence and a relation between sympy expressions. An equation holds if its difference is identically zero, an
+inequality if the sign of its difference is decided, both by exact algebra (derivations/proof.py) after the definitions that are in
+force have been inserted. What is shown is what is proved. A result is a final expression beside the number of the library that it
+must equal.
 
     derivation = theorem.derive()
     derivation.check()      (step, holds) for each step
@@ -131,7 +132,8 @@ class Derivation:
     results: tuple[Result, ...]
     words: Mapping[str, str] = field(default_factory=dict)
     objective: str = (
-        "L = (1/N) sum_i loss(W_M ... W_1 h_i + b, y_i) + sum_j (lambda_j/2) ||W_j||^2 + (lambda_H/2) ||H||^2 + (lambda_b/2) ||b||^2"
+        "L = (1/N) sum_i loss(W_M ... W_1 h_i + b, y_i) + sum_j (lambda_j/2) ||W_j||^2 + (lambda_H/2) ||H||^2 + "
+        "(lambda_b/2) ||b||^2"
     )
 
     @cached_property

@@ -1,16 +1,16 @@
 r"""Exact answers: squared loss, one-hot targets, bias none or free, inputs taken as the decimals they were written as.
 
-With rational counts and decays everything is algebraic. Bias none: tau^2 = n. Bias free: tau^2 is a repeated count or a root of the secular
-polynomial sum_g m_g n_g prod_{h != g} (n_h - mu), one in each gap between distinct counts. With C = N^(M+1) Pi the shrinkage p of a mode is the
-smaller root in (0, 1) of
+With rational counts and decays everything is algebraic. Bias none: tau^2 = n. Bias free: tau^2 is a repeated count or a root of the
+secular polynomial sum_g m_g n_g prod_{h != g} (n_h - mu), one in each gap between distinct counts. With C = N^(M+1) Pi the shrinkage
+p of a mode is the smaller root in (0, 1) of
 
-    p^(M+1) (1 - p)^(M-1) tau^(2M) = C,      non-zero iff tau^(2M) >= C M^(2M) / (M-1)^(M-1)   (M = 1: >),      sigma = tau (1 - p).
+    p^(M+1) (1 - p)^(M-1) tau^(2M) = C,     sigma = tau (1 - p),     non-zero iff tau^(2M) >= C M^(2M) / (M-1)^(M-1)  (M = 1: >).
 
-Rational tau^2: a polynomial in p. Irrational tau^2 = mu with minimal polynomial m of degree d: chi(y), the
-resultant of m(x) and y - x^M, is the minimal polynomial of mu^M, and p is a root of chi(C / (p^(M+1) (1-p)^(M-1))), cleared of denominators, of degree 2 M d. Which root: p decreases
-with mu, so rational bounds on mu, inserted into the equation, prove rational bounds on p, and the polynomial has exactly one root
-between them. The conjugates of mu are other roots of the secular polynomial, all positive, so mu^M is never
-rational and never at the threshold: bounds that are refined decide on which side it lies.
+Rational tau^2: a polynomial in p. Irrational tau^2 = mu with minimal polynomial m of degree d: chi(y), the resultant of m(x) and
+y - x^M, is the minimal polynomial of mu^M, and p is a root of chi(C / (p^(M+1) (1-p)^(M-1))), cleared of denominators, of degree
+2 M d. Which root: p decreases with mu, so rational bounds on mu, inserted into the equation, prove rational bounds on p, and they
+are narrowed until the polynomial has exactly one root between them. The conjugates of mu are other roots of the secular polynomial,
+all positive, so mu^M is never rational and never at the threshold: narrowing the bounds decides on which side it lies.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Exact:
 
     @cached_property
     def value(self) -> Any:
-        """The objective at the minimizer, a sympy number: sum of tau^2/(2N) p (1 + M (1 - p)) over the modes, p = 1 for those at zero."""
+        """The objective at the minimizer: the sum of tau^2/(2N) p (1 + M (1 - p)) over the modes, p = 1 for those at zero."""
         import sympy as sp
 
         samples = sum(sp.Rational(*_ratio(n)) for n in self.ufm.counts.tolist())
@@ -135,7 +135,7 @@ class Exact:
         return tuple(self.evaluate(sigma, digits) for sigma in self.singular_values)
 
     def evaluate(self, number: Any, digits: int = 50) -> Any:
-        """A sympy number made of the answer's as a Float: every CRootOf is replaced by a rational that bounds prove close enough."""
+        """An expression in these numbers as a Float; every CRootOf is replaced by a rational that is proved close enough."""
         import sympy as sp
 
         isolated = {root: bounds for mode in self.modes for root, bounds in mode.isolated.items()}
@@ -168,21 +168,21 @@ def exact(ufm: UFM) -> Exact:
     Parameters
     ----------
     ufm : UFM
-        Squared loss, one-hot targets, bias none or free (what `squared_spectral` covers), any depth M and widths. Counts and decays mean
-        the decimals that Python writes for them: 5e-4 is 1/2000.
+        Squared loss, one-hot targets, bias none or free (what `squared_spectral` covers), any depth M and widths. Counts and
+        decays mean the decimals that Python writes for them: 5e-4 is 1/2000.
 
     Returns
     -------
     Exact
-        `.singular_values`: sympy numbers: radicals where a polynomial of degree two or less decides, CRootOf otherwise; exact zeros where
-        zero wins.
+        `.singular_values`: sympy numbers, radicals where a polynomial of degree two or less decides, CRootOf otherwise; exact
+        zeros where zero wins.
 
     Raises
     ------
     NoTheorem
         Outside these hypotheses.
     ProblemError
-        If a polynomial of degree above 96 would be needed: 2 M (G - 1) for a free bias and G distinct counts, 2 M without a bias.
+        If a polynomial of degree above 96 would be needed: it is 2 M (G - 1) for a free bias and G distinct counts, 2 M without.
 
     Notes
     -----
@@ -217,8 +217,8 @@ def exact(ufm: UFM) -> Exact:
     degree = 2 * ufm.depth * max(1, gaps) if ufm.depth > 1 else gaps
     if degree > LARGEST_DEGREE:
         raise ProblemError(
-            f"depth {ufm.depth} with {len(counts)} distinct counts needs a polynomial of degree {degree} for exact answers; up to "
-            f"{LARGEST_DEGREE} works"
+            f"depth {ufm.depth} with {len(counts)} distinct counts needs a polynomial of degree {degree} for exact "
+            f"answers; up to {LARGEST_DEGREE} works"
         )
     targets = _rational_targets(counts) if ufm.bias == "none" else _centred_targets(counts)
     room, modes = ufm.rank_limit, []
@@ -278,7 +278,8 @@ class _Irrational:
             return sp.sqrt(level) / sp.sqrt(self.number), False, {}
         polynomial = self._resolvent(level, depth)
         while True:
-            low, high = _between(*self.polynomial.refine_root(self.low, self.high, eps=width), level, depth)
+            mu_low, mu_high = self.polynomial.refine_root(self.low, self.high, eps=width)
+            low, high = _between(mu_low, mu_high, level, depth)
             if low < high and polynomial.count_roots(low, high) == 1:
                 found = sp.CRootOf(polynomial, polynomial.count_roots(None, low), radicals=True)
                 scale, root = found.as_coeff_Mul()
@@ -306,9 +307,9 @@ def _critical(level: Any, depth: int) -> Any:
 def _between(low: Any, high: Any, level: Any, depth: int) -> tuple[Any, Any]:
     """Rationals that p is proved to lie between when low < mu < high; (1, 0) if these bounds are too coarse.
 
-    Below its maximum at (M+1)/(2M) the left side of the equation rises, so p lies above every number at which it is too small even for the
-    larger mu, and below every number at which it is too large even for the smaller one. Both are found by bisection among multiples of a power
-    of 1/2.
+    Below its maximum at (M+1)/(2M) the left side of the equation rises, so p lies above every number at which it is too small even
+    for the larger mu, and below every number at which it is too large even for the smaller one. Both are found by bisection among
+    multiples of a power of 1/2.
     """
     import sympy as sp
 

@@ -19,20 +19,21 @@ def balance_steps() -> tuple[Step, ...]:
     gap = y - 1 - sp.log(y)
     steps = [
         Step(
-            "Collapse: replacing the features of a class by their mean saves the squared spread in the decay term (one coordinate, three "
-            "samples); the loss is convex in the feature, so by Jensen it does not grow. One feature per class is left.",
+            "Collapse: replacing the features of a class by their mean saves the squared spread in the decay term (one "
+            "coordinate, three samples); the loss is convex in the feature, so by Jensen it does not grow. One feature "
+            "per class is left.",
             eq(sum(one**2 for one in h) - 3 * mean**2, ((h[0] - h[1]) ** 2 + (h[1] - h[2]) ** 2 + (h[2] - h[0]) ** 2) / 3),
         ),
         Step(
             "A singular direction with product sigma pays half the sum of M + 1 numbers lambda_j s_j^2 whose product is "
-            "(g sigma^q)^(M + 1). Divided by g sigma^q they are numbers y_j with product one, so that sum y_j - (M + 1) is the sum of "
-            "y_j - 1 - log y_j. This function has the slope",
+            "(g sigma^q)^(M + 1). Divided by g sigma^q they are numbers y_j with product one, so that sum y_j - (M + 1) "
+            "is the sum of y_j - 1 - log y_j. This function has the slope",
             eq(sp.Derivative(gap, y), (y - 1) / y),
         ),
         Step("is convex,", sp.Gt(sp.Derivative(gap, y, y), 0, evaluate=False)),
         Step(
-            "and is zero at y = 1, its minimum: the sum is least when all y_j = 1, that is lambda_j s_j^2 = g sigma^q for each factor. "
-            "The least penalty is (M + 1) g sigma^q / 2 = c sigma^q.",
+            "and is zero at y = 1, its minimum: the sum is least when all y_j = 1, that is lambda_j s_j^2 = g sigma^q for "
+            "each factor. The least penalty is (M + 1) g sigma^q / 2 = c sigma^q.",
             eq(gap, 0),
             {y: sp.Integer(1)},
         ),
@@ -49,16 +50,16 @@ def balance_steps() -> tuple[Step, ...]:
     for depth, (left, right) in squares.items():
         steps.append(
             Step(
-                f"The same inequality for M = {depth} as a sum of squares, u_j being (lambda_j s_j^2)^(1/{depth + 1}): zero only where all are "
-                "equal.",
+                f"The same inequality for M = {depth} as a sum of squares, u_j being (lambda_j s_j^2)^(1/{depth + 1}): "
+                "zero only where all are equal.",
                 eq(left, right),
             )
         )
     product = sp.Symbol("Pi", positive=True)
     steps.append(
         Step(
-            "Attained for every M: the balanced factors s_j^2 = g sigma^q / lambda_j have the product sigma (squared here), Pi being the "
-            "product of the M + 1 decays and g = Pi^(1/(M + 1)).",
+            "Attained for every M: the balanced factors s_j^2 = g sigma^q / lambda_j have the product sigma (squared "
+            "here), Pi being the product of the M + 1 decays and g = Pi^(1/(M + 1)).",
             eq((g * sigma**q) ** (M + 1) / product, sigma**2),
             {g: product ** (1 / (M + 1))},
         )
@@ -91,8 +92,8 @@ def power_sum_step() -> Step:
     """For q < 1 a sum of powers is at least the power of the sum."""
     s = sp.Symbol("s", positive=True)
     return Step(
-        "For q < 1 singular values sigma_i with sum t have sum sigma_i^q >= t^q: with r = sigma_i/t between 0 and 1, r^q >= r, and the r add "
-        "up to one. Written with r = s^(M + 1), s = 1/(1 + t), for M = 2 .. 6:",
+        "For q < 1 singular values sigma_i with sum t have sum sigma_i^q >= t^q: with r = sigma_i/t between 0 and 1, r^q "
+        ">= r, and the r add up to one. Written with r = s^(M + 1), s = 1/(1 + t), for M = 2 .. 6:",
         sp.Gt(s**2 - s ** (M + 1), 0, evaluate=False),
         {s: 1 / (1 + t)},
         tuple({M: sp.Integer(depth)} for depth in range(2, 7)),

@@ -31,8 +31,8 @@ def centred_steps() -> tuple[Step, ...]:
             {b[0]: best},
         ),
         Step(
-            "which is n_1/N when A sqrt(n) = 0; and the target with b = n/N inserted, T = D^(1/2) - n sqrt(n)^T/N, satisfies T sqrt(n) = 0, hence so "
-            "does an A that shares its singular vectors.",
+            "which is n_1/N when A sqrt(n) = 0; and the target with b = n/N inserted, T = D^(1/2) - n sqrt(n)^T/N, "
+            "satisfies T sqrt(n) = 0, hence so does an A that shares its singular vectors.",
             eq(times(target(counts), root), matrix(sp.zeros(3, 1))),
         ),
         Step(
@@ -46,8 +46,8 @@ def centred_steps() -> tuple[Step, ...]:
         secular = sum(one * sp.prod([other - mu for other in counts if other != one]) for one in counts)
         steps.append(
             Step(
-                f"whose characteristic polynomial for K = {classes} (the matrix times N) is mu times the secular function: besides zero, the sum of "
-                "n_k/(n_k - mu) vanishes, cleared of denominators here.",
+                f"whose characteristic polynomial for K = {classes} (the matrix times N) is mu times the secular function: "
+                "besides zero, the sum of n_k/(n_k - mu) vanishes, cleared of denominators here.",
                 eq(
                     sp.Determinant(matrix(total * sp.diag(*(one - mu for one in counts)) - column * column.T)),
                     -mu * total ** (classes - 1) * secular,
@@ -65,7 +65,8 @@ def _vector_steps() -> tuple[Step, ...]:
     one, two = sp.symbols("n_1 n_2", positive=True)
     return (
         Step(
-            "The left singular vector has the entries n_k/(n_k - mu): what is missing to an eigenvector is a multiple of the secular function.",
+            "The left singular vector has the entries n_k/(n_k - mu): what is missing to an eigenvector is a multiple of "
+            "the secular function.",
             eq(
                 times(sp.diag(*counts) - column * column.T / total - mu * sp.eye(3), vector),
                 matrix(-mu / total * secular * column),
@@ -73,7 +74,12 @@ def _vector_steps() -> tuple[Step, ...]:
         ),
         Step(
             "Two classes: tau^2 = 2 n_1 n_2/N.",
-            eq(sp.Determinant(matrix(sp.diag(one, two) - sp.Matrix([one, two]) * sp.Matrix([[one, two]]) / (one + two) - mu * sp.eye(2))), 0),
+            eq(
+                sp.Determinant(
+                    matrix(sp.diag(one, two) - sp.Matrix([one, two]) * sp.Matrix([[one, two]]) / (one + two) - mu * sp.eye(2))
+                ),
+                0,
+            ),
             {mu: 2 * one * two / (one + two)},
         ),
         Step(
@@ -90,8 +96,9 @@ def simplex_steps() -> tuple[Step, ...]:
     """Equal counts: A is a multiple of I - J/K, and the Gram matrices have equal angles."""
     return (
         Step(
-            "Equal counts and a free bias: T = sqrt(n) (I - J/K), all K - 1 singular values are equal and A = sigma (I - J/K). The Grams of classifier "
-            "and features are multiples of I - J/K, with the cosine (entry off the diagonal over entry on it)",
+            "Equal counts and a free bias: T = sqrt(n) (I - J/K), all K - 1 singular values are equal and A = sigma (I - "
+            "J/K). The Grams of classifier and features are multiples of I - J/K, with the cosine (entry off the diagonal "
+            "over entry on it)",
             eq((-sigma / K) / (sigma * (1 - 1 / K)), -1 / (K - 1)),
             {K: 1 + k},
         ),
@@ -102,8 +109,10 @@ def simplex_steps() -> tuple[Step, ...]:
             )
             for classes in (2, 3, 5)
         ),
-        Step("Equal counts and no bias: A = sigma I, the Grams are multiples of I, every cosine is zero: an orthogonal frame.",
-             eq(times(sp.sqrt(n) * sp.eye(3), sp.sqrt(n) * sp.eye(3)), n * matrix(sp.eye(3)))),
+        Step(
+            "Equal counts and no bias: A = sigma I, the Grams are multiples of I, every cosine is zero: an orthogonal frame.",
+            eq(times(sp.sqrt(n) * sp.eye(3), sp.sqrt(n) * sp.eye(3)), n * matrix(sp.eye(3))),
+        ),
     )
 
 

@@ -1,11 +1,11 @@
-r"""Explicit geometries of balanced classes for deep and bottleneck cross-entropy: pairs (orthoplex), blocks of simplices, polygons.
+r"""Explicit geometries of balanced classes for cross-entropy: pairs (orthoplex), blocks of simplices, regular polygons.
 
 Each has logits Z that are symmetric, with Z^2 = s Z: a multiple of a projection, of rank trace/s.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -17,9 +17,6 @@ from ..factors import balanced_factors
 from ..spectrum import DenseFrame
 from .draws import spread
 from .symbols import K, M, a, c, eq, k, matrix, n, q, sigma, times, total
-
-if TYPE_CHECKING:
-    from ...losses import Array
 
 beta, rho, size = sp.symbols("beta rho s", positive=True)
 pair_loss = sp.log(1 + sp.exp(-2 * beta) + (K - 2) * sp.exp(-beta))
@@ -44,7 +41,8 @@ def pair_steps() -> tuple[Step, ...]:
         logits = beta * (matrix(sp.eye(classes)) - swap(classes))
         steps += [
             Step(
-                f"Pairs, K = {classes}: logits beta for the own class, -beta for its partner, zero for all others, Z = beta (I - P). Z is symmetric and",
+                f"Pairs, K = {classes}: logits beta for the own class, -beta for its partner, zero for all others, Z = "
+                "beta (I - P). Z is symmetric and",
                 eq(times(logits, logits), 2 * beta * logits),
             ),
             Step(
@@ -69,8 +67,9 @@ def pair_steps() -> tuple[Step, ...]:
         ),
         *(
             Step(
-                f"The gradient of the first column's loss, by differentiating in each logit (K = {classes}), has one entry for the own class, one for the partner "
-                "and one for all others: the gradient lies in the algebra of I, P and J.",
+                f"The gradient of the first column's loss, by differentiating in each logit (K = {classes}), has one entry "
+                "for the own class, one for the partner and one for all others: the gradient lies in the algebra of I, P "
+                "and J.",
                 eq(
                     matrix([sp.Derivative(sp.log(sum(map(sp.exp, z))) - z[0], one) for one in z]),
                     matrix([sp.exp(beta), sp.exp(-beta)] + [1] * (classes - 2)) / (sp.exp(beta) + sp.exp(-beta) + classes - 2)
@@ -82,15 +81,18 @@ def pair_steps() -> tuple[Step, ...]:
             for z in [sp.symbols(f"z_1:{classes + 1}", real=True)]
         ),
         Step(
-            "On the directions Q = (I - P)/2 that A has, a matrix of that algebra is multiplication by own minus partner (K = 4),",
+            "On the directions Q = (I - P)/2 that A has, a matrix of that algebra is multiplication by own minus partner "
+            "(K = 4),",
             eq(times(gradient, half), (own - partner) * half),
         ),
         Step("from both sides:", eq(times(half, gradient), (own - partner) * half)),
         Step(
-            "so the gradient of loss and penalty on these directions is 1/(K sqrt(n)) times the slope in beta. Where that vanishes the point is critical among "
-            "all A of its rank.",
+            "so the gradient of loss and penalty on these directions is 1/(K sqrt(n)) times the slope in beta. Where that "
+            "vanishes the point is critical among all A of its rank.",
             eq(
-                (sp.exp(beta) - sp.exp(-beta)) / (K * sp.sqrt(n) * (sp.exp(beta) + sp.exp(-beta) + K - 2)) - 1 / (K * sp.sqrt(n)) + c * q * sigma ** (q - 1),
+                (sp.exp(beta) - sp.exp(-beta)) / (K * sp.sqrt(n) * (sp.exp(beta) + sp.exp(-beta) + K - 2))
+                - 1 / (K * sp.sqrt(n))
+                + c * q * sigma ** (q - 1),
                 (pair_slope + c * q * K * sp.sqrt(n) * sigma ** (q - 1)) / (K * sp.sqrt(n)),
             ),
             {sigma: 2 * beta * sp.sqrt(n)},
@@ -126,7 +128,13 @@ def pair_result() -> Result:
         return explicit_objective([n] * int(classes), int(depth), decay, left, 2 * beta * n**0.5)
 
     def draw(rng: np.random.Generator) -> tuple[float, ...]:
-        return 2.0 * rng.integers(2, 7), spread(rng, 5, 5e3), float(rng.integers(2, 7)), spread(rng, 1e-5, 1e-2), spread(rng, 0.5, 6)
+        return (
+            2.0 * rng.integers(2, 7),
+            spread(rng, 5, 5e3),
+            float(rng.integers(2, 7)),
+            spread(rng, 1e-5, 1e-2),
+            spread(rng, 0.5, 6),
+        )
 
     arguments = (K, n, M, sp.Symbol("g", positive=True), beta)
     return Result("objective of the orthoplex (all decays g)", expression, arguments, numeric, draw)
@@ -144,8 +152,8 @@ def polygon_steps() -> tuple[Step, ...]:
         logits = rho * matrix(sp.Matrix(classes, classes, lambda i, j, K=classes: sp.cos(2 * sp.pi * (i - j) / K)))
         steps.append(
             Step(
-                f"Regular polygon, K = {classes}: logits rho cos(2 pi (j - k)/K). Z is symmetric and Z^2 = (K rho/2) Z: with the trace K rho it has two singular "
-                "values K rho/2, those of A are sqrt(n) times that.",
+                f"Regular polygon, K = {classes}: logits rho cos(2 pi (j - k)/K). Z is symmetric and Z^2 = (K rho/2) Z: "
+                "with the trace K rho it has two singular values K rho/2, those of A are sqrt(n) times that.",
                 eq(times(logits, logits), classes * rho / 2 * logits),
             )
         )
@@ -156,12 +164,14 @@ def polygon_steps() -> tuple[Step, ...]:
     return (
         *steps,
         Step(
-            "The gradient is circulant, softmax minus the identity. On the polygon's plane it is multiplication by one number (K = 5),",
+            "The gradient is circulant, softmax minus the identity. On the polygon's plane it is multiplication by one "
+            "number (K = 5),",
             eq(times(circulant, wave), (s[0] + 2 * s[1] * sp.cos(2 * sp.pi / 5) + 2 * s[2] * sp.cos(4 * sp.pi / 5)) * wave),
         ),
         Step(
-            "the slope of the loss in rho: where the objective loss + c K sqrt(n) rho is stationary in rho, the polygon is critical among all A of rank two. "
-            "The slope for K = 5, with softmax entries in the proportion of e^(rho cos):",
+            "the slope of the loss in rho: where the objective loss + c K sqrt(n) rho is stationary in rho, the polygon "
+            "is critical among all A of rank two. The slope for K = 5, with softmax entries in the proportion of e^(rho "
+            "cos):",
             eq(
                 sp.Derivative(polygon_loss(5), rho),
                 sum(sp.cos(2 * sp.pi * j / 5) * sp.exp(rho * (sp.cos(2 * sp.pi * j / 5) - 1)) for j in range(5))
@@ -194,11 +204,11 @@ def polygon_results() -> tuple[Result, ...]:
     )
 
 
-def explicit_objective(counts: list[float], depth: int, decay: float, left: Array, sigma: float) -> float:
+def explicit_objective(counts: list[float], depth: int, decay: float, left: Any, sigma: float) -> float:
     """The raw objective of balanced factors of sigma * left left^T."""
     ufm = UFM(counts, "ce", depth, None, decay, decay)
     return objective(ufm, _factors(ufm, left, sigma))
 
 
-def _factors(ufm: UFM, left: Array, sigma: float) -> Parameters:
+def _factors(ufm: UFM, left: Any, sigma: float) -> Parameters:
     return balanced_factors(ufm, np.full(left.shape[1], sigma), DenseFrame(lambda: (left, left)), np.zeros(ufm.classes))

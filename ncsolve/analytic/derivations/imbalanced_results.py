@@ -33,7 +33,13 @@ def cross_entropy_results() -> tuple[Result, ...]:
     logit = two_class_logit.subs(c, weight).subs(N, total)
     sigma = logit * sp.sqrt(2 * total)
     return (
-        Result("own logit of either of two classes", logit, arguments, lambda *values: _two(*values).classes[0].own_logit, _draw_two),
+        Result(
+            "own logit of either of two classes",
+            logit,
+            arguments,
+            lambda *values: _two(*values).classes[0].own_logit,
+            _draw_two,
+        ),
         Result(
             "objective of two classes",
             sp.log(1 + sp.exp(-2 * logit)) + weight * sigma,
@@ -92,16 +98,21 @@ def squared_results() -> tuple[Result, ...]:
             "decay of complete collapse of two classes",
             sp.sqrt(two_class_square) / pair,
             (n_1, n_2, lambda_b),
-            lambda one, two, bias: float(thresholds(UFM([one, two], "mse", 1, None, 1e-2, 1e-2, bias)).complete_collapse or 0.0),
+            lambda one, two, bias: float(
+                thresholds(UFM([one, two], "mse", 1, None, 1e-2, 1e-2, bias)).complete_collapse or 0.0
+            ),
             lambda rng: (spread(rng, 5, 500), spread(rng, 5, 500), spread(rng, 1e-3, 10)),
         ),
         Result(
             "objective where everything is zero",
             sp.Rational(1, 2) - (n_1**2 + n_2**2) / (2 * pair**2 * (1 + lambda_b)),
             (n_1, n_2, lambda_b),
-            lambda one, two, bias: predict(
-                UFM([one, two], "mse", 1, None, 1.1 / (one + two) ** 0.5, 1.1 / (one + two) ** 0.5, bias), "imbalanced_regularized_bias"
-            ).value,
+            lambda one, two, bias: (
+                predict(
+                    UFM([one, two], "mse", 1, None, 1.1 / (one + two) ** 0.5, 1.1 / (one + two) ** 0.5, bias),
+                    "imbalanced_regularized_bias",
+                ).value
+            ),
             lambda rng: (spread(rng, 5, 500), spread(rng, 5, 500), spread(rng, 1e-3, 10)),
         ),
     )

@@ -77,7 +77,17 @@ def _sign(part: Any, strictly: bool) -> int:
     """1 or -1 if all terms have that sign; 0 if they do not tell."""
     signs = set()
     for term in sp.Add.make_args(sp.expand(part)):
-        signs.add(1 if term.is_positive else -1 if term.is_negative else 2 if term.is_nonnegative else -2 if term.is_nonpositive else 0)
+        signs.add(
+            1
+            if term.is_positive
+            else -1
+            if term.is_negative
+            else 2
+            if term.is_nonnegative
+            else -2
+            if term.is_nonpositive
+            else 0
+        )
     for one in (1, -1):
         if signs <= {one, 2 * one} and (one in signs or not strictly):
             return one
@@ -163,9 +173,7 @@ class _Rational:
             logs = [f for f in sp.Mul.make_args(u) if isinstance(f, sp.log)]
             if base == sp.E and len(logs) == 1:
                 result *= self._root(logs[0].args[0], r * u / logs[0])
-            elif u == 1 and base.is_Symbol:
-                result *= base**r
-            elif u == 1 and r.is_Integer and base != sp.E:
+            elif (u == 1 and base.is_Symbol) or (u == 1 and r.is_Integer and base != sp.E):
                 result *= base**r
             elif u == 1 and base != sp.E:
                 whole = sp.floor(r)

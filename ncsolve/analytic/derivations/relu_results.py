@@ -36,7 +36,11 @@ def relu_results() -> tuple[Result, ...]:
     def cost(count: sp.Expr) -> sp.Expr:
         return (count / N * loss + weight * sp.sqrt(count * share) * a).subs(a, length(count))
 
-    weights = sp.sqrt(lambda_H / lambda_W) * sp.sqrt(share) * (sp.sqrt(n) * length(n) * share + (K - 1) * sp.sqrt(rest) * length(rest) / (K * (K - 1)))
+    weights = (
+        sp.sqrt(lambda_H / lambda_W)
+        * sp.sqrt(share)
+        * (sp.sqrt(n) * length(n) * share + (K - 1) * sp.sqrt(rest) * length(rest) / (K * (K - 1)))
+    )
     return (
         Result("own logit", length(n) * share, arguments, lambda *values: _predicted(*values).classes[0].own_logit, _draw),
         Result(

@@ -32,8 +32,8 @@ def scalar_steps() -> tuple[Step, ...]:
             STATIONARY,
         ),
         Step(
-            "and the value at sigma = 0 is tau^2/(2N). The difference, in units of that, has two factors, of which 1 - p is positive: the root "
-            "beats zero where p < 1/M and loses where p > 1/M.",
+            "and the value at sigma = 0 is tau^2/(2N). The difference, in units of that, has two factors, of which 1 - p "
+            "is positive: the root beats zero where p < 1/M and loses where p > 1/M.",
             eq(p * (1 + M * (1 - p)) - 1, (1 - p) * (M * p - 1)),
         ),
         Step(
@@ -67,8 +67,8 @@ def scalar_steps() -> tuple[Step, ...]:
             {M: 1 + m},
         ),
         Step(
-            "The gain over zero grows with tau (its slope in tau, sigma held at its stationary value, is -sigma/N < 0 for the loss), so a bound on "
-            "the rank keeps the largest tau.",
+            "The gain over zero grows with tau (its slope in tau, sigma held at its stationary value, is -sigma/N < 0 for "
+            "the loss), so a bound on the rank keeps the largest tau.",
             eq(sp.Derivative((sigma - tau) ** 2 / (2 * N) - tau**2 / (2 * N), tau), -sigma / N),
         ),
         *_closed_steps(objective),
@@ -83,7 +83,8 @@ def _dang_steps() -> tuple[Step, ...]:
     shape = 1 / (1 + x**M) + beta * x
     return (
         Step(
-            "The same in the variable of Dang et al. (2023): given the singular value S of W_M ... W_1, the feature's solves a ridge regression,",
+            "The same in the variable of Dang et al. (2023): given the singular value S of W_M ... W_1, the feature's "
+            "solves a ridge regression,",
             eq(sp.Derivative(ridge, h), 0),
             {h: best},
         ),
@@ -93,8 +94,8 @@ def _dang_steps() -> tuple[Step, ...]:
             {h: best, s: sp.sqrt(N * lambda_H * x**M)},
         ),
         Step(
-            "Balanced layers pay M/2 times the M-th root of S^2 times their decays' product g^(M + 1)/lambda_H: the objective is tau^2/(2N) times "
-            "1/(1 + x^M) + beta x with beta = M N (N Pi)^(1/M)/tau^2 and Pi = g^(M + 1).",
+            "Balanced layers pay M/2 times the M-th root of S^2 times their decays' product g^(M + 1)/lambda_H: the "
+            "objective is tau^2/(2N) times 1/(1 + x^M) + beta x with beta = M N (N Pi)^(1/M)/tau^2 and Pi = g^(M + 1).",
             eq(M / 2 * (s**2 * g ** (M + 1) / lambda_H) ** (1 / M), tau**2 / (2 * N) * beta * x),
             {beta: M * N * (N * g ** (M + 1)) ** (1 / M) / tau**2, s: sp.sqrt(N * lambda_H * x**M)},
         ),
@@ -150,7 +151,8 @@ def _closed_steps(objective: sp.Expr) -> tuple[Step, ...]:
             ({M: sp.Integer(1)},),
         ),
         Step(
-            "M = 2 in x: (1 + x^2)^2 = 2x/beta. For any w, (x^2 + 1 + w)^2 minus a square is this quartic if w^3 + 2 w^2 = s, s = 1/(2 beta^2):",
+            "M = 2 in x: (1 + x^2)^2 = 2x/beta. For any w, (x^2 + 1 + w)^2 minus a square is this quartic if w^3 + 2 w^2 "
+            "= s, s = 1/(2 beta^2):",
             eq(
                 (x**2 + 1 + w) ** 2 - 2 * w * (x + 1 / (2 * beta * w)) ** 2,
                 (1 + x**2) ** 2 - 2 * x / beta,
@@ -158,8 +160,8 @@ def _closed_steps(objective: sp.Expr) -> tuple[Step, ...]:
             {beta: 1 / sp.sqrt(2 * (w**3 + 2 * w**2))},
         ),
         Step(
-            "so x^2 + 1 + w = sqrt(2w) (x + 1/(2 beta w)), a quadratic equation whose larger root is the outer x. The cubic has the root "
-            "w = (4 cosh(phi) - 2)/3 with cosh(3 phi) = 27 s/16 - 1:",
+            "so x^2 + 1 + w = sqrt(2w) (x + 1/(2 beta w)), a quadratic equation whose larger root is the outer x. The "
+            "cubic has the root w = (4 cosh(phi) - 2)/3 with cosh(3 phi) = 27 s/16 - 1:",
             eq(w**3 + 2 * w**2, 16 * (1 + sp.cosh(3 * phi)) / 27),
             {w: (4 * sp.cosh(phi) - 2) / 3},
         ),
@@ -174,8 +176,8 @@ def _closed_steps(objective: sp.Expr) -> tuple[Step, ...]:
             eq(third**2 * (1 - third), 2 * (1 + sp.cos(3 * theta)) / 27),
         ),
         Step(
-            "where theta = (arccos(1 - 27 kappa^2/2) + pi)/3 rises from pi/3, where p = 0, to 2 pi/3, where p = 2/3 is the fold: the outer root. The "
-            "two ends add up to",
+            "where theta = (arccos(1 - 27 kappa^2/2) + pi)/3 rises from pi/3, where p = 0, to 2 pi/3, where p = 2/3 is "
+            "the fold: the outer root. The two ends add up to",
             eq(sp.Subs(third, theta, sp.pi / 3) + sp.Subs(third, theta, 2 * sp.pi / 3), sp.Rational(2, 3)),
         ),
     )

@@ -25,8 +25,8 @@ def simplex_loss_steps() -> tuple[Step, ...]:
     p = (*p, 1 - sum(p))
     return (
         Step(
-            "Logits a (I - J/K): a(1 - 1/K) for the own class, -a/K for each of the K - 1 others. The loss of a sample with target "
-            "(1 - delta) e_k + delta/K is",
+            "Logits a (I - J/K): a(1 - 1/K) for the own class, -a/K for each of the K - 1 others. The loss of a sample "
+            "with target (1 - delta) e_k + delta/K is",
             eq(
                 sp.log(sp.exp(own) + (K - 1) * sp.exp(other)) - (1 - delta) * own - delta / K * (own + (K - 1) * other),
                 loss,
@@ -34,8 +34,8 @@ def simplex_loss_steps() -> tuple[Step, ...]:
             LARGER,
         ),
         Step(
-            "A constant s added to all logits of a column changes no loss (three classes, any target), while any J-part makes A larger: the minimizer has "
-            "none.",
+            "A constant s added to all logits of a column changes no loss (three classes, any target), while any J-part "
+            "makes A larger: the minimizer has none.",
             eq(
                 sp.log(sum(sp.exp(one + s) for one in z)) - sum(w * (one + s) for w, one in zip(p, z, strict=True)),
                 sp.log(sum(sp.exp(one) for one in z)) - sum(w * one for w, one in zip(p, z, strict=True)),
@@ -43,12 +43,16 @@ def simplex_loss_steps() -> tuple[Step, ...]:
         ),
         *(
             Step(
-                f"I - J/K is a projection (K = {classes}) of trace K - 1: A = sqrt(n) a (I - J/K) has K - 1 singular values sigma = sqrt(n) a.",
+                f"I - J/K is a projection (K = {classes}) of trace K - 1: A = sqrt(n) a (I - J/K) has K - 1 singular "
+                "values sigma = sqrt(n) a.",
                 eq(times(centring(classes), centring(classes)), centring(classes)),
             )
             for classes in (2, 3, 5)
         ),
-        Step("Minus the slope of the loss is u - delta (1 - 1/K) with u = (K - 1)/(e^a + K - 1):", eq(-sp.Derivative(loss, a), pull)),
+        Step(
+            "Minus the slope of the loss is u - delta (1 - 1/K) with u = (K - 1)/(e^a + K - 1):",
+            eq(-sp.Derivative(loss, a), pull),
+        ),
         Step("The loss is convex.", sp.Gt(sp.Derivative(loss, a, a), 0, evaluate=False), LARGER),
     )
 
@@ -70,7 +74,8 @@ def simplex_gradient_step(height: sp.Expr, where: dict[sp.Basic, sp.Expr]) -> St
     share = sp.sqrt(n) / (n * K)
     bottom = 1 + (K - 1) * sp.exp(-a)
     return Step(
-        "The gradient of the loss in A at the simplex, (sqrt(n)/N)(softmax - target) with N = nK: the entry of the own class and that of any other.",
+        "The gradient of the loss in A at the simplex, (sqrt(n)/N)(softmax - target) with N = nK: the entry of the own "
+        "class and that of any other.",
         eq(
             sp.ImmutableMatrix([share * (1 / bottom - (1 - delta) - delta / K), share * (sp.exp(-a) / bottom - delta / K)]),
             sp.ImmutableMatrix([-height * (1 - 1 / K), height / K]),
@@ -93,8 +98,8 @@ def softmax_gradient_steps() -> tuple[Step, ...]:
         slope = sp.ImmutableMatrix([sp.Derivative(value, one) for one in z])
         steps.append(
             Step(
-                f"K = {classes}, a column's gradient by differentiating the loss in every logit: at the simplex it is a multiple of the simplex's column, "
-                "so the gradient in A is a multiple of I - J/K.",
+                f"K = {classes}, a column's gradient by differentiating the loss in every logit: at the simplex it is a "
+                "multiple of the simplex's column, so the gradient in A is a multiple of I - J/K.",
                 eq(
                     slope,
                     -pull.subs(K, classes) * sp.Rational(classes, classes - 1) * sp.ImmutableMatrix(centring(classes)[:, 0]),

@@ -24,7 +24,6 @@ ratio = sp.Symbol("r", positive=True)  # lambda_H = g r^M, every lambda_j = g/r
 def squared_results() -> tuple[Result, ...]:
     """At M = 1 from counts and decays, at M = 2 and 3 by the closed roots, at any M with the shrinkage given."""
     one_layer = (n, N, lambda_W, lambda_H)
-    level = N * g * n ** (-M / (M + 1))
     given_p = {g: p * (1 - p) ** e * n ** (M / (M + 1)) / N, sigma: sp.sqrt(n) * (1 - p)}
 
     def at(expression: Any) -> Any:
@@ -49,16 +48,8 @@ def squared_results() -> tuple[Result, ...]:
             lambda *values: _one_layer(*values).classes[0].own_logit,
             _draw_one_layer,
         ),
-        *(
-            Result(
-                f"singular value of A from the closed root, M = {depth}, bias none",
-                sp.sqrt(n) * (1 - root.subs(kappa, level.subs(M, depth))),
-                (n, N, g),
-                lambda n, N, g, depth=depth: _deep(n, N, depth, g, g).singular_values[0],
-                lambda rng, depth=depth: _draw_closed(rng, depth),
-            )
-            for depth, root in ((2, shrinkage_2()), (3, shrinkage_3()))
-        ),
+        _closed(2, shrinkage_2()),
+        _closed(3, shrinkage_3()),
         Result(
             "squared norm of a classifier row, any M, bias none, at the decays that give the shrinkage p",
             at(end).subs(lambda_H, at(g) * ratio**M),
@@ -94,6 +85,17 @@ def squared_results() -> tuple[Result, ...]:
             lambda a, b, g: predict(_ufm([a, b], 1, g, g, bias="free")).singular_values[0],
             _draw_two,
         ),
+    )
+
+
+def _closed(depth: int, root: Any) -> Result:
+    """The closed root at one depth."""
+    return Result(
+        f"singular value of A from the closed root, M = {depth}, bias none",
+        sp.sqrt(n) * (1 - root.subs(kappa, (N * g * n ** (-M / (M + 1))).subs(M, depth))),
+        (n, N, g),
+        lambda n, samples, decay: _deep(n, samples, depth, decay, decay).singular_values[0],
+        lambda rng: _draw_closed(rng, depth),
     )
 
 

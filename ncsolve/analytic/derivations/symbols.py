@@ -76,12 +76,17 @@ INDEXED = {
     "sigma": "singular values of A, descending",
     "tau": "singular values of T, descending",
     "gamma": "singular values of the gradient, descending",
-    **{letter: f"entries of {name}" for letter, name in (("W1", "W_1"), ("W2", "W_2"), ("W", "W"), ("H", "H"), ("Y", "Y"), ("G", "dF/dZ"))},
+    "W1": "entries of W_1",
+    "W2": "entries of W_2",
+    "W": "entries of W",
+    "H": "entries of H",
+    "Y": "entries of Y",
+    "G": "entries of dF/dZ",
 }
 
 
 def described(steps: Iterable[Step], results: Iterable[Result], words: Mapping[str, str]) -> tuple[tuple[Any, str], ...]:
-    """(symbol, meaning) of every symbol in use, in the order of first use; `words` overrules, by full name or by name without index.
+    """(symbol, meaning) of every symbol in use, in the order of first use; `words` overrules, by name or by name without index.
 
     Raises
     ------

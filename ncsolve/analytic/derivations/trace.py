@@ -1,7 +1,7 @@
 r"""Von Neumann's trace inequality for 2 x 2 matrices, as an identity, and what it gives for squared loss.
 
-A and T have singular values sigma_1 >= sigma_2, tau_1 >= tau_2 and singular vectors turned against each other by angles alpha (left)
-and beta (right). The general case follows because an optimal pair of bases can be improved in any plane in which they differ.
+A and T have singular values sigma_1 >= sigma_2, tau_1 >= tau_2 and singular vectors turned against each other by the angles alpha
+(left) and beta (right). The general case follows because an optimal pair of bases can be improved in any plane in which they differ.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ def trace_steps() -> tuple[Step, ...]:
     distance = (a - t).applyfunc(lambda entry: entry**2)
     return (
         Step(
-            "Von Neumann's trace inequality in a plane: let the singular vectors of A be turned against those of T = diag(tau_1, tau_2) by "
-            "the angles alpha and beta. Aligned singular values give sigma_1 tau_1 + sigma_2 tau_2 in place of tr(A^T T); the difference is",
+            "Von Neumann's trace inequality in a plane: let the singular vectors of A be turned against those of T = "
+            "diag(tau_1, tau_2) by the angles alpha and beta. Aligned singular values give sigma_1 tau_1 + sigma_2 tau_2 "
+            "in place of tr(A^T T); the difference is",
             eq(
                 even - product,
                 (even + odd) / 2 * (1 - sp.cos(alpha - beta)) + (even - odd) / 2 * (1 - sp.cos(alpha + beta)),
@@ -41,7 +42,8 @@ def trace_steps() -> tuple[Step, ...]:
             eq(even - odd, (strong - weak) * (first - second)),
         ),
         Step(
-            "Hence ||A - T||^2 is the sum of (sigma_i - tau_i)^2 plus twice that difference: A takes the singular vectors of T.",
+            "Hence ||A - T||^2 is the sum of (sigma_i - tau_i)^2 plus twice that difference: A takes the singular vectors "
+            "of T.",
             eq(
                 sum(distance),
                 (strong - first) ** 2 + (weak - second) ** 2 + 2 * (even - product),
@@ -56,8 +58,9 @@ def duality_step() -> Step:
     first, second = sp.symbols("gamma_1 gamma_2", nonnegative=True)
     a = turn(alpha) * sp.diag(strong, weak) * turn(beta).T
     return Step(
-        "Operator and nuclear norm are dual (in a plane, singular vectors of A turned against those of Gamma = diag(gamma_1, gamma_2), gamma_1 >= gamma_2): "
-        "<Gamma, A> + gamma_1 ||A||_* is a sum of products of nonnegative numbers.",
+        "Operator and nuclear norm are dual (in a plane, singular vectors of A turned against those of Gamma = "
+        "diag(gamma_1, gamma_2), gamma_1 >= gamma_2): <Gamma, A> + gamma_1 ||A||_* is a sum of products of nonnegative "
+        "numbers.",
         eq(
             (a.T * sp.diag(first, second)).trace() + first * (strong + weak),
             (strong + weak) * (first + second) / 2 * (1 + sp.cos(alpha - beta))

@@ -72,8 +72,8 @@ def derive() -> Derivation:
             ),
             simplex_gradient_step(c, found),
             Step(
-                "So the gradient is -c (I - J/K): its operator norm is c and its product with A is -c times the nuclear norm of A. By convexity A "
-                "is global among all matrices. The product, entry by entry:",
+                "So the gradient is -c (I - J/K): its operator norm is c and its product with A is -c times the nuclear "
+                "norm of A. By convexity A is global among all matrices. The product, entry by entry:",
                 eq(K * (-c * (1 - 1 / K)) * sigma * (1 - 1 / K) + K * (K - 1) * (c / K) * (-sigma / K), -c * (K - 1) * sigma),
             ),
             Step(

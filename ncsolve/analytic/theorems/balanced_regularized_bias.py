@@ -88,8 +88,8 @@ def derive() -> Derivation:
         contrast, ones = centring(classes), sp.ones(classes) / classes
         residual = sigma * contrast + mean * ones + beta * tau * sp.ones(classes) - tau * sp.eye(classes)
         return Step(
-            f"By symmetry A = sigma (I - J/K) + sigma_1 J/K and b = beta (1, ..., 1). The residual A + b sqrt(n) 1^T - sqrt(n) I splits; "
-            f"its square for K = {classes}:",
+            "By symmetry A = sigma (I - J/K) + sigma_1 J/K and b = beta (1, ..., 1). The residual A + b sqrt(n) 1^T - "
+            f"sqrt(n) I splits; its square for K = {classes}:",
             eq(
                 sum(entry**2 for entry in residual),
                 (classes - 1) * (sigma - tau) ** 2 + (mean - tau * (1 - classes * beta)) ** 2,
@@ -102,8 +102,9 @@ def derive() -> Derivation:
             *one_layer_steps(),
             *(splits(classes) for classes in (2, 3, 4)),
             Step(
-                "Objective: (K - 1) [(sigma - tau)^2/(2N) + c sigma] + (sigma_1 - tau (1 - K beta))^2/(2N) + c sigma_1 + (lambda_b/2) K beta^2, tau = sqrt(n). "
-                "It is convex; in (sigma_1, beta) its matrix of second derivatives has the determinant",
+                "Objective: (K - 1) [(sigma - tau)^2/(2N) + c sigma] + (sigma_1 - tau (1 - K beta))^2/(2N) + c sigma_1 + "
+                "(lambda_b/2) K beta^2, tau = sqrt(n). It is convex; in (sigma_1, beta) its matrix of second derivatives "
+                "has the determinant",
                 eq(
                     sp.Determinant(
                         matrix([[1 / N, tau * K / N], [tau * K / N, tau**2 * K**2 / N + lambda_b * K]]),
@@ -122,9 +123,12 @@ def derive() -> Derivation:
                     ("(2, 2)", (beta, beta), tau**2 * K**2 / N + lambda_b * K),
                 )
             ),
-            Step("Contrasts: a soft threshold, sigma = tau - N c.", eq(sp.Derivative(objective, sigma), 0), {sigma: tau - N * c}),
             Step(
-                "Both sigma_1 and beta free: sigma_1 = tau - N c (1 + 1/lambda_b) and beta = c tau/lambda_b make the slope in sigma_1 zero (N = K tau^2),",
+                "Contrasts: a soft threshold, sigma = tau - N c.", eq(sp.Derivative(objective, sigma), 0), {sigma: tau - N * c}
+            ),
+            Step(
+                "Both sigma_1 and beta free: sigma_1 = tau - N c (1 + 1/lambda_b) and beta = c tau/lambda_b make the "
+                "slope in sigma_1 zero (N = K tau^2),",
                 eq(sp.Derivative(objective, mean), 0),
                 both,
             ),
@@ -135,8 +139,8 @@ def derive() -> Derivation:
                 simplex,
             ),
             Step(
-                "where the slope in sigma_1 has the opposite sign of tau - N c (1 + 1/lambda_b): zero is optimal exactly where that is not positive. Then A "
-                "is sigma (I - J/K), a simplex.",
+                "where the slope in sigma_1 has the opposite sign of tau - N c (1 + 1/lambda_b): zero is optimal exactly "
+                "where that is not positive. Then A is sigma (I - J/K), a simplex.",
                 eq(
                     sp.Derivative(objective, mean),
                     -(tau - N * c * (1 + 1 / lambda_b)) * lambda_b / (N * (1 + lambda_b)),
@@ -151,7 +155,8 @@ def derive() -> Derivation:
             Step("and the two biases agree.", eq(c * tau / lambda_b, 1 / (K * (1 + lambda_b))), {lambda_b: border} | balanced),
             *(
                 Step(
-                    f"Features and classifier have Grams proportional to A, here for K = {classes}: the entry off the diagonal over the one on it is the cosine.",
+                    f"Features and classifier have Grams proportional to A, here for K = {classes}: the entry off the "
+                    "diagonal over the one on it is the cosine.",
                     eq(
                         (sigma * centring(classes) + mean * sp.ones(classes) / classes)[0, 1],
                         cosine.subs(K, classes) * (sigma * centring(classes) + mean * sp.ones(classes) / classes)[0, 0],

@@ -20,6 +20,7 @@ from ..theorem import Case, Claim, Hypothesis, Theorem
 if TYPE_CHECKING:
     from ..derivation import Derivation
 
+
 def derive() -> Derivation:
     """An explicit point, the regular polygon, and the bound that holds without the bottleneck and therefore with it."""
     import sympy as sp
@@ -43,8 +44,8 @@ def derive() -> Derivation:
             *one_layer_steps(),
             *polygon_steps(),
             Step(
-                "Lower bound: for probabilities p the loss of class 1 (three classes) plus sum p log p minus <p - e_1, z> is the divergence of p from the softmax "
-                "(Fenchel and Young),",
+                "Lower bound: for probabilities p the loss of class 1 (three classes) plus sum p log p minus <p - e_1, z> "
+                "is the divergence of p from the softmax (Fenchel and Young),",
                 eq(
                     sp.log(sum(map(sp.exp, z)))
                     - z[0]
@@ -54,16 +55,18 @@ def derive() -> Derivation:
                 ),
             ),
             Step(
-                "which is nonnegative: summed with the softmax as weights it is y log y - y + 1 at y = p/softmax. That function has the slope log y,",
+                "which is nonnegative: summed with the softmax as weights it is y log y - y + 1 at y = p/softmax. That "
+                "function has the slope log y,",
                 eq(sp.Derivative(gibbs, y), sp.log(y)),
             ),
             Step("is convex", sp.Gt(sp.Derivative(gibbs, y, y), 0, evaluate=False)),
             Step("and zero at its minimum, y = 1.", eq(gibbs, 0), {y: sp.Integer(1)}),
             duality_step(),
             Step(
-                "So with Gamma = dF/dA in place of p - e_k (column by column) and ||Gamma||_op <= c, every A of any rank has F(A) + c ||A||_* >= -F*(Gamma), the mean "
-                "entropy of the columns' probabilities: dropping the rank constraint can only lower the minimum. For equal counts and the simplex of length a = "
-                "log(1/(c sqrt(n)) - K + 1) as the point, ||Gamma||_op = c:",
+                "So with Gamma = dF/dA in place of p - e_k (column by column) and ||Gamma||_op <= c, every A of any rank "
+                "has F(A) + c ||A||_* >= -F*(Gamma), the mean entropy of the columns' probabilities: dropping the rank "
+                "constraint can only lower the minimum. For equal counts and the simplex of length a = log(1/(c sqrt(n)) "
+                "- K + 1) as the point, ||Gamma||_op = c:",
                 eq(other / sp.sqrt(n), c),
                 {a: one_layer_margin.subs(delta, 0)},
             ),

@@ -22,6 +22,7 @@ from ..theorem import Case, Claim, Theorem
 if TYPE_CHECKING:
     from ..derivation import Derivation
 
+
 def derive() -> Derivation:
     """From the logits of explicit geometries to their objectives, and the lower bound that holds for every geometry."""
     import sympy as sp
@@ -43,17 +44,19 @@ def derive() -> Derivation:
             *balance_steps(),
             *pair_steps(),
             Step(
-                "Lower bound (equal counts). A column's loss is log(1 + sum e^(-m_j)) in its K - 1 margins m_j; it is convex: the second derivative along v of a "
-                "logarithm of a sum of exponentials with shares p is a variance (three shares).",
+                "Lower bound (equal counts). A column's loss is log(1 + sum e^(-m_j)) in its K - 1 margins m_j; it is "
+                "convex: the second derivative along v of a logarithm of a sum of exponentials with shares p is a "
+                "variance (three shares).",
                 eq(
-                    sum(p * one**2 for p, one in zip(share, v, strict=True)) - sum(p * one for p, one in zip(share, v, strict=True)) ** 2,
+                    sum(p * one**2 for p, one in zip(share, v, strict=True))
+                    - sum(p * one for p, one in zip(share, v, strict=True)) ** 2,
                     sum(share[i] * share[j] * (v[i] - v[j]) ** 2 for i, j in ((0, 1), (0, 2), (1, 2))),
                 ),
                 {share[2]: 1 - share[0] - share[1]},
             ),
             Step(
-                "Its tangent at equal margins a has equal slopes, -e^(-a)/(1 + (K - 1) e^(-a)) each (K = 3): the loss is at least "
-                "log(1 + (K - 1) e^(-a)) with a the mean of the margins of all columns.",
+                "Its tangent at equal margins a has equal slopes, -e^(-a)/(1 + (K - 1) e^(-a)) each (K = 3): the loss is "
+                "at least log(1 + (K - 1) e^(-a)) with a the mean of the margins of all columns.",
                 eq(
                     matrix([sp.Derivative(value, one) for one in u]),
                     matrix([-sp.exp(-a) / (1 + 2 * sp.exp(-a))] * 2),
@@ -65,14 +68,14 @@ def derive() -> Derivation:
                 eq(margins, sp.Trace(times(z.T, spread))),
             ),
             Step(
-                "a matrix of operator norm K, since its square is K times itself. So the mean margin is at most ||Z||_*/(K - 1) = t/((K - 1) sqrt(n)), t the sum of the "
-                "singular values of A = sqrt(n) Z.",
+                "a matrix of operator norm K, since its square is K times itself. So the mean margin is at most "
+                "||Z||_*/(K - 1) = t/((K - 1) sqrt(n)), t the sum of the singular values of A = sqrt(n) Z.",
                 eq(times(spread, spread), 3 * matrix(spread)),
             ),
             power_sum_step(),
             Step(
-                "Hence every objective is at least the minimum over t of log(1 + (K - 1) e^(-t/((K - 1) sqrt(n)))) + c t^q. For M = 1 (q = 1) that is the simplex's "
-                "own objective, a = t/((K - 1) sqrt(n)):",
+                "Hence every objective is at least the minimum over t of log(1 + (K - 1) e^(-t/((K - 1) sqrt(n)))) + c "
+                "t^q. For M = 1 (q = 1) that is the simplex's own objective, a = t/((K - 1) sqrt(n)):",
                 eq(
                     sp.log(1 + (K - 1) * sp.exp(-t / ((K - 1) * sp.sqrt(n)))) + c * t**q,
                     sp.log(1 + (K - 1) * sp.exp(-a)) + c * (K - 1) * sp.sqrt(n) * a,
@@ -81,8 +84,8 @@ def derive() -> Derivation:
                 ({M: sp.Integer(1)},),
             ),
             Step(
-                "For M > 1 the simplex pays more: (K - 1)^(1 - q) times the bound's penalty at its own t, a factor above one. With K - 1 written as (1 + k)^(M + 1), for "
-                "M = 2 .. 6:",
+                "For M > 1 the simplex pays more: (K - 1)^(1 - q) times the bound's penalty at its own t, a factor above "
+                "one. With K - 1 written as (1 + k)^(M + 1), for M = 2 .. 6:",
                 sp.Gt((K - 1) ** (1 - q), 1, evaluate=False),
                 {K: 1 + (1 + k) ** (M + 1)},
                 tuple({M: sp.Integer(depth)} for depth in range(2, 7)),

@@ -62,9 +62,10 @@ def derive() -> Derivation:
             *softmax_gradient_steps(),
             simplex_gradient_step(pull / (sp.sqrt(n) * (K - 1)), {}),
             Step(
-                "The penalty's gradient at A = sigma (I - J/K) is c q sigma^(q - 1) (I - J/K) on the K - 1 directions that A has. The two cancel exactly "
-                "where the slope in a vanishes: the simplex is then a critical point among all A of its rank (in the remaining direction the penalty "
-                "rises infinitely fast and the loss has slope zero).",
+                "The penalty's gradient at A = sigma (I - J/K) is c q sigma^(q - 1) (I - J/K) on the K - 1 directions "
+                "that A has. The two cancel exactly where the slope in a vanishes: the simplex is then a critical point "
+                "among all A of its rank (in the remaining direction the penalty rises infinitely fast and the loss has "
+                "slope zero).",
                 eq(
                     -pull / (sp.sqrt(n) * (K - 1)) + c * q * sigma ** (q - 1),
                     (-pull + c * q * (K - 1) * n ** (q / 2) * a ** (q - 1)) / (sp.sqrt(n) * (K - 1)),
@@ -72,12 +73,14 @@ def derive() -> Derivation:
                 {sigma: a * sp.sqrt(n)},
             ),
             Step(
-                "At most two lengths are critical: the logarithm of a^(1 - q) (u - d), d = delta (1 - 1/K), is concave where u > d. Its last part without smoothing:",
+                "At most two lengths are critical: the logarithm of a^(1 - q) (u - d), d = delta (1 - 1/K), is concave "
+                "where u > d. Its last part without smoothing:",
                 sp.Lt(sp.Derivative(sp.log(u), a, a), 0, evaluate=False),
                 LARGER,
             ),
             Step(
-                "with it, (u - d) u'' - u'^2 is u u'' - u'^2 < 0 minus d u'' where u'' > 0, and both its terms are negative elsewhere:",
+                "with it, (u - d) u'' - u'^2 is u u'' - u'^2 < 0 minus d u'' where u'' > 0, and both its terms are "
+                "negative elsewhere:",
                 sp.Lt(u * sp.Derivative(u, a, a) - sp.Derivative(u, a) ** 2, 0, evaluate=False),
                 LARGER,
             ),
@@ -87,8 +90,8 @@ def derive() -> Derivation:
                 {M: 1 + m},
             ),
             Step(
-                "Second derivative at a critical length: its sign is that of minus the slope of log(a^(1 - q) (u - d)), so the outer one is a minimum along "
-                "simplices and the inner one a maximum.",
+                "Second derivative at a critical length: its sign is that of minus the slope of log(a^(1 - q) (u - d)), "
+                "so the outer one is a minimum along simplices and the inner one a maximum.",
                 eq(
                     sp.Derivative(objective, a, a),
                     -pull * (sp.Derivative(pull, a) / pull + (1 - q) / a),
@@ -96,22 +99,22 @@ def derive() -> Derivation:
                 stationary,
             ),
             Step(
-                "At a critical length the penalty is a (u - d)/q = a (u - d)(M + 1)/2, so the objective is below log K, its value at zero, exactly where "
-                "log K - loss exceeds that.",
+                "At a critical length the penalty is a (u - d)/q = a (u - d)(M + 1)/2, so the objective is below log K, "
+                "its value at zero, exactly where log K - loss exceeds that.",
                 eq(sp.log(K) - objective, sp.log(K) - loss - a * pull * (M + 1) / 2),
                 stationary,
             ),
             Step(
-                "The least decay at which zero wins comes with a tie, log K - loss = c (K - 1) (a sqrt(n))^q at a critical length; there the slope of "
-                "(log K - loss)/(a sqrt(n))^q in a vanishes too:",
+                "The least decay at which zero wins comes with a tie, log K - loss = c (K - 1) (a sqrt(n))^q at a "
+                "critical length; there the slope of (log K - loss)/(a sqrt(n))^q in a vanishes too:",
                 eq(
                     sp.Derivative((sp.log(K) - loss) / (a * sp.sqrt(n)) ** q, a) * (a * sp.sqrt(n)) ** q,
                     pull - q / a * (sp.log(K) - loss),
                 ),
             ),
             Step(
-                "Balanced factors: the squared norm of a class mean is s_H^2 (1 - 1/K)/n with lambda_H s_H^2 = g sigma^q. The class means' own share of the "
-                "decay terms is c (K - 1) sigma^q/(M + 1).",
+                "Balanced factors: the squared norm of a class mean is s_H^2 (1 - 1/K)/n with lambda_H s_H^2 = g sigma^q. "
+                "The class means' own share of the decay terms is c (K - 1) sigma^q/(M + 1).",
                 eq(n * K / 2 * lambda_H * (g * sigma**q / lambda_H) * (1 - 1 / K) / n, c * (K - 1) * sigma**q / (M + 1)),
                 {c: g * (M + 1) / 2},
             ),

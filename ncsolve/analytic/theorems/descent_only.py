@@ -62,7 +62,9 @@ def derive() -> Derivation:
     decays = sp.symbols("lambda_1 lambda_2", positive=True)
     logits = second * first * features
     penalty = (
-        decays[0] * sum(entry**2 for entry in first) + decays[1] * sum(entry**2 for entry in second) + lambda_H * sum(entry**2 for entry in features)
+        decays[0] * sum(entry**2 for entry in first)
+        + decays[1] * sum(entry**2 for entry in second)
+        + lambda_H * sum(entry**2 for entry in features)
     ) / 2
 
     def by(objective: sp.Expr, factor: sp.Matrix) -> sp.Matrix:
@@ -79,8 +81,8 @@ def derive() -> Derivation:
         objective = data + penalty
         steps += [
             Step(
-                f"Two layers, 2 x 2 matrices, {name}: W_2^T dL/dW_2 - dL/dW_1 W_1^T loses the loss and keeps the decays. Where both derivatives vanish, "
-                "lambda_2 W_2^T W_2 = lambda_1 W_1 W_1^T.",
+                f"Two layers, 2 x 2 matrices, {name}: W_2^T dL/dW_2 - dL/dW_1 W_1^T loses the loss and keeps the decays. "
+                "Where both derivatives vanish, lambda_2 W_2^T W_2 = lambda_1 W_1 W_1^T.",
                 eq(
                     matrix(second.T * by(objective, second) - by(objective, first) * first.T),
                     matrix(decays[1] * second.T * second - decays[0] * first * first.T),
@@ -102,20 +104,22 @@ def derive() -> Derivation:
         (
             *steps,
             Step(
-                "Traces of these identities: all M + 1 decay terms are equal, and the decays cost (M + 1)/2 times any one of them, such as lambda_H ||H||^2. "
-                "The trace for one layer:",
+                "Traces of these identities: all M + 1 decay terms are equal, and the decays cost (M + 1)/2 times any one "
+                "of them, such as lambda_H ||H||^2. The trace for one layer:",
                 eq(
                     free.trace(),
                     lambda_W * sum(entry**2 for entry in left) - lambda_H * sum(entry**2 for entry in right),
                 ),
             ),
             Step(
-                "One layer, squared loss: on a singular direction with w h = sigma, lambda_W w^2 = lambda_H h^2 gives each decay term c sigma/2, c = sqrt(lambda_W lambda_H),",
+                "One layer, squared loss: on a singular direction with w h = sigma, lambda_W w^2 = lambda_H h^2 gives "
+                "each decay term c sigma/2, c = sqrt(lambda_W lambda_H),",
                 eq(lambda_W * (sigma * sp.sqrt(lambda_H / lambda_W)) / 2, c * sigma / 2),
                 {c: at_end},
             ),
             Step(
-                "and descent's end for K equal counts without a bias must be that of squared_spectral, sigma = sqrt(n) - N c on K directions: the slope there.",
+                "and descent's end for K equal counts without a bias must be that of squared_spectral, sigma = sqrt(n) - "
+                "N c on K directions: the slope there.",
                 eq(sp.Derivative((sigma - sp.sqrt(n)) ** 2 / (2 * N) + c * sigma, sigma), 0),
                 {sigma: sp.sqrt(n) - N * c},
             ),
@@ -130,9 +134,9 @@ def derive() -> Derivation:
                 "objective of equal counts, squared loss, M = 1, found by descent",
                 (K * c * (sp.sqrt(n) - N * c / 2)).subs(N, K * n).subs(c, at_end),
                 (K, n, lambda_W, lambda_H),
-                lambda classes, n, weight, feature: predict(
-                    UFM([n] * int(classes), "mse", 1, None, weight, feature), "descent_only"
-                ).value,
+                lambda classes, n, weight, feature: (
+                    predict(UFM([n] * int(classes), "mse", 1, None, weight, feature), "descent_only").value
+                ),
                 lambda rng: (
                     float(classes := rng.integers(2, 4)),
                     (count := float(rng.integers(2, 30))),

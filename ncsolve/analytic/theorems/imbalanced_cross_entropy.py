@@ -24,6 +24,7 @@ from ..theorem import Case, Claim, Hypothesis, Theorem
 if TYPE_CHECKING:
     from ..derivation import Derivation
 
+
 def derive() -> Derivation:
     """From groups to the rule by which a group merges, complete collapse, and two classes in closed form."""
     import sympy as sp
@@ -57,23 +58,24 @@ def derive() -> Derivation:
             *one_layer_steps(),
             *split_steps(),
             Step(
-                "The loss of a column of a group of m classes, with label smoothing and temperatures rho = s_g r_g, where a = 0: its slope in a does not depend on any "
-                "mean logit or bias.",
+                "The loss of a column of a group of m classes, with label smoothing and temperatures rho = s_g r_g, where "
+                "a = 0: its slope in a does not depend on any mean logit or bias.",
                 eq(sp.Subs(sp.Derivative(column, a), a, 0), -(1 - delta) * rho * (1 - 1 / size)),
                 several,
             ),
             Step("It is convex in a.", sp.Gt(sp.Derivative(column, a, a), 0, evaluate=False), several),
             Step(
-                "Weighted with m n/N, and with the penalty c (m - 1) sqrt(n) a, the slope at a = 0 is a positive number times N c - sqrt(n) (1 - delta) rho: the group "
-                "merges exactly where sqrt(n) (1 - delta) s r <= N c.",
+                "Weighted with m n/N, and with the penalty c (m - 1) sqrt(n) a, the slope at a = 0 is a positive number "
+                "times N c - sqrt(n) (1 - delta) rho: the group merges exactly where sqrt(n) (1 - delta) s r <= N c.",
                 eq(
                     size * n / N * (-(1 - delta) * rho * (1 - 1 / size)) + c * (size - 1) * sp.sqrt(n),
                     (size - 1) * sp.sqrt(n) / N * (N * c - sp.sqrt(n) * (1 - delta) * rho),
                 ),
             ),
             Step(
-                "Complete collapse (plain, no bias): the gradient in A at A = 0, by differentiating the loss of each column (three classes), is -(I - J/K) D^(1/2)/N. "
-                "All is zero exactly where its operator norm is at most c.",
+                "Complete collapse (plain, no bias): the gradient in A at A = 0, by differentiating the loss of each "
+                "column (three classes), is -(I - J/K) D^(1/2)/N. All is zero exactly where its operator norm is at most "
+                "c.",
                 eq(
                     matrix(
                         sp.Matrix(
@@ -88,7 +90,8 @@ def derive() -> Derivation:
             ),
             *spectrum_steps(),
             Step(
-                "(m_1 n_2 + m_2 n_1)/K lies between n_1 and n_2, so the largest is that of the larger count if two classes share it, and this one if not.",
+                "(m_1 n_2 + m_2 n_1)/K lies between n_1 and n_2, so the largest is that of the larger count if two "
+                "classes share it, and this one if not.",
                 eq(between - n_2, m_2 * (n_1 - n_2) / (m_1 + m_2)),
             ),
             Step(
@@ -97,8 +100,8 @@ def derive() -> Derivation:
             ),
             Step("(its determinant is zero), so that is its nuclear norm.", eq(sp.Determinant(matrix(scaled)), 0)),
             Step(
-                "The objective (n_1 log(1 + e^(-2 z_1)) + n_2 log(1 + e^(-2 z_2)))/N + c ||A|| is stationary in z_1 where both logits are one z "
-                "with c sqrt(N/2) (1 + e^(2z)) = 1, whatever the counts are,",
+                "The objective (n_1 log(1 + e^(-2 z_1)) + n_2 log(1 + e^(-2 z_2)))/N + c ||A|| is stationary in z_1 where "
+                "both logits are one z with c sqrt(N/2) (1 + e^(2z)) = 1, whatever the counts are,",
                 eq(sp.Derivative(pair, one), 0),
                 solved,
             ),
@@ -111,7 +114,12 @@ def derive() -> Derivation:
             ),
         ),
         cross_entropy_results(),
-        {"C_gg": "mean logit of a group at its own mean", "rho": "s_g r_g, the temperatures", "m": "classes in the group", "m_h": "classes outside it"},
+        {
+            "C_gg": "mean logit of a group at its own mean",
+            "rho": "s_g r_g, the temperatures",
+            "m": "classes in the group",
+            "m_h": "classes outside it",
+        },
     )
 
 

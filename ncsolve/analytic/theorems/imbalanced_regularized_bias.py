@@ -20,6 +20,7 @@ from ..theorem import Case, Claim, Hypothesis, Theorem
 if TYPE_CHECKING:
     from ..derivation import Derivation
 
+
 def derive() -> Derivation:
     """From groups to the contrasts in closed form, the rule by which a group merges, and complete collapse."""
     import sympy as sp
@@ -37,7 +38,10 @@ def derive() -> Derivation:
     counts, b = sp.symbols("n_1:4", positive=True), sp.symbols("b_1:4", real=True)
     total = sum(counts)
     column = sp.Matrix(counts)
-    at_zero = sum(counts[k] * sum((b[j] - int(j == k)) ** 2 for j in range(3)) for k in range(3)) / (2 * total) + lambda_b * sum(one**2 for one in b) / 2
+    at_zero = (
+        sum(counts[k] * sum((b[j] - int(j == k)) ** 2 for j in range(3)) for k in range(3)) / (2 * total)
+        + lambda_b * sum(one**2 for one in b) / 2
+    )
     found = {b[j]: counts[j] / (total * (1 + lambda_b)) for j in range(3)}
     gradient = (sp.Matrix(b) * sp.ones(1, 3) - sp.eye(3)) * sp.diag(*map(sp.sqrt, counts))
     rest_sum = sum(one**2 for one in counts) / (2 * total**2 * (1 + lambda_b))
@@ -47,16 +51,16 @@ def derive() -> Derivation:
             *one_layer_steps(),
             *split_steps(),
             Step(
-                "The residuals of a column of a group of m classes within its group: 1 off for the own class, the m - 1 others. Their squares split into one in the mean "
-                "and one in a.",
+                "The residuals of a column of a group of m classes within its group: 1 off for the own class, the m - 1 "
+                "others. Their squares split into one in the mean and one in a.",
                 eq(
                     (own - 1) ** 2 + (size - 1) * rest**2,
                     size * (mean - 1 / size) ** 2 + (1 - 1 / size) * (a - 1) ** 2,
                 ),
             ),
             Step(
-                "So a has an objective of its own, (m - 1) [n (a - 1)^2/(2N) + c sqrt(n) a], with the stationary point sqrt(n) a = sqrt(n) - N c, whatever means and bias "
-                "are.",
+                "So a has an objective of its own, (m - 1) [n (a - 1)^2/(2N) + c sqrt(n) a], with the stationary point "
+                "sqrt(n) a = sqrt(n) - N c, whatever means and bias are.",
                 eq(sp.Derivative(cost, a), 0),
                 {a: 1 - N * c / sp.sqrt(n)},
             ),
@@ -71,8 +75,9 @@ def derive() -> Derivation:
             ),
             Step("the objective", eq(at_zero, sp.Rational(1, 2) - rest_sum), found),
             Step(
-                "and N times the gradient in A is (b 1^T - I) D^(1/2), whose squared singular values are the eigenvalues of D - s n n^T/N with "
-                "s = (1 + 2 lambda_b)/(1 + lambda_b)^2. All is zero exactly where the largest is at most N^2 c^2.",
+                "and N times the gradient in A is (b 1^T - I) D^(1/2), whose squared singular values are the eigenvalues "
+                "of D - s n n^T/N with s = (1 + 2 lambda_b)/(1 + lambda_b)^2. All is zero exactly where the largest is at "
+                "most N^2 c^2.",
                 eq(
                     times(gradient, gradient.T),
                     matrix(sp.diag(*counts) - lost_share * column * column.T / total),
@@ -94,13 +99,19 @@ def derive() -> Derivation:
                 {mu: two_class_square},
             ),
             Step(
-                "A heavy bias decay brings back the problem without a bias, whose largest is the larger count (s tends to zero);",
+                "A heavy bias decay brings back the problem without a bias, whose largest is the larger count (s tends to "
+                "zero);",
                 eq(sp.Limit(lost_share, lambda_b, sp.oo, "-"), 0),
             ),
             Step("a light one the centred target (s = 1).", eq(sp.Limit(lost_share, lambda_b, 0), 1)),
         ),
         squared_results(),
-        {"C_gg": "mean logit of a group at its own mean, with the bias", "m": "classes in the group", "b": "bias", "mu": "N^2 times a squared singular value"},
+        {
+            "C_gg": "mean logit of a group at its own mean, with the bias",
+            "m": "classes in the group",
+            "b": "bias",
+            "mu": "N^2 times a squared singular value",
+        },
     )
 
 

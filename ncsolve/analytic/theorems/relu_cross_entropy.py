@@ -87,9 +87,12 @@ def derive() -> Derivation:
             *simplex_loss_steps()[:2],
             *(
                 Step(
-                    f"A class alone on its axis with W h_k = a (e_k - 1/K) has a column of A of squared length n a^2 (1 - 1/K), here for K = {classes}: sigma = "
-                    "sqrt(n (1 - 1/K)) a.",
-                    eq(total((a * sp.sqrt(n) * entry) ** 2 for entry in spikes(classes)[:, 0]), n * a**2 * (1 - sp.Rational(1, classes))),
+                    "A class alone on its axis with W h_k = a (e_k - 1/K) has a column of A of squared length n a^2 (1 - "
+                    f"1/K), here for K = {classes}: sigma = sqrt(n (1 - 1/K)) a.",
+                    eq(
+                        total((a * sp.sqrt(n) * entry) ** 2 for entry in spikes(classes)[:, 0]),
+                        n * a**2 * (1 - sp.Rational(1, classes)),
+                    ),
                 )
                 for classes in (2, 3, 4)
             ),
@@ -114,7 +117,8 @@ def derive() -> Derivation:
                 {n: N**2 * c**2 * K / (K - 1) / (1 - delta) ** 2, delta: 1 / (1 + sp.Symbol("t", positive=True))} | LARGER,
             ),
             Step(
-                "Why no other H >= 0 is lower: the gradient's column is -gamma (e_k - 1/K), by its entries for the own class and for another,",
+                "Why no other H >= 0 is lower: the gradient's column is -gamma (e_k - 1/K), by its entries for the own "
+                "class and for another,",
                 eq(own * (-1 / K), other * (1 - 1 / K)),
                 LARGER,
             ),
@@ -123,16 +127,18 @@ def derive() -> Derivation:
                 sp.Lt((gradient[:, 0].T * gradient[:, 1])[0], 0, evaluate=False),
             ),
             Step(
-                "so that for h >= 0 the square of the gradient times h is at most the sum of h_k^2 gamma_k^2 (1 - 1/K), never above the longest column:",
+                "so that for h >= 0 the square of the gradient times h is at most the sum of h_k^2 gamma_k^2 (1 - 1/K), "
+                "never above the longest column:",
                 sp.Ge(
-                    sum((h[j] * size[j]) ** 2 for j in range(3)) * sp.Rational(2, 3) - sum(entry**2 for entry in gradient * sp.Matrix(h)),
+                    sum((h[j] * size[j]) ** 2 for j in range(3)) * sp.Rational(2, 3)
+                    - sum(entry**2 for entry in gradient * sp.Matrix(h)),
                     0,
                     evaluate=False,
                 ),
             ),
             Step(
-                "with equality on the axes. At the solution the columns of active classes have length c exactly (sqrt(n)/N times the slope of the loss over the "
-                "length of e_k - 1/K): the dual certificate.",
+                "with equality on the axes. At the solution the columns of active classes have length c exactly "
+                "(sqrt(n)/N times the slope of the loss over the length of e_k - 1/K): the dual certificate.",
                 eq(sp.sqrt(n) / N * pull / share, c),
                 found | LARGER,
             ),
@@ -142,7 +148,8 @@ def derive() -> Derivation:
                 {sigma: sp.sqrt(n) * share * a, c: sp.sqrt(lambda_W * lambda_H)} | LARGER,
             ),
             Step(
-                "Two active classes' means are orthogonal, their classifier rows are not: e_k - 1/K and e_l - 1/K have the product -1/K (K = 4).",
+                "Two active classes' means are orthogonal, their classifier rows are not: e_k - 1/K and e_l - 1/K have "
+                "the product -1/K (K = 4).",
                 eq(times(spikes(4)[:, 0].T, spikes(4)[:, 1]), matrix([-sp.Rational(1, 4)])),
             ),
         ),

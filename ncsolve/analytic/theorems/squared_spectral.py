@@ -83,8 +83,8 @@ def derive() -> Derivation:
             *scalar_steps(),
             *factor_steps(),
             Step(
-                "Bias none: T = D^(1/2) has tau^2 = n for a class of n samples and coordinate axes as singular vectors, so ||w_k|| = S, "
-                "||h_k|| = s_H/sqrt(n) and the own logit is sigma/sqrt(n) = 1 - p. For M = 1:",
+                "Bias none: T = D^(1/2) has tau^2 = n for a class of n samples and coordinate axes as singular vectors, "
+                "so ||w_k|| = S, ||h_k|| = s_H/sqrt(n) and the own logit is sigma/sqrt(n) = 1 - p. For M = 1:",
                 eq(lambda_H / g * sigma, sp.sqrt(n * lambda_H / lambda_W) - N * lambda_H),
                 at_one,
             ),

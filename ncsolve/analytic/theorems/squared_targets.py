@@ -68,13 +68,14 @@ def derive() -> Derivation:
         (
             *balance_steps(),
             Step(
-                "Objective (one output, three classes): with a bias b the loss is stationary in b where the mean of z + b is that of the targets,",
+                "Objective (one output, three classes): with a bias b the loss is stationary in b where the mean of z + b "
+                "is that of the targets,",
                 eq(sp.Derivative(sum(one**2 for one in residual) / (2 * total), b), 0),
                 {b: mean - sum(n * one for n, one in zip(counts, z, strict=True)) / total},
             ),
             Step(
-                "which is ybar = Y n/N when A sqrt(n) = 0. The target left over, T = (Y - ybar 1^T) D^(1/2), satisfies T sqrt(n) = 0, and so does an A with its singular "
-                "vectors.",
+                "which is ybar = Y n/N when A sqrt(n) = 0. The target left over, T = (Y - ybar 1^T) D^(1/2), satisfies T "
+                "sqrt(n) = 0, and so does an A with its singular vectors.",
                 eq((centred * root.T)[0], 0),
             ),
             Step(
@@ -92,33 +93,40 @@ def derive() -> Derivation:
             ),
             Step("and the product of the singular values is |det T|.", eq(sp.Determinant(target), high * low)),
             Step(
-                "So tau_1 and tau_2 are half of sqrt(||T||^2 + 2 |det T|) plus or minus sqrt(||T||^2 - 2 |det T|); the squares of sum and difference:",
-                eq(matrix([(high + low) ** 2, (high - low) ** 2]), matrix([high**2 + low**2 + 2 * high * low, high**2 + low**2 - 2 * high * low])),
+                "So tau_1 and tau_2 are half of sqrt(||T||^2 + 2 |det T|) plus or minus sqrt(||T||^2 - 2 |det T|); the "
+                "squares of sum and difference:",
+                eq(
+                    matrix([(high + low) ** 2, (high - low) ** 2]),
+                    matrix([high**2 + low**2 + 2 * high * low, high**2 + low**2 - 2 * high * low]),
+                ),
             ),
             *scalar_steps(),
             *factor_steps(),
             Step(
-                "Partial regime or a bottleneck, rank one in a plane: A = sigma u v^T with u, v turned by alpha, beta from the leading singular vectors sees u^T T v "
-                "of the target, never more than tau_1.",
+                "Partial regime or a bottleneck, rank one in a plane: A = sigma u v^T with u, v turned by alpha, beta "
+                "from the leading singular vectors sees u^T T v of the target, never more than tau_1.",
                 eq(
                     high - (high * sp.cos(alpha) * sp.cos(beta) + low * sp.sin(alpha) * sp.sin(beta)),
                     (high + low) / 2 * (1 - sp.cos(alpha - beta)) + (high - low) / 2 * (1 - sp.cos(alpha + beta)),
                 ),
             ),
             Step(
-                "M = 1: the best sigma for what is seen, h, saves (h - N c)^2/(2N): the objective (sigma^2 - 2 sigma h)/(2N) + c sigma there.",
+                "M = 1: the best sigma for what is seen, h, saves (h - N c)^2/(2N): the objective (sigma^2 - 2 sigma "
+                "h)/(2N) + c sigma there.",
                 eq((sigma**2 - 2 * sigma * y) / (2 * N) + level / N * sigma, -((y - level) ** 2) / (2 * N)),
                 {sigma: y - level},
             ),
             Step(
-                "A symmetric target cut along a direction turned by alpha (a coordinate axis, say) in place of the leading eigenvector saves less by",
+                "A symmetric target cut along a direction turned by alpha (a coordinate axis, say) in place of the "
+                "leading eigenvector saves less by",
                 eq(
                     ((high - level) ** 2 - (seen - level) ** 2) / (2 * N),
                     (high - low) * sp.sin(alpha) ** 2 * (2 * (high - level) - (high - low) * sp.sin(alpha) ** 2) / (2 * N),
                 ),
             ),
             Step(
-                "which is positive while h > N c, since its last factor is (tau_1 - N c) + (h - N c). The minimizer is cut in the basis of singular vectors.",
+                "which is positive while h > N c, since its last factor is (tau_1 - N c) + (h - N c). The minimizer is "
+                "cut in the basis of singular vectors.",
                 eq(2 * (high - level) - (high - low) * sp.sin(alpha) ** 2, (high - level) + (seen - level)),
             ),
         ),

@@ -80,8 +80,8 @@ def derive() -> Derivation:
         where = {mu: between.subs(sizes)}
         return (
             Step(
-                f"SELI with {first} and {second} classes: A = (I - J/K) D^(1/2) is the centred blocks times sqrt(n_g) plus sqrt(mu) u v^T with v = D^(1/2) u/sqrt(mu), "
-                "mu = (m_1 n_2 + m_2 n_1)/K.",
+                f"SELI with {first} and {second} classes: A = (I - J/K) D^(1/2) is the centred blocks times sqrt(n_g) plus "
+                "sqrt(mu) u v^T with v = D^(1/2) u/sqrt(mu), mu = (m_1 n_2 + m_2 n_1)/K.",
                 eq(times(centring(total), masses(first, second).applyfunc(sp.sqrt)), blocks + one * left * right.T),
                 where,
             ),
@@ -91,12 +91,14 @@ def derive() -> Derivation:
                 where,
             ),
             Step(
-                "the features' Gram is the root of A^T A between two D^(-1/2), and that root is the blocks plus sqrt(mu) v v^T; its square",
+                "the features' Gram is the root of A^T A between two D^(-1/2), and that root is the blocks plus sqrt(mu) "
+                "v v^T; its square",
                 eq(times(*[blocks + one * right * right.T] * 2), a.T * a),
                 where,
             ),
             Step(
-                "The polar factor of A, blocks plus u v^T, is orthogonal on the range of A: A is its product with the features' root.",
+                "The polar factor of A, blocks plus u v^T, is orthogonal on the range of A: A is its product with the "
+                "features' root.",
                 eq(times(within(first, second, 1, 1) + left * right.T, blocks + one * right * right.T), a),
                 where,
             ),
@@ -106,29 +108,37 @@ def derive() -> Derivation:
         "Cross-entropy, M = 1, decays to zero: the least nuclear norm at margin one",
         (
             Step(
-                "Margins (three classes, any temperatures): Zbar = (I - u u^T) diag(1/(r_k s_k)), u proportional to 1/r, has s_k (r_k z_kk - r_j z_jk) = 1 for every j "
-                "other than k.",
+                "Margins (three classes, any temperatures): Zbar = (I - u u^T) diag(1/(r_k s_k)), u proportional to 1/r, "
+                "has s_k (r_k z_kk - r_j z_jk) = 1 for every j other than k.",
                 eq(matrix(margins), matrix(sp.ones(3) - sp.eye(3))),
             ),
             Step(
-                "LDT with s_k proportional to sqrt(n_k), no CDT: A = Zbar D^(1/2) is a multiple of I - J/K, the classifiers are a simplex.",
+                "LDT with s_k proportional to sqrt(n_k), no CDT: A = Zbar D^(1/2) is a multiple of I - J/K, the "
+                "classifiers are a simplex.",
                 eq(times(logits, sp.diag(*map(sp.sqrt, counts))), sp.Symbol("t", positive=True) * centring(3)),
-                {one: sp.Integer(1) for one in r} | {s[k]: sp.sqrt(counts[k]) / sp.Symbol("t", positive=True) for k in range(3)},
+                {one: sp.Integer(1) for one in r}
+                | {s[k]: sp.sqrt(counts[k]) / sp.Symbol("t", positive=True) for k in range(3)},
             ),
             *spectrum_steps(),
             *(step for sizes in SIZES[:2] for step in gram_steps(*sizes)),
             Step(
-                "Optimality: the polar factor Q is a subgradient of the nuclear norm, and Q D^(1/2) must be a combination of e_k - e_j with weights -Q_jk sqrt(n_k) >= 0. "
-                "Its columns add up to zero since u does (here m_1 and m_2 times u's entries);",
+                "Optimality: the polar factor Q is a subgradient of the nuclear norm, and Q D^(1/2) must be a combination "
+                "of e_k - e_j with weights -Q_jk sqrt(n_k) >= 0. Its columns add up to zero since u does (here m_1 and "
+                "m_2 times u's entries);",
                 eq(m_1 * one + m_2 * two, 0),
                 {one: sp.sqrt(m_2 / (m_1 * (m_1 + m_2))), two: -sp.sqrt(m_1 / (m_2 * (m_1 + m_2)))},
             ),
             Step(
                 "between the groups Q_jk = u_j v_k < 0;",
-                sp.Lt(-sp.sqrt(m_2 / (m_1 * (m_1 + m_2))) * sp.sqrt(m_1 / (m_2 * (m_1 + m_2))) * sp.sqrt(n_2 / mu), 0, evaluate=False),
+                sp.Lt(
+                    -sp.sqrt(m_2 / (m_1 * (m_1 + m_2))) * sp.sqrt(m_1 / (m_2 * (m_1 + m_2))) * sp.sqrt(n_2 / mu),
+                    0,
+                    evaluate=False,
+                ),
             ),
             Step(
-                "and within group 1 Q_jk = -1/m_1 + u_1 v_1, negative because the square of 1/m_1 is larger than that of u_1 v_1.",
+                "and within group 1 Q_jk = -1/m_1 + u_1 v_1, negative because the square of 1/m_1 is larger than that of "
+                "u_1 v_1.",
                 sp.Gt(1 / m_1**2, (m_2 / (m_1 * (m_1 + m_2))) ** 2 * n_1 / mu, evaluate=False),
                 {mu: between},
             ),
