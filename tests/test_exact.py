@@ -162,6 +162,23 @@ def test_at_the_threshold_of_one_layer_zero_is_the_only_minimizer():
     assert answer.singular_values == (2, 0)
     assert answer.unique
     assert answer.ties == ()
+    assert not answer.modes[1].tied
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("mode", [0, 1])
+def test_an_irrational_mode_lives_just_below_its_threshold_and_dies_just_above(depth, mode):
+    counts = [30, 20, 7]
+    tau_squared = ncsolve.exact(ncsolve.UFM(counts, bias="free")).modes[mode].tau_squared
+    assert not tau_squared.is_rational
+    limit = (depth - 1) ** ((depth - 1) / (depth + 1)) / depth ** (2 * depth / (depth + 1))
+    critical = float(tau_squared) ** (depth / (depth + 1)) * limit / sum(counts)
+    for factor, lives in ((1 - 1e-13, True), (1 + 1e-13, False)):
+        decay = critical * factor
+        answer = ncsolve.exact(ncsolve.UFM(counts, depth=depth, bias="free", weight_decay=decay, feature_decay=decay))
+        assert answer.modes[mode].alive is lives
+        assert not answer.modes[mode].tied
+        assert (answer.singular_values[mode] != 0) is lives
 
 
 def test_the_largest_stationary_root_is_not_returned_where_zero_is_lower():

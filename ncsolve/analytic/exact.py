@@ -195,7 +195,7 @@ def exact(ufm: UFM) -> Exact:
     >>> answer.singular_values
     (-69/50 + 5*sqrt(2), -69/50 + 3*sqrt(2), 0)
     >>> ncsolve.exact(ncsolve.UFM(counts=[8, 8], depth=2, weight_decay=0.0625, feature_decay=0.0625)).modes[0].shrinkage
-    CRootOf(x**4 - x**3 + 1/64, 0)
+    CRootOf(64*x**4 - 64*x**3 + 1, 0)
     """
     import sympy as sp
 
@@ -241,10 +241,10 @@ class _Rational:
         import sympy as sp
 
         power, critical = self.number**depth, _critical(level, depth)
-        if power < critical or (depth == 1 and power == critical):
+        if power < critical:
             return sp.Integer(1), False, {}
         if power == critical:
-            return sp.Rational(1, depth), True, {}
+            return sp.Rational(1, depth), depth > 1, {}
         if depth == 1:
             return sp.sqrt(level / self.number), False, {}
         x = sp.Symbol("x")
