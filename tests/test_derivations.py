@@ -1,5 +1,6 @@
 """Derivations: every step is proved, every fault in one is seen, and every result is the library's own number."""
 
+import doctest
 import os
 import re
 import subprocess
@@ -298,6 +299,13 @@ def test_a_symbol_without_a_meaning_is_an_error():
 def test_a_result_that_is_off_in_the_last_digits_is_measured():
     result = Result("x", x, (x,), lambda value: value * (1 + 1e-10), lambda rng: (float(rng.uniform(1, 2)),))
     assert result.deviation(1) == pytest.approx(1e-10, rel=1e-4)
+
+
+def test_what_the_documentation_shows_is_what_runs():
+    page = ROOT / "docs" / "derivations.md"
+    assert doctest.testfile(str(page), module_relative=False).failed == 0
+    rows = dict(re.findall(r"^\| (\w+) \| (\d+ \| \d+) \|", page.read_text(), re.M))
+    assert rows == {name: f"{len(derivation(name).steps)} | {len(derivation(name).results)}" for name in NAMES}
 
 
 # Ground types
