@@ -83,8 +83,10 @@ def blocks(text: str) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Markdown that shows the text as it is."""
-    return re.sub(r"([\\*_|<>$\[\]])", r"\\\1", text)
+    """Markdown that shows the text as it is; code between backticks stays code."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([\\*_|<>$\[\]])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def command_line() -> str:
