@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
     from .errors import CountsError as CountsError
+    from .errors import DataError as DataError
     from .errors import NcsolveError as NcsolveError
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
     from .losses import CrossEntropy as CrossEntropy
     from .losses import Squared as Squared
+    from .metrics.comparison import Comparison as Comparison
+    from .metrics.comparison import compare as compare
+    from .metrics.convention import Convention as Convention
+    from .metrics.measure import measure as measure
+    from .metrics.measurement import Measurement as Measurement
+    from .metrics.streaming import StreamingMeasure as StreamingMeasure
     from .numeric.certify import Certificate as Certificate
     from .numeric.descent import Descent as Descent
     from .numeric.newton import Newton as Newton
@@ -58,8 +65,15 @@ _HOME = {
     "verify": "verification",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
+    "measure": "metrics.measure",
+    "Measurement": "metrics.measurement",
+    "compare": "metrics.comparison",
+    "Comparison": "metrics.comparison",
+    "StreamingMeasure": "metrics.streaming",
+    "Convention": "metrics.convention",
     "NcsolveError": "errors",
     "CountsError": "errors",
+    "DataError": "errors",
     "ProblemError": "errors",
     "NoTheorem": "errors",
 }

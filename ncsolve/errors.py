@@ -9,6 +9,10 @@ class CountsError(NcsolveError, ValueError):
     """Class counts, or a file that should hold them, cannot be used."""
 
 
+class DataError(NcsolveError, ValueError):
+    """Features, labels or a classifier, or a file that should hold them, cannot be used."""
+
+
 class ProblemError(NcsolveError, ValueError):
     """A field of a `UFM` other than its counts cannot be used."""
 

@@ -108,6 +108,13 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1e}"
 
 
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A grid with words to the left and numbers to the right; a long first cell is cut."""
+    cut = [[_cut(cell) if i == 0 else cell for i, cell in enumerate(row)] for row in rows]
+    numeric = [i for i in range(1, len(header)) if any(row[i][:1].isdigit() for row in cut)]
+    return grid(header, cut, numeric)
+
+
 def table(classes: ClassTable, terminal: bool = False) -> str:
     """One row per class; of more than 40 classes only the largest and the smallest, in order of their counts."""
     size = len(classes)
@@ -198,9 +205,12 @@ def _hessian(check: HessianCheck) -> str:
 
 
 def _row(row: ClassRow) -> tuple[str, ...]:
-    name = row.name if len(row.name) <= LONGEST_NAME else row.name[: LONGEST_NAME - 3] + "..."
     numbers = (row.weight_norm, row.feature_norm, row.own_logit, row.margin, row.critical_count, row.critical_decay)
-    return (name, _count(row.count), row.state, *map(_cell, numbers))
+    return (_cut(row.name), _count(row.count), row.state, *map(_cell, numbers))
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
 
 
 def _cell(number: float | None) -> str:
