@@ -139,7 +139,7 @@ def _deliver(args: Namespace, answer: Answer) -> None:
     document = report.document(kind, answer.body, provenance) if args.json or args.out else ""
     try:
         if answer.save is not None:
-            answer.save()
+            answer.save(document)
         elif args.out is not None and not answer.saved:
             with atomic_write(args.out, overwrite=args.force) as stream:
                 stream.write(document.encode())

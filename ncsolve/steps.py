@@ -84,7 +84,7 @@ def answer_about(
     rows: bool = True,
     code: int = DONE,
     seed: int | None = None,
-    save: Callable[[], None] | None = None,
+    save: Callable[[str], None] | None = None,
     saved: bool = False,
 ) -> Answer:
     """An answer that begins with the prediction: its lines, the table of classes if `rows`, then `lines`."""

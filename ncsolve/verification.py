@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -20,7 +21,10 @@ from .numeric.optimizers import Ending
 from .numeric.record import Progress, Reference
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .problem import UFM
+    from .raw_objective import Parameters
 
 ROUNDING = 8 * float(np.finfo(float).eps)  # of a residual, relative to its target
 
@@ -96,6 +100,32 @@ class Verification:
             "hessian": None if self.hessian is None else vars(self.hessian) | {"is_minimum": self.hessian.is_minimum},
             "runs": [run.to_dict() for run in self.runs],
         }
+
+    def save(self, path: str | Path, document: str = "", *, overwrite: bool = False) -> None:
+        """Write the matrices of the prediction and of the best run, and a JSON text, to an .npz file, atomically.
+
+        Arrays: W_1 .. W_M, class_means, bias as predicted; found_W_1 .. found_W_M, found_class_means, found_bias of the best run;
+        counts; `document`, a JSON text (by default `to_dict`). Load with ``np.load(path, allow_pickle=False)``.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and `overwrite` is false.
+        """
+        from .files import atomic_write
+
+        arrays = _arrays(self.prediction.parameters(), "") | _arrays(self.best.parameters, "found_")
+        arrays |= {
+            "counts": self.prediction.ufm.counts,
+            "document": np.array(document or json.dumps(self.to_dict(), allow_nan=False)),
+        }
+        with atomic_write(path, overwrite=overwrite) as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+
+def _arrays(parameters: Parameters, prefix: str) -> dict[str, np.ndarray]:
+    weights = {f"{prefix}W_{j + 1}": weight for j, weight in enumerate(parameters.weights)}
+    return weights | {f"{prefix}class_means": parameters.features, f"{prefix}bias": parameters.bias}
 
 
 def verify(

@@ -106,7 +106,7 @@ def _derive(args: Namespace, terminal: Terminal) -> Answer:
     failed = [step for step, holds in checked if not holds]
     words = derivation.latex() if args.latex else derivation.text()
 
-    def save() -> None:
+    def save(_document: str) -> None:
         with atomic_write(args.out, overwrite=args.force) as stream:
             stream.write(words.encode())
 
