@@ -61,13 +61,13 @@ def main(argv: list[str] | None = None) -> int:
         return _failed(error, USAGE)
     except MemoryError as error:
         return _failed(f"not enough memory ({error}); fewer classes, samples or smaller widths work", INCONCLUSIVE)
-    except FileExistsError:
-        return _failed(f"--out {args.out!r} exists; choose another name, or add --force to replace it", BAD_DATA)
+    except FileExistsError as error:
+        return _failed(f"{error.filename!r} exists; choose another name, or add --force to replace it", BAD_DATA)
     except OSError as error:
         if error.filename is None:
             _give_up_stdout()
             return _failed(f"standard output cannot be written ({error.strerror})", BAD_DATA)
-        return _failed(f"--out {error.filename!r} cannot be written ({error.strerror}); choose another place", BAD_DATA)
+        return _failed(f"{error.filename!r} cannot be written ({error.strerror}); choose another place", BAD_DATA)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -100,7 +100,7 @@ def text(lines: Sequence[Line]) -> str:
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
     """Rows of cells below their heads, columns aligned: to the right those listed in `right`."""
     widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(_aligned(cells, widths, set(range(len(head))) - set(right)) for cells in (head, *rows))
+    return "\n".join(_aligned(line, widths, set(range(len(head))) - set(right)) for line in (head, *rows))
 
 
 def number(value: float | None) -> str:
@@ -123,9 +123,9 @@ def table(classes: ClassTable, terminal: bool = False) -> str:
     else:
         order = (-classes.count).argsort(kind="stable").tolist()
         head, tail = order[:SHOWN_ROWS], order[-SHOWN_ROWS:]
-    rows = [_row(classes[k]) for k in (*head, *tail)]
+    rows = [cells(classes[k]) for k in (*head, *tail)]
     widths = [max(map(_width, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    lines = [_aligned(cells, widths, (0, 2)) for cells in (COLUMNS, *rows)]  # names and states to the left
+    lines = [_aligned(line, widths, (0, 2)) for line in (COLUMNS, *rows)]  # names and states to the left
     if terminal:
         lines = [_styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], "")) for i, line in enumerate(lines)]
     if tail:
@@ -204,7 +204,8 @@ def _hessian(check: HessianCheck) -> str:
     )
 
 
-def _row(row: ClassRow) -> tuple[str, ...]:
+def cells(row: ClassRow) -> tuple[str, ...]:
+    """One class as the cells of COLUMNS."""
     numbers = (row.weight_norm, row.feature_norm, row.own_logit, row.margin, row.critical_count, row.critical_decay)
     return (_cut(row.name), _count(row.count), row.state, *map(_cell, numbers))
 
