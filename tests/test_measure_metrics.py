@@ -12,11 +12,33 @@ import ncsolve
 from ncsolve.metrics.decision import hull_distance
 from ncsolve.metrics.registry import metrics
 
-KEYS = (
-    "nc1_pinv nc1_quotient nc1_cdnv nc2_equinorm_H nc2_equinorm_W nc2_equiangle_H nc2_equiangle_W nc2_etf_H nc2_etf_W nc2_of_H nc2_of_W "
-    "nc2_gof_H nc2_gof_W nc2_abs_H nc2_abs_W nc3_gof nc3_abs nc3_selfdual nc3_selfdual_sq nc3_etf nc3_cos nc4_ncc_mismatch nc_bias nc0 "
-    "nc2_margin"
-).split()
+KEYS = [
+    "nc1_pinv",
+    "nc1_quotient",
+    "nc1_cdnv",
+    "nc2_equinorm_H",
+    "nc2_equinorm_W",
+    "nc2_equiangle_H",
+    "nc2_equiangle_W",
+    "nc2_etf_H",
+    "nc2_etf_W",
+    "nc2_of_H",
+    "nc2_of_W",
+    "nc2_gof_H",
+    "nc2_gof_W",
+    "nc2_abs_H",
+    "nc2_abs_W",
+    "nc3_gof",
+    "nc3_abs",
+    "nc3_selfdual",
+    "nc3_selfdual_sq",
+    "nc3_etf",
+    "nc3_cos",
+    "nc4_ncc_mismatch",
+    "nc_bias",
+    "nc0",
+    "nc2_margin",
+]
 SHAPES = {"K<d": (4, 7), "K=d": (5, 5), "K>d": (6, 3), "two classes": (2, 4)}
 
 
@@ -81,7 +103,9 @@ CHOICES = [
 def test_every_metric_is_its_definition(shape, choice):
     features, labels, weight, bias = network(*SHAPES[shape], rng=3)
     names = ("center", "between", "ddof", "center_weights", "center_duality", "center_cosine")
-    found = ncsolve.measure(features, labels, weight, bias, convention=ncsolve.Convention(**dict(zip(names, choice, strict=True))))
+    found = ncsolve.measure(
+        features, labels, weight, bias, convention=ncsolve.Convention(**dict(zip(names, choice, strict=True)))
+    )
     expected = direct(features, labels.tolist(), weight, bias, *choice)
     assert found.keys() | {"nc2_margin"} == expected.keys() | {"nc2_margin"}
     for key, value in expected.items():
@@ -345,7 +369,9 @@ def test_the_mismatch_uses_the_bias():
     features = np.array([[0.0], [0.2], [2.0], [2.2]])
     weight, bias = np.array([[0.0], [1.0]]), np.array([1.1, 0.0])
     assert ncsolve.measure(features, [0, 0, 1, 1], weight, bias)["nc4_ncc_mismatch"] == 0.0
-    assert ncsolve.measure(features, [0, 0, 1, 1], weight)["nc4_ncc_mismatch"] == 0.25  # without it the second sample is taken for class 1
+    assert (
+        ncsolve.measure(features, [0, 0, 1, 1], weight)["nc4_ncc_mismatch"] == 0.25
+    )  # without it the second sample is taken for class 1
 
 
 def test_the_sample_mean_is_not_the_mean_of_class_means():

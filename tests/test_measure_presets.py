@@ -13,7 +13,7 @@ H, Y, (W1, W2) = near(PREDICTION, noise=0.3, dimension=6, rng=11)
 W = W2 @ W1
 B = np.array([0.3, -0.2, 0.1, 0.05])
 K, N = 4, sum(COUNTS)
-MU = np.array([H[Y == k].mean(axis=0) for k in range(K)])
+MU = np.array([H[k == Y].mean(axis=0) for k in range(K)])
 MU_S, MU_C = H.mean(axis=0), MU.mean(axis=0)
 SIGMA_W = sum(np.outer(h - MU[y], h - MU[y]) for h, y in zip(H, Y, strict=True)) / N
 E = (np.eye(K) - np.ones((K, K)) / K) / np.sqrt(K - 1)
@@ -116,7 +116,7 @@ def test_galanti():
     total = 0.0
     for i in range(K):
         for j in range(i + 1, K):
-            v = [(H[Y == k] ** 2).sum(axis=1).mean() - (MU[k] ** 2).sum() for k in (i, j)]  # their variance by moments
+            v = [(H[k == Y] ** 2).sum(axis=1).mean() - (MU[k] ** 2).sum() for k in (i, j)]  # their variance by moments
             total += (v[0] + v[1]) / 2 / ((MU[i] - MU[j]) ** 2).sum()
     agree(published("galanti"), {"CDNV": total / (K * (K - 1) / 2)})
 
