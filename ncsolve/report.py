@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
@@ -97,12 +97,22 @@ def text(lines: Sequence[Line]) -> str:
     return "\n".join(f"{key:{width}}  {said}" for key, said in lines)
 
 
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
+    """Rows of cells below their heads, columns aligned: to the right those listed in `right`."""
+    widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
+    return "\n".join(_aligned(cells, widths, set(range(len(head))) - set(right)) for cells in (head, *rows))
+
+
+def number(value: float | None) -> str:
+    """Two digits, enough for a difference; a dash where there is none."""
+    return "-" if value is None else f"{value:.1e}"
+
+
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table: words to the left, numbers to the right; a long first cell is cut."""
-    cut = [tuple(_cut(cell) if i == 0 else cell for i, cell in enumerate(row)) for row in rows]
-    lefts = [i for i in range(len(header)) if i == 0 or not any(cell[:1].isdigit() for cell in (row[i] for row in cut))]
-    widths = [max(map(_width, column)) for column in zip(header, *cut, strict=True)]
-    return "\n".join(_aligned(cells, widths, lefts) for cells in (header, *cut))
+    """A grid with words to the left and numbers to the right; a long first cell is cut."""
+    cut = [[_cut(cell) if i == 0 else cell for i, cell in enumerate(row)] for row in rows]
+    numeric = [i for i in range(1, len(header)) if any(row[i][:1].isdigit() for row in cut)]
+    return grid(header, cut, numeric)
 
 
 def table(classes: ClassTable, terminal: bool = False) -> str:
@@ -115,7 +125,7 @@ def table(classes: ClassTable, terminal: bool = False) -> str:
         head, tail = order[:SHOWN_ROWS], order[-SHOWN_ROWS:]
     rows = [_row(classes[k]) for k in (*head, *tail)]
     widths = [max(map(_width, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    lines = [_aligned(cells, widths) for cells in (COLUMNS, *rows)]
+    lines = [_aligned(cells, widths, (0, 2)) for cells in (COLUMNS, *rows)]  # names and states to the left
     if terminal:
         lines = [_styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], "")) for i, line in enumerate(lines)]
     if tail:
@@ -215,12 +225,11 @@ def _plural(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int], lefts: Sequence[int] = (0, 2)) -> str:
-    """Names and states to the left, numbers to the right."""
+def _aligned(cells: Sequence[str], widths: Sequence[int], left: Collection[int]) -> str:
     padded = []
     for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         blanks = " " * (width - _width(cell))
-        padded.append(cell + blanks if i in lefts else blanks + cell)
+        padded.append(cell + blanks if i in left else blanks + cell)
     return "  ".join(padded).rstrip()
 
 
