@@ -20,7 +20,9 @@ SHARES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 KEYS = ("nc2_gof_H", "nc2_gof_W", "nc2_etf_H", "nc2_of_H", "nc2_etf_W", "nc2_of_W")
 
 
-def network(prediction: ncsolve.Prediction, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def network(
+    prediction: ncsolve.Prediction, share: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features (N, 10), labels and classifier, `share` away from the prediction."""
 
     def moved(matrix: np.ndarray) -> np.ndarray:

@@ -104,6 +104,7 @@ def test_a_measurement_is_a_mapping_with_reasons():
     only = ncsolve.measure(H, Y, W, keys=["nc0", "nc1_cdnv"])
     assert list(only) == ["nc0", "nc1_cdnv"]
     assert list(ncsolve.measure(H, Y, keys="nc1_cdnv")) == ["nc1_cdnv"]
+    assert list(ncsolve.measure(H, Y, W, keys=iter(["nc0", "nc4_ncc_mismatch"]))) == ["nc0", "nc4_ncc_mismatch"]
     document = found.to_dict()
     assert document["metrics"] == dict(found)
     assert [row["count"] for row in document["classes"]] == [3, 3, 3, 3]

@@ -383,6 +383,18 @@ def test_the_sample_mean_is_not_the_mean_of_class_means():
     assert abs(wrong / right - 1) > 0.01
 
 
+def test_the_share_of_mismatches_is_exact_where_many_samples_are_between_means():
+    rng = np.random.default_rng(0)
+    labels = np.arange(3000) % 5
+    means = rng.normal(size=(5, 3)) * np.array([0.2, 1.0, 2.0, 3.0, 5.0])[:, None]  # unequal distances from their mean
+    features = means[labels] + 2.0 * rng.normal(size=(3000, 3))
+    weight, bias = rng.normal(size=(5, 3)), rng.normal(size=5)
+    for dtype in (np.float64, np.float32):
+        given = features.astype(dtype)
+        found = ncsolve.measure(given, labels, weight, bias, keys=["nc4_ncc_mismatch"])
+        assert found["nc4_ncc_mismatch"] == oracle.ncc_mismatch(given.astype(float), labels.tolist(), weight, bias)
+
+
 def test_merged_classes_that_share_a_mean_are_no_mismatch():
     points = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     labels = np.repeat([0, 1, 2], 3)

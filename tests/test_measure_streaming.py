@@ -226,6 +226,7 @@ def test_blocks_do_not_change_the_result(monkeypatch):
     features, labels, weights = near(prediction, noise=0.3, dimension=16)
     whole = ncsolve.measure(features, labels, weights, np.arange(10.0))
     monkeypatch.setattr("ncsolve.metrics.rows.BLOCK", 100)
+    monkeypatch.setattr("ncsolve.metrics.revisit.BLOCK", 25)
     close(ncsolve.measure(features, labels, weights, np.arange(10.0)), whole)
 
 

@@ -52,8 +52,8 @@ def metric_curves(
     keys : which metrics, on one axis
     ax : Axes, optional
     floor : float, optional
-        Where a dashed line marks what the floats resolve; 0 for none. Default: the spacing of the floats that the features came in, if the records
-        are Measurements, else that of float64.
+        Where a dashed line marks what the floats resolve; 0 for none. Default: the spacing of the floats that the features came
+        in, if the records are Measurements, else that of float64.
     xlabel : str
 
     Raises
