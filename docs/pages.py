@@ -26,7 +26,8 @@ API = {
         "Momentum",
         "Newton",
     ],
-    "Errors": ["NcsolveError", "CountsError", "ProblemError", "NoTheorem"],
+    "Measuring": ["measure", "Measurement", "StreamingMeasure", "Convention", "compare", "Comparison"],
+    "Errors": ["NcsolveError", "CountsError", "DataError", "ProblemError", "NoTheorem"],
 }
 
 
