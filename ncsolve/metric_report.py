@@ -25,7 +25,7 @@ def measurement_blocks(found: Measurement) -> Iterator[str]:
     names = ("class", "count", "|w_k|", "|h_k|", "variance")
     weight = [None] * len(found.classes) if found.weight_norm is None else found.weight_norm.tolist()
     rows = zip(found.classes, found.counts, weight, found.feature_norm, found.variances, strict=True)
-    yield _table(names, [(str(name), f"{n:g}", _cell(w), _cell(h), _cell(v)) for name, n, w, h, v in rows])
+    yield _table(names, [(_name(name), f"{n:g}", _cell(w), _cell(h), _cell(v)) for name, n, w, h, v in rows])
     if found.layers:
         yield _layers(found.layers)
 
@@ -48,7 +48,7 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
     header = ("class", "count", "state", "|w_k|", "predicted", "|h_k|", "predicted", "angle", "cos error")
     rows = [
         (
-            str(row.name),
+            _name(row.name),
             f"{row.count:g}",
             row.state,
             _cell(row.weight_norm),
@@ -109,6 +109,12 @@ def _table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
     lines = columns(header, [*rows[:SHOWN_ROWS], *rows[-SHOWN_ROWS:]]).splitlines()
     lines.insert(1 + SHOWN_ROWS, f"... {len(rows) - 2 * SHOWN_ROWS} more (use --json for all)")
     return "\n".join(lines)
+
+
+def _name(label: object) -> str:
+    """The label on one line."""
+    text = str(label)
+    return text if text.isprintable() else repr(text)
 
 
 def _cell(number: float | None) -> str:
