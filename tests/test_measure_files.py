@@ -257,7 +257,7 @@ def _mistakes(folder):
         "labels as a classifier": (["measure", "net.npz", "--weight-key", "y"], ["weight has shape (35,)"]),
         "nothing alive": (
             ["compare", "net.npz", "--weight-decay", "1e9"],
-            ["no distance", "predicted Gram matrix of the class means is zero"],
+            ["no distance", "Gram matrix of the class means is zero"],
         ),
         "unknown bias": (["measure", "net.npz", "--bias-key", "c"], ["'c'", "b (3,)"]),
         "no such file": (["measure", "nowhere.npz"], ["does not exist"]),
