@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .metrics.comparison import OTHERS
 from .report import Line, columns, text
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
     marked = [
         (key, _cell(value), "held against --tol" if key in found.decisive else "") for key, value in found.distances.items()
     ]
-    others = [(key, _cell(m[key]), "") for key in ("nc2_etf_H", "nc2_of_H", "nc2_etf_W", "nc2_of_W") if key in m]
+    others = [(key, _cell(m[key]), "") for key in OTHERS if key in m]
     more = [("procrustes_H", _cell(found.procrustes), "")]
     yield columns(("distance", "value", ""), [*marked, *more, *others])
     header = ("class", "count", "state", "|w_k|", "predicted", "|h_k|", "predicted", "angle", "cos error")
