@@ -73,6 +73,14 @@ class ExactProblem:
         """Whether output k belongs to class k."""
         return bool(self.ufm.loss.one_hot)
 
+    @property
+    def spectral(self) -> bool:
+        """Whether the modes of the target make the minimum itself, and not only a lower bound of it.
+
+        ReLU features remove points; without a bias the axis-aligned minimizer for one-hot targets is not among them.
+        """
+        return self.ufm.features == "linear" or (self.one_hot and self.ufm.bias == "none")
+
     @cached_property
     def targets(self) -> list[list[Fraction]]:
         """Rows of Y, where targets are given as a matrix."""

@@ -60,6 +60,11 @@ class Scalar:
         m = self.depth
         return self.power * Fraction(m ** (2 * m), (m - 1) ** (m - 1))
 
+    @property
+    def tied(self) -> Enclosure:
+        """P at a tie, where v(p) = 1."""
+        return Enclosure(Fraction(1, self.depth), Fraction(1, self.depth))
+
     def stand(self, tau2: Enclosure) -> Stand:
         """Decide (2) for every tau^2 in the enclosure."""
         low, high = tau2.low**self.depth, tau2.high**self.depth
@@ -136,9 +141,11 @@ def checked(scalar: Scalar, stand: Stand, p: Enclosure | None, tau2: Enclosure, 
     """Raise Rejected unless the stored stand and root are what (1) and (2) say."""
     if scalar.stand(tau2) is not stand:
         raise Rejected(f"{what}: the comparison with the threshold says {scalar.stand(tau2).name}, not {stand.name}")
-    if (p is not None) != (stand in (Stand.ALIVE, Stand.UNDECIDED)):
-        raise Rejected(f"{what}: a root is stored exactly where the mode is not zero")
-    if p is not None and not scalar.is_proved(p, tau2):
+    if (p is None) != (stand is Stand.ZERO):
+        raise Rejected(f"{what}: a root is stored exactly where the mode may be other than zero")
+    if stand is Stand.TIE and p != scalar.tied:
+        raise Rejected(f"{what}: at a tie p is 1/M")
+    if stand in (Stand.ALIVE, Stand.UNDECIDED) and not (p is not None and scalar.is_proved(p, tau2)):
         raise Rejected(f"{what}: the signs at the endpoints of p do not enclose the outer root in one cell of {BITS} bits")
 
 

@@ -38,7 +38,7 @@ class Mode:
     tau2 : Enclosure of tau^2; exact where tau^2 is rational and known
     copies, kept : how often it occurs, and for how many of these the rank has room
     stand : Stand
-    shrinkage : Enclosure of p = 1 - sigma/tau, None where the mode is zero (or ties with it)
+    shrinkage : Enclosure of p = 1 - sigma/tau at the outer root (1/M at a tie), None where the mode is zero
     """
 
     tau2: Enclosure
@@ -80,7 +80,7 @@ class Mode:
             raise Rejected(f"{what}: copies and kept copies are not counts")
         if stored["stand"] not in Stand.__members__:
             raise Rejected(f"{what}: {stored['stand']!r} is not one of {', '.join(Stand.__members__)}")
-        if tau2.low < 0 or (p is not None and not 0 < p.low < p.high <= 1):
+        if tau2.low < 0 or (p is not None and not 0 < p.low <= p.high <= 1):
             raise Rejected(f"{what}: an endpoint is out of range")
         mode = Mode(tau2, copies, kept, Stand[stored["stand"]], p)
         if stored["sigma"] != mode.to_dict()["sigma"]:
@@ -174,7 +174,7 @@ def _solved(scalar: Scalar, tau2: Enclosure, copies: int, kept: int, refine: Any
     for bits in (*MORE_BITS[1:], None):
         stand = scalar.stand(tau2)
         if stand in (Stand.ZERO, Stand.TIE):
-            return Mode(tau2, copies, kept, stand, None)
+            return Mode(tau2, copies, kept, stand, scalar.tied if stand is Stand.TIE else None)
         p = scalar.shrinkage(tau2)
         if p is not None and (stand is Stand.ALIVE or refine is None or bits is None):
             return Mode(tau2, copies, kept, stand, p)
