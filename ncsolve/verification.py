@@ -191,9 +191,7 @@ def certify(prediction: Prediction) -> Certificate: ...
 def certify(prediction: Prediction, *, rigorous: Literal[False], tolerance: float = 1e-8) -> Certificate: ...
 @overload
 def certify(prediction: Prediction, *, rigorous: Literal[True], tolerance: float = 1e-8) -> RigorousCertificate: ...
-def certify(
-    prediction: Prediction, *, rigorous: bool = False, tolerance: float = 1e-8
-) -> Certificate | RigorousCertificate:
+def certify(prediction: Prediction, *, rigorous: bool = False, tolerance: float = 1e-8) -> Certificate | RigorousCertificate:
     """Lower bound on the objective of the prediction's problem, and the gap to the predicted matrices.
 
     Parameters

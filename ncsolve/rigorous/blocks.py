@@ -8,10 +8,10 @@ and one for the own class, own_g. With Gamma = gamma D^(1/2) its singular values
 
 and |own_g - gamma_gg| sqrt(n_g), m_g - 1 times. A matrix without own entries (given targets) is its own matrix of means.
 
-||Gamma||_op <= c is proved without eigenvalues: floating point proposes a matrix L, and balls show that S = I - B B^T/c^2 is L L^T plus a
-diagonally dominant matrix with a nonnegative diagonal, hence positive semidefinite. For features h >= 0 only max |Gamma h| over unit
-h >= 0 counts, which is at most the square root of the largest eigenvalue of Q = Gamma^T Gamma with its negative off-diagonal entries set to zero:
-the same proof with S = I - Q/c^2.
+||Gamma||_op <= c is proved without eigenvalues: floating point proposes a matrix L, and balls show that S = I - B B^T/c^2 is
+L L^T plus a diagonally dominant matrix with a nonnegative diagonal, hence positive semidefinite. For features h >= 0 only
+max |Gamma h| over unit h >= 0 counts, which is at most the square root of the largest eigenvalue of Q = Gamma^T Gamma with its
+negative off-diagonal entries set to zero: the same proof with S = I - Q/c^2.
 """
 
 from __future__ import annotations
@@ -92,10 +92,13 @@ class Block:
 
     def norm(self) -> float:
         """||Gamma||_op in floating point, proving nothing."""
-        sizes, counts = np.sqrt(np.array(self.groups.sizes, dtype=float)), np.sqrt(np.array([float(n) for n in self.groups.counts]))
+        sizes, counts = (
+            np.sqrt(np.array(self.groups.sizes, dtype=float)),
+            np.sqrt(np.array([float(n) for n in self.groups.counts])),
+        )
         means = np.array([[float(self.mean(h, g)) for g in range(self.groups.number)] for h in range(len(self.entry))])
         found = float(np.linalg.norm(np.sqrt(np.array(self.rows, dtype=float))[:, None] * means * (sizes * counts), 2))
-        return max([found, *(abs(float(d)) * counts[g] for g, d in self._contrasts())])
+        return max([found, *(abs(float(d)) * float(counts[g]) for g, d in self._contrasts())])
 
     def nonnegative_norm(self) -> float:
         """The bound on |Gamma h| over unit h >= 0 in floating point, proving nothing."""
@@ -157,7 +160,8 @@ class Block:
 def groups_of(problem: ExactProblem) -> Groups:
     """Groups of classes that one-hot targets do not tell apart; given targets tell all apart."""
     keys: dict[Any, int] = {}
-    member, first = [], []
+    member: list[int] = []
+    first: list[int] = []
     for k, key in enumerate(zip(problem.counts, *problem.per_class, strict=True)):
         group = keys.setdefault(key if problem.one_hot else k, len(first))
         if group == len(first):
@@ -202,7 +206,7 @@ def _identity(size: int) -> Any:
     return flint().arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
 
 
-def means_over_groups(matrix: np.ndarray, groups: Groups, *, own: bool) -> tuple[np.ndarray, np.ndarray]:
+def means_over_groups(matrix: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
     """Averages of a K x K matrix over pairs of different classes of two groups, and over own classes."""
     member = np.array(groups.member)
     sizes = np.array(groups.sizes, dtype=float)

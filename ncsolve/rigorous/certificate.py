@@ -101,7 +101,7 @@ class RigorousCertificate:
 
     @property
     def method(self) -> str:
-        """"von Neumann" (modes of the target) or "Fenchel dual"."""
+        """How the bound is proved: "von Neumann" (modes of the target) or "Fenchel dual"."""
         return self.evidence.method
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..errors import ProblemError, TooLarge
@@ -72,6 +71,8 @@ def certify_rigorously(ufm: UFM, claimed: Claimed) -> RigorousCertificate:
         better = None
         if isinstance(evidence, DualPoint) and not _is_enough(evidence, reached, claimed):
             better = _better(problem, claimed.point, reached)
+            if better is not None:  # a better point gives a better dual point as well
+                evidence = max(evidence, _evidence(problem, better[0])[0], key=lambda found: found.minimum(reached).low)
     except Undecided as error:
         raise ProblemError(f"no rigorous certificate: {error} cannot be enclosed at the largest precision") from None
     return RigorousCertificate(problem, claimed, reached, evidence, better, feasibility)
@@ -95,8 +96,7 @@ def _evidence(problem: ExactProblem, point: Parameters) -> tuple[Evidence, float
     if expected_method(problem) == Modes.method:
         return Modes(problem, spectral.modes(problem)), 0.0
     dual, feasibility = dual_point(problem, point)
-    entropies = dual.entropies()
-    return DualPoint(problem, dual, entropies, dual.bound(entropies)), feasibility
+    return DualPoint(problem, dual, dual.entropies, dual.bound(dual.entropies)), feasibility
 
 
 def _is_enough(evidence: DualPoint, reached: Enclosure, claimed: Claimed) -> bool:
@@ -111,8 +111,3 @@ def _better(problem: ExactProblem, point: Parameters, reached: Enclosure) -> tup
         return None
     found = objective(problem, lower)
     return (lower, found) if found.high < reached.low else None
-
-
-def least_excess(certificate: RigorousCertificate) -> Fraction:
-    """How far the point's objective provably exceeds the global minimum; 0 if it may be the minimum."""
-    return max(certificate.objective.low - certificate.minimum.high, Fraction(0))

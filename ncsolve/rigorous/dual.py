@@ -1,20 +1,20 @@
 r"""One layer: a lower bound by Fenchel duality from a dual point that is given exactly.
 
-With A = (Zbar - b 1^T) D^(1/2), e = sqrt(n), c^2 = lambda_W lambda_H the objective of any matrices is at least F(A + b e^T) + c ||A||_* +
-(lambda_b/2) |b|^2 (R1, R2 of docs/theory.md; a bottleneck and features H >= 0 only remove points). For every Gamma with ||Gamma||_op <= c (for H >= 0:
-|Gamma h| <= c over unit h >= 0), and Gamma e = 0 where the bias is free,
+With A = (Zbar - b 1^T) D^(1/2), e = sqrt(n), c^2 = lambda_W lambda_H the objective of any matrices is at least F(A + b e^T) +
+c ||A||_* + (lambda_b/2) |b|^2 (docs/theory.md; a bottleneck and features H >= 0 only remove points). For every Gamma with
+||Gamma||_op <= c (for H >= 0: |Gamma h| <= c over unit h >= 0), and Gamma e = 0 where the bias is free,
 
     objective  >=  L := -F*(Gamma) - |Gamma e|^2/(2 lambda_b)                 (the last term only for a regularized bias).
 
 Gamma = gamma D^(1/2) with gamma of exact rationals, invariant under permutations of exchangeable classes (blocks.py).
 
-Cross-entropy: gamma_jk = s_k r_j (pi_jk - p_jk)/N for probabilities pi; p_jk = delta/K, 1 - delta more for the own class. pi is stored for other
-classes; the own class has what is left, so that pi is in the simplex exactly once every entry is nonnegative. Then
+Cross-entropy: gamma_jk = s_k r_j (pi_jk - p_jk)/N for probabilities pi; p_jk = delta/K, 1 - delta more for the own class. pi is
+stored for the other classes; the own class has what is left, so pi lies in the simplex exactly once every entry is nonnegative. Then
 
     F*(Gamma) = sum_k (n_k/N) [ sum_j pi_jk log pi_jk - sum_j (pi_jk - p_jk) iota_j ],
 
-where only the entropies are irrational: each is enclosed in a cell of 128 bits. Squared loss: F*(Gamma) = sum_k n_k [ gamma_k . y_k + (N/2)
-|gamma_k|^2 ], a rational.
+where only the entropies are irrational: each is enclosed in a cell of 128 bits. Squared loss, a rational:
+F*(Gamma) = sum_k n_k [ gamma_k . y_k + (N/2) |gamma_k|^2 ].
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from .balls import ball, bounds, flint
 from .blocks import Block, Groups, groups_of
-from .enclosure import Enclosure, cell, ceil_to, floor_to, is_cell, number_of, text_of
+from .enclosure import Enclosure, ceil_to, cell, floor_to, is_cell, number_of, text_of
 from .rejected import Rejected, Undecided
 
 if TYPE_CHECKING:
@@ -57,17 +57,24 @@ class Dual:
     @cached_property
     def missed(self) -> list[Fraction]:
         """The probabilities of all classes but the own one, per group of columns."""
-        return [sum((self.groups.others(h, g) * row[g] for h, row in enumerate(self.entry)), Fraction(0)) for g in self._columns]
+        return [
+            sum((self.groups.others(h, g) * row[g] for h, row in enumerate(self.entry)), Fraction(0)) for g in self._columns
+        ]
 
     @cached_property
     def gamma(self) -> Block:
         """Gamma D^(-1/2)."""
         if self.problem.squared:
-            return Block(self.entry, self.own, self.groups.sizes if self.own is not None else [1] * len(self.entry), self.groups)
+            return Block(
+                self.entry, self.own, self.groups.sizes if self.own is not None else [1] * len(self.entry), self.groups
+            )
         _, label, rows = self._per_group
         spread, samples = self.problem.smoothing / len(self.groups.member), self.problem.samples
         entry = [
-            [s * r * (x - spread) / samples if self.groups.others(h, g) else Fraction(0) for g, (s, x) in enumerate(zip(label, row, strict=True))]
+            [
+                s * r * (x - spread) / samples if self.groups.others(h, g) else Fraction(0)
+                for g, (s, x) in enumerate(zip(label, row, strict=True))
+            ]
             for h, (r, row) in enumerate(zip(rows, self.entry, strict=True))
         ]
         own = [label[g] * rows[g] * self._own_pull(g) / samples for g in self._columns]
@@ -85,6 +92,7 @@ class Dual:
         if not self.gamma.is_at_most(square, nonnegative=self.problem.ufm.features == "relu"):
             raise Rejected(f"{what}: its norm is not proved to be at most c")
 
+    @cached_property
     def entropies(self) -> list[Enclosure]:
         """sum_j pi_j log pi_j per group of columns, in a cell each; none for squared loss."""
         return [] if self.problem.squared else [self._entropy(g, None) for g in self._columns]
@@ -119,7 +127,11 @@ class Dual:
         """Read the entries back."""
         groups = groups_of(problem)
         rows = groups.number if problem.one_hot else problem.ufm.outputs
-        if not isinstance(entry, list) or len(entry) != rows or not all(isinstance(x, list) and len(x) == groups.number for x in entry):
+        if (
+            not isinstance(entry, list)
+            or len(entry) != rows
+            or not all(isinstance(x, list) and len(x) == groups.number for x in entry)
+        ):
             raise Rejected(f"dual point: {rows} x {groups.number} entries are needed")
         found = [[number_of(x, "dual point") for x in row] for row in entry]
         mine = None

@@ -1,6 +1,6 @@
 r"""The problem in exact arithmetic: every input is the rational whose decimal string it was given as.
 
-    N = sum n_k,    Pi = lambda_H lambda_1 ... lambda_M,    R = min(K, outputs, widths),    c^2 = lambda_W lambda_H at M = 1
+N = sum n_k,    Pi = lambda_H lambda_1 ... lambda_M,    R = min(K, outputs, widths),    c^2 = lambda_W lambda_H at M = 1
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class ExactProblem:
 
     @cached_property
     def smoothing(self) -> Fraction:
-        """delta of cross-entropy."""
+        """The smoothing delta of cross-entropy."""
         return exact_decimal(self.ufm.loss.smoothing) if isinstance(self.ufm.loss, CrossEntropy) else Fraction(0)
 
     @cached_property

@@ -9,6 +9,7 @@ changes of the coefficients of chi(a - x). So [low, high) holds as many eigenval
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProblemError
@@ -60,7 +61,7 @@ class Gram:
         module = flint()
         shifted = self.chi(module.fmpq_poly([_fmpq(a), module.fmpq(-1)])).coeffs()
         signs = [1 if x > 0 else -1 for x in shifted if x != 0]
-        return sum(one != other for one, other in zip(signs, signs[1:], strict=False))
+        return sum(one != other for one, other in pairwise(signs))
 
     def copies(self, tau2: Enclosure) -> int:
         """How many eigenvalues lie in [low, high)."""

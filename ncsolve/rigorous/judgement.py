@@ -85,10 +85,14 @@ def about_point(objective: Enclosure, minimum: Enclosure, tolerance: Fraction) -
     """Whether the returned point's objective is within the tolerance of the minimum."""
     excess = relative(objective.high - minimum.low, minimum.low)
     if objective.high <= minimum.low + tolerance * size(minimum.low):
-        return Finding("point", Verdict.PROVED, f"its objective exceeds the global minimum by a share of at most {shown(excess)}")
+        return Finding(
+            "point", Verdict.PROVED, f"its objective exceeds the global minimum by a share of at most {shown(excess)}"
+        )
     least = relative(objective.low - minimum.high, minimum.high)
     if objective.low > minimum.high + tolerance * size(minimum.high):
-        return Finding("point", Verdict.DISPROVED, f"its objective exceeds the global minimum by a share of at least {shown(least)}")
+        return Finding(
+            "point", Verdict.DISPROVED, f"its objective exceeds the global minimum by a share of at least {shown(least)}"
+        )
     return Finding("point", Verdict.OPEN, f"its objective may exceed the global minimum by a share of {shown(excess)}")
 
 
@@ -146,7 +150,7 @@ def size(x: Fraction) -> Fraction:
 
 
 def relative(difference: Fraction, x: Fraction) -> Fraction:
-    """difference / |x|, or the difference where x is zero."""
+    """The difference divided by |x|, or itself where x is zero."""
     return difference / size(x)
 
 
@@ -161,4 +165,3 @@ def root_below(x: Fraction) -> Fraction:
 
     shift = 2 * (64 + max(0, x.denominator.bit_length() - x.numerator.bit_length()))
     return Fraction(isqrt((x.numerator << shift) // x.denominator), 1 << (shift // 2))
-

@@ -11,8 +11,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .balls import ball, bounds, flint
 from .enclosure import Enclosure, cell, is_cell
 from .products import Rows, chain, square_sum
@@ -51,7 +49,9 @@ def objective_bounds(problem: ExactProblem, point: Parameters, precision: int) -
     """Two numbers between which the objective lies."""
     with flint().ctx.workprec(precision):
         logits = chain([*reversed(point.weights), point.features])
-        known, rest = (_squared if problem.squared else _cross_entropy)(problem, logits, [Fraction(b) for b in point.bias.tolist()])
+        known, rest = (_squared if problem.squared else _cross_entropy)(
+            problem, logits, [Fraction(b) for b in point.bias.tolist()]
+        )
         total = ball(known) + rest + _penalty(problem, point)
         found = bounds(total)
     if found is None:
@@ -84,17 +84,15 @@ def _squared(problem: ExactProblem, logits: Rows, b: list[Fraction]) -> tuple[Fr
             known += sum((m * y * (y - 2 * x) for m, y in zip(n, row, strict=True)), Fraction(0))
     counts = [ball(m) for m in n]
     total = flint().arb(0)
-    for j, row in enumerate(logits):
-        if not row:
-            continue
+    for j, z in enumerate(logits):
         if problem.one_hot:
             pull = 2 * ball(b[j])
-            total += sum([counts[k] * z * (z + pull) for k, z in row.items()])
-            if j in row:
-                total -= 2 * counts[j] * row[j]
-        else:
+            total += sum([counts[k] * x * (x + pull) for k, x in z.items()])
+            if j in z:
+                total -= 2 * counts[j] * z[j]
+        elif z:
             pulls = [2 * ball(b[j] - y) for y in problem.targets[j]]
-            total += sum([counts[k] * z * (z + pulls[k]) for k, z in row.items()])
+            total += sum([counts[k] * x * (x + pulls[k]) for k, x in z.items()])
     return Fraction(known, 2 * samples), total / ball(2 * samples)
 
 
@@ -119,9 +117,3 @@ def _cross_entropy(problem: ExactProblem, logits: Rows, b: list[Fraction]) -> tu
             loss -= ball(spread) * sum(apart)
         total += ball(n / problem.samples) * loss
     return Fraction(0), total
-
-
-def means_of(problem: ExactProblem, point: Parameters) -> np.ndarray:
-    """Logits of the matrices in floating point, shape (outputs, K)."""
-    found: np.ndarray = point.end_to_end @ point.features + point.bias[:, None]
-    return found

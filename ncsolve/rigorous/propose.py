@@ -1,12 +1,12 @@
 r"""A dual point from the matrices that are to be certified. Nothing here is trusted: dual.py checks what comes out.
 
 At a minimizer the gradient of the data term is an optimal dual point. So the logits of the matrices are averaged over exchangeable
-classes (cross-entropy: their softmax is), the gradient is made feasible, and shrunk towards zero by a dyadic t <= 1 until its norm is at most
-c with a margin that the proof needs.
+classes (cross-entropy: their softmax is), the gradient is made feasible, and shrunk towards zero by a dyadic t <= 1 until its norm
+is at most c with a margin that the proof needs.
 
-Free bias: with the flow phi_jk = n_k s_k pi_jk from class k to class j, the rows of Gamma are orthogonal to sqrt(n) when what flows into each
-class less what flows out is what the targets give. The excess of each group is sent to, or fetched from, the largest group: flow
-is only added, and the balance holds exactly in rational arithmetic.
+Free bias: with the flow phi_jk = n_k s_k pi_jk from class k to class j, the rows of Gamma are orthogonal to sqrt(n) when what flows
+into each class less what flows out is what the targets give. The excess of each group is sent to, or fetched from, the largest
+group: flow is only added, and the balance holds exactly in rational arithmetic.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .blocks import Groups, groups_of, means_over_groups
+from .blocks import groups_of, means_over_groups
 from .dual import Dual
-from .point import means_of
 from .rejected import Rejected, Undecided
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ TRIES = 8
 
 def dual_point(problem: ExactProblem, point: Parameters) -> tuple[Dual, float]:
     """A feasible dual point, and how far it was from feasible: max(0, ||Gamma|| / c - 1)."""
-    found = _gradient(problem, means_of(problem, point))
+    found = _gradient(problem, point.end_to_end @ point.features + point.bias[:, None])
     c = math.sqrt(problem.weight_decay[0]) * math.sqrt(problem.feature_decay)
     norm = found.gamma.norm()
     if problem.ufm.features == "relu":
@@ -57,9 +56,7 @@ def _shrunk(dual: Dual, t: Fraction) -> Dual:
         own = None if dual.own is None else [t * x for x in dual.own]
         return replace(dual, entry=[[t * x for x in row] for row in dual.entry], own=own)
     spread = (1 - t) * dual.problem.smoothing / len(dual.groups.member)
-    entry = [
-        [t * x + spread if dual.groups.others(h, g) else x for g, x in enumerate(row)] for h, row in enumerate(dual.entry)
-    ]
+    entry = [[t * x + spread if dual.groups.others(h, g) else x for g, x in enumerate(row)] for h, row in enumerate(dual.entry)]
     return replace(dual, entry=entry)
 
 
@@ -69,14 +66,14 @@ def _gradient(problem: ExactProblem, logits: np.ndarray) -> Dual:
         gradient = (logits - problem.ufm.loss.targets(problem.ufm.classes)) / float(problem.samples)
         if not problem.one_hot:
             return Dual(problem, groups, _exact(gradient))
-        entry, own = means_over_groups(gradient, groups, own=True)
+        entry, own = means_over_groups(gradient, groups)
         return Dual(problem, groups, _exact(entry), [Fraction(x) for x in own.tolist()])
     offset, label, rows = problem.ufm.loss.per_class(problem.ufm.classes)
     u = label * rows[:, None] * logits + offset[:, None]
     u -= u.max(axis=0)
     share = np.exp(u)
     share /= share.sum(axis=0)
-    entry, _ = means_over_groups(share, groups, own=False)
+    entry, _ = means_over_groups(share, groups)
     dual = Dual(problem, groups, _exact(entry))
     over = [g for g, missed in enumerate(dual.missed) if missed > 1]
     if over:  # by a rounding of probabilities next to one
@@ -118,8 +115,3 @@ def _within_simplex(dual: Dual) -> Dual:
 
 def _exact(matrix: np.ndarray) -> list[list[Fraction]]:
     return [[Fraction(x) for x in row] for row in matrix.tolist()]
-
-
-def groups_summary(groups: Groups) -> str:
-    """How many groups of how many classes."""
-    return f"{groups.number} groups of {len(groups.member)} classes"

@@ -79,8 +79,8 @@ class Scalar:
     def reaches(self, p: Fraction, tau2: Fraction) -> int:
         """The sign of left(p) - N^(M+1) Pi / tau^(2M)."""
         m, a, b = self.depth, p.numerator, p.denominator
-        mine = a ** (m + 1) * (b - a) ** (m - 1) * tau2.numerator**m * self.power.denominator
-        other = self.power.numerator * tau2.denominator**m * b ** (2 * m)
+        mine: int = a ** (m + 1) * (b - a) ** (m - 1) * tau2.numerator**m * self.power.denominator
+        other: int = self.power.numerator * tau2.denominator**m * b ** (2 * m)
         return (mine > other) - (mine < other)
 
     def encloses(self, p: Enclosure, tau2: Enclosure) -> bool:

@@ -165,7 +165,9 @@ def _targets(problem: ExactProblem) -> list[tuple[Enclosure, int, Any]]:
             found.append((Enclosure(poles[g], poles[g]), copies, None))
         if free and g:
             exact = roots[g - 1].exact
-            found.append((roots[g - 1], 1, None if exact else lambda bits, gap=g - 1: secular.root(gap, roots[gap].middle, bits)))
+            found.append(
+                (roots[g - 1], 1, None if exact else lambda bits, gap=g - 1: secular.root(gap, roots[gap].middle, bits))
+            )
     return found
 
 

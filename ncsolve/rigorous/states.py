@@ -1,20 +1,21 @@
 r"""Class states that are proved: which classes are active, merged or vanished at a global minimizer.
 
-Squared loss, bias none: class k is the mode tau^2 = n_k, and vanishes with it. Bias free: the vector of a secular root has no zero entry, so a
-root that lives moves every class; a group's contrasts set its members apart; where they die the members merge (or vanish, if no root
-lives). At an exact tie both states are right, and where the rank cuts through equal modes any choice of members is.
+Squared loss, bias none: class k is the mode tau^2 = n_k, and vanishes with it. Bias free: the vector of a secular root has no zero
+entry, so a root that lives moves every class; a group's contrasts set its members apart; where they die the members merge (or
+vanish, if no root lives). At an exact tie both states are right, and where the rank cuts through equal modes any choice of members is.
 
-One layer, convex, linear features. A group of two or more classes has contrasts iff n_g rho_g^2 > N^2 lambda_W lambda_H with rho_g = (1 - delta) s_g
-r_g (docs/theory.md): active, otherwise merged or vanished. A class that vanishes has the logits b. The terms that Fenchel duality drops
-cannot exceed the gap between the objective U of the point and the bound L, so at every minimizer
+One layer, convex, linear features. A group of two or more classes has contrasts iff n_g rho_g^2 > N^2 lambda_W lambda_H, where
+rho_g = (1 - delta) s_g r_g (docs/theory.md): active, otherwise merged or vanished. A class that vanishes has the logits b. The terms
+that Fenchel duality drops cannot exceed the gap between the objective U of the point and the bound L, so at every minimizer
 
     cross-entropy   (n_k/N) KL(pi_k || softmax(u*_k)) <= U - L,        squared   n_k/(2N) |z*_k - y_k - N gamma_k|^2 <= U - L,
     regularized bias         (lambda_b/2) |b* + Gamma e/lambda_b|^2 <= U - L,
 
-and where logits b contradict that, the class does not vanish. With a free bias: a vanished class k has A*^T Gamma*_k = 0, that is
-(z*_j - z*_k) . Gamma*_k = 0 for every j; both factors are enclosed through |sqrt(softmax) - sqrt(pi)|^2 <= KL.
-All classes vanish if the gradient at A = 0 has a norm below c. ReLU features (plain, no bias): class k vanishes iff n_k (1 - delta)^2 (K-1) <=
-K N^2 lambda_W lambda_H.
+and where logits b contradict that, the class does not vanish. Nor does it where a product is not zero that vanishing makes zero:
+W*^T Gamma*_k = 0 at a vanished class, that is (z*_j - z*_k) . Gamma*_k = 0 for every j; both factors are enclosed through
+|sqrt(softmax) - sqrt(pi)|^2 <= KL, and constants in the logits drop out.
+All classes vanish if the gradient at A = 0 has a norm below c. ReLU features (plain, no bias): class k vanishes iff
+n_k (1 - delta)^2 (K-1) <= K N^2 lambda_W lambda_H.
 """
 
 from __future__ import annotations
@@ -126,7 +127,11 @@ def _is(state: str, possible: set[str]) -> Judged:
 
 
 def _relu_states(problem: ExactProblem, claimed: Sequence[str]) -> list[Judged]:
-    if problem.squared or problem.ufm.bias != "none" or any(map(any, ((x - y for x in numbers) for numbers, y in _plain(problem)))):
+    if (
+        problem.squared
+        or problem.ufm.bias != "none"
+        or any(map(any, ((x - y for x in numbers) for numbers, y in _plain(problem))))
+    ):
         return [NO_RULE] * len(claimed)
     k = problem.ufm.classes
     limit = k * problem.samples**2 * problem.weight_decay[0] * problem.feature_decay
@@ -163,9 +168,7 @@ def _all_vanish(problem: ExactProblem) -> bool:
         else:
             return False
         entry = [[s * r * (x - spread) / samples for s in label] for r, x in zip(rows, share, strict=True)]
-        own = [
-            s * r * (x - spread - 1 + problem.smoothing) / samples for s, r, x in zip(label, rows, share, strict=True)
-        ]
+        own = [s * r * (x - spread - 1 + problem.smoothing) / samples for s, r, x in zip(label, rows, share, strict=True)]
     square = problem.weight_decay[0] * problem.feature_decay * STRICTLY
     return Block(entry, own, groups.sizes, groups).is_at_most(square)
 
@@ -176,9 +179,9 @@ def _does_not_vanish(dual: Dual, g: int, gap: Fraction) -> bool:
     if problem.squared:
         return _squared_moves(dual, g, gap)
     with flint().ctx.workprec(PRECISION):
-        if problem.ufm.bias == "free":
-            return any(_turns(dual, g, f, gap) for f in range(dual.groups.number) if f != g)
-        return _kullback_leibler_moves(dual, g, gap)
+        if problem.ufm.bias != "free" and _is_far_from_bias(dual, g, gap):
+            return True
+        return any(_turns(dual, g, f, gap) for f in range(dual.groups.number) if f != g)
 
 
 def _squared_moves(dual: Dual, g: int, gap: Fraction) -> bool:
@@ -194,7 +197,7 @@ def _squared_moves(dual: Dual, g: int, gap: Fraction) -> bool:
     return distance > 2 * gap * (2 * samples / groups.counts[g] + 2 / problem.bias_decay)
 
 
-def _kullback_leibler_moves(dual: Dual, g: int, gap: Fraction) -> bool:
+def _is_far_from_bias(dual: Dual, g: int, gap: Fraction) -> bool:
     """Whether pi_k is further from the softmax of a vanished class than the gap allows."""
     problem, groups = dual.problem, dual.groups
     offset, label, rows = ([ball(numbers[k]) for k in groups.first] for numbers in problem.per_class)
@@ -205,7 +208,7 @@ def _kullback_leibler_moves(dual: Dual, g: int, gap: Fraction) -> bool:
         bias = [around - ball(x / problem.bias_decay) for x in dual.gamma.total()]
         u = [x + label[g] * r * b for x, r, b in zip(offset, rows, bias, strict=True)]
     normal = sum([m * x.exp() for m, x in zip(groups.sizes, u, strict=True)]).log()
-    entropy = dual.entropies()[g]
+    entropy = dual.entropies[g]
     agreement = ball(1 - dual.missed[g]) * u[g]
     for h, row in enumerate(dual.entry):
         agreement += groups.others(h, g) * ball(row[g]) * u[h]

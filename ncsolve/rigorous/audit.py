@@ -1,9 +1,9 @@
 """Check a stored certificate without solving anything.
 
-The file holds the problem in decimals, the claimed point bit for bit, every endpoint exactly, and a digest. Checked, in this order: the digest;
-that the point is one of the problem's; its objective; every inequality of the evidence (signs at both endpoints of each root, the branch, the
-comparison with the threshold, the order; or feasibility of the dual point, entropies, bound); the sums; that what is concluded follows.
-Every enclosure must be as tight as it was made.
+The file holds the problem in decimals, the claimed point bit for bit, every endpoint exactly, and a digest. Checked, in this order:
+the digest; that the point is one of the problem's; its objective; every inequality of the evidence (signs at both endpoints of each
+root, the branch, the comparison with the threshold, the order; or feasibility of the dual point, entropies, bound); the sums; that
+what is concluded follows. Every enclosure must be as tight as it was made.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         document = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
-        raise CertificateError(f"{name} is not a JSON document ({' '.join(str(error).split())[:80]}); give a certificate") from None
+        raise CertificateError(
+            f"{name} is not a JSON document ({' '.join(str(error).split())[:80]}); give a certificate"
+        ) from None
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         what = f"a document of schema {schema[:60]!r}" if isinstance(schema, str) else "without a schema"
@@ -132,7 +134,9 @@ def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate
         better = (lower, Enclosure.from_list(stored["better"], "better point"))
         check_point(problem, lower, better[1], "better point")
     passed.append("objective of the point")
-    evidence = evidence_from_dict(problem, document["method"], {key: value for key, value in stored.items() if key not in known})
+    evidence = evidence_from_dict(
+        problem, document["method"], {key: value for key, value in stored.items() if key not in known}
+    )
     evidence.check()
     passed.append({"von Neumann": "roots, thresholds and order of the modes"}.get(evidence.method, "dual point and entropies"))
     certificate = RigorousCertificate(problem, claimed, objective, evidence, better, document["feasibility"])
