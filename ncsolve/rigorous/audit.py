@@ -66,6 +66,7 @@ def replay(path: str | os.PathLike[str]) -> Replay:
     MissingPackage
         Without python-flint.
     """
+    flint()
     return replay_document(read(path))
 
 

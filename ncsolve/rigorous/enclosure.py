@@ -126,6 +126,13 @@ def ceil_to(x: Fraction, bits: int) -> Fraction:
     return -(-x // u) * u
 
 
+def cells_near(x: Fraction, bits: int) -> list[Enclosure]:
+    """The cell that holds x > 0 and its two neighbours."""
+    u = unit(x, bits)
+    starts = [(x // u + step) * u for step in (0, -1, 1)]
+    return [Enclosure(low, low + unit(low, bits)) for low in starts if low > 0]
+
+
 def cell(low: Fraction, high: Fraction, bits: int) -> Enclosure | None:
     """The cell around a number known to lie in [low, high], two cells around a grid point, None if [low, high] is too wide."""
     if high < 0:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProblemError
 from .balls import bounds, flint
-from .enclosure import Enclosure, unit
+from .enclosure import Enclosure, cells_near, unit
 from .rejected import Undecided
 
 if TYPE_CHECKING:
@@ -79,11 +79,9 @@ class Gram:
         for root in found:
             if root is None or root[0] <= 0:
                 raise Undecided("an eigenvalue of the targets' Gram matrix")
-            u = unit(root[0], bits)
-            for step in (0, 1, -1):
-                low = (root[0] // u + step) * u
-                if low not in cells and (copies := self.copies(Enclosure(low, low + u))):
-                    cells[low] = (Enclosure(low, low + u), copies)
+            for found_cell in cells_near(root[0], bits):
+                if found_cell.low not in cells and (copies := self.copies(found_cell)):
+                    cells[found_cell.low] = (found_cell, copies)
         if sum(copies for _, copies in cells.values()) != self.rank:
             raise Undecided("an eigenvalue of the targets' Gram matrix")
         return [cells[low] for low in sorted(cells, reverse=True)]

@@ -22,7 +22,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .enclosure import Enclosure, unit
+from .enclosure import Enclosure, cells_near, unit
 from .rejected import Rejected
 
 if TYPE_CHECKING:
@@ -84,30 +84,36 @@ class Scalar:
         return (mine > other) - (mine < other)
 
     def encloses(self, p: Enclosure, tau2: Enclosure) -> bool:
-        """Whether the outer root lies in [low, high) for every tau^2 in the enclosure, and is the only one on its branch."""
+        """Whether the outer root lies in [low, high] for every tau^2 in the enclosure, and is the only one on its branch.
+
+        At M = 1 no p exceeds 1: there sigma = 0 is the minimizer, with v(1) = 1.
+        """
         m = self.depth
         on_branch = 0 < p.low < p.high and 2 * m * p.high <= m + 1
-        return on_branch and self.reaches(p.low, tau2.high) <= 0 and self.reaches(p.high, tau2.low) > 0
+        before = on_branch and self.reaches(p.low, tau2.high) <= 0
+        return before and (self.reaches(p.high, tau2.low) > 0 or (m == 1 and p.high == 1))
 
     def is_proved(self, p: Enclosure, tau2: Enclosure) -> bool:
-        """Whether `p` is one cell of 64 bits that encloses the outer root."""
-        return p.low > 0 and p.high - p.low == unit(p.low, BITS) and p.low % (p.high - p.low) == 0 and self.encloses(p, tau2)
+        """Whether `p` is one cell of 64 bits that encloses the outer root, or two of which neither does alone."""
+        if p.low <= 0 or not self.encloses(p, tau2):
+            return False
+        u = unit(p.low, BITS)
+        if p.low % u or p.high - p.low not in (u, 2 * u):
+            return False
+        halves = (Enclosure(p.low, p.middle), Enclosure(p.middle, p.high))
+        return p.high - p.low == u or not any(self.encloses(half, tau2) for half in halves)
 
     def shrinkage(self, tau2: Enclosure) -> Enclosure | None:
-        """The cell that encloses the outer root for every tau^2 in the enclosure; None if it takes more than one cell.
+        """The cell, or two cells, that enclose the outer root for every tau^2 in the enclosure; None if they do not.
 
-        Newton's iteration in balls only proposes the cell; `encloses` proves it.
+        Newton's iteration in balls only proposes them; `is_proved` proves.
         """
         guess = self._newton(tau2.middle)
         if guess is None:
             return None
-        u = unit(guess, BITS)
-        start = guess // u
-        for step in (0, -1, 1):
-            p = Enclosure((start + step) * u, (start + step + 1) * u)
-            if self.is_proved(p, tau2):
-                return p
-        return None
+        near = cells_near(guess, BITS)
+        doubled = [Enclosure(p.low, p.low + 2 * (p.high - p.low)) for p in near]
+        return next((p for p in (*near, *doubled) if self.is_proved(p, tau2)), None)
 
     def share(self, p: Fraction) -> Fraction:
         """v(p), rising up to (M+1)/(2M)."""
@@ -134,7 +140,9 @@ class Scalar:
                 slope = (m + 1) / p - (m - 1) / (1 - p)
                 p = (p - ((m + 1) * p.log() + (m - 1) * (1 - p).log() - right) / slope).mid() if m > 1 else (right / 2).exp()
             found = bounds(p)
-        return None if found is None or not 0 < found[0] < 1 else (found[0] + found[1]) / 2
+        if found is None or not found[0] > 0:
+            return None
+        return min((found[0] + found[1]) / 2, 1 - Fraction(1, 2 ** (2 * BITS)))
 
 
 def checked(scalar: Scalar, stand: Stand, p: Enclosure | None, tau2: Enclosure, what: str) -> None:
@@ -146,7 +154,7 @@ def checked(scalar: Scalar, stand: Stand, p: Enclosure | None, tau2: Enclosure, 
     if stand is Stand.TIE and p != scalar.tied:
         raise Rejected(f"{what}: at a tie p is 1/M")
     if stand in (Stand.ALIVE, Stand.UNDECIDED) and not (p is not None and scalar.is_proved(p, tau2)):
-        raise Rejected(f"{what}: the signs at the endpoints of p do not enclose the outer root in one cell of {BITS} bits")
+        raise Rejected(f"{what}: the signs at the endpoints of p do not enclose the outer root in a cell of {BITS} bits")
 
 
 def _log(number: Fraction) -> float:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .balls import ball, bounds, flint, sign
-from .enclosure import Enclosure, unit
+from .enclosure import Enclosure, cells_near, unit
 from .rejected import Rejected, Undecided
 
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ class Secular:
                 u = unit(guess, bits)
                 if 4 * u > self.poles[gap + 1] - self.poles[gap]:
                     break  # the cells are as wide as the gap: more bits
-                for step in (0, -1, 1):
-                    low = (guess // u + step) * u
-                    found = Enclosure(low, low + u)
+                for found in cells_near(guess, bits):
                     if self.encloses(gap, found, bits):
                         return found
         raise Undecided(f"the root between counts {float(self.poles[gap])} and {float(self.poles[gap + 1])}")
