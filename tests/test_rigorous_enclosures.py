@@ -161,14 +161,14 @@ def test_a_threshold_is_decided_in_decimals_at_it_and_one_ulp_beside(depth, step
     for state in ("active", "vanished"):  # at the tie both are right
         prediction = ncsolve.predict(ufm)
         found = certify_rigorously(ufm, Claimed(prediction.parameters(), prediction.value, (state, "active")))
-        right = step == 0 and depth > 1 or (state == "active") == (expected is Stand.ALIVE)
+        right = (step == 0 and depth > 1) or (state == "active") == (expected is Stand.ALIVE)
         assert found.outcome is (ncsolve.Outcome.PROVED if right else ncsolve.Outcome.DISPROVED)
 
 
 def test_inputs_are_the_decimals_that_were_typed_and_not_their_doubles():
     counts, decays = TIES[2]
     doubles = [Fraction(x) for x in decays]
-    assert 400 != 10**6 * doubles[0] * doubles[1] * doubles[2] * 16  # in doubles there is no tie
+    assert 10**6 * doubles[0] * doubles[1] * doubles[2] * 16 != 400  # in doubles there is no tie
     ufm = ncsolve.UFM(counts, depth=2, weight_decay=decays[1:], feature_decay=decays[0])
     assert spectral.modes(ExactProblem(ufm))[-1].stand is Stand.TIE
     assert ncsolve.certify(ncsolve.predict(ufm), rigorous=True).outcome is ncsolve.Outcome.PROVED
@@ -182,7 +182,9 @@ def test_a_root_of_the_secular_equation_that_is_a_short_number_is_enclosed():
         assert sum(n / (n - mu.low) for n in secular.poles) <= 0 < sum(n / (n - mu.high) for n in secular.poles)
     exact = Secular([Fraction(3), Fraction(6)], [1, 1]).roots()[0]  # 2 * 3 * 6 / (3 + 6)
     assert exact == Enclosure(Fraction(4), Fraction(4))
-    dyadic = Secular([Fraction(2), Fraction(5), Fraction(8)], [7, 1, 1])  # -7 + 5 + 2 = 0 at 4: a grid point, where no ball decides
+    dyadic = Secular(
+        [Fraction(2), Fraction(5), Fraction(8)], [7, 1, 1]
+    )  # -7 + 5 + 2 = 0 at 4: a grid point, where no ball decides
     assert dyadic.sign(Fraction(4), 80) == 0
     assert dyadic.root(0).low == 4 < dyadic.root(0).high
 
@@ -215,7 +217,10 @@ def test_counts_one_ulp_apart_have_a_root_between_them():
     [(1, "none", "mse"), (3, "free", "mse"), (1, 0.05, "mse"), (1, "none", "ce"), (1, "free", "smooth"), (1, 0.05, "scaled")],
 )
 def test_the_objective_of_random_matrices_is_enclosed(depth, bias, loss):
-    losses = {"smooth": ncsolve.CrossEntropy(0.15), "scaled": ncsolve.CrossEntropy(0.1, [0.3, -1, 0.2], [1, 2, 0.7], [1, 0.5, 3])}
+    losses = {
+        "smooth": ncsolve.CrossEntropy(0.15),
+        "scaled": ncsolve.CrossEntropy(0.1, [0.3, -1, 0.2], [1, 2, 0.7], [1, 0.5, 3]),
+    }
     ufm = ncsolve.UFM([7, 3, 1.25], losses.get(loss, loss), depth, 4, 0.013, 0.027, bias)
     rng = np.random.default_rng(1)
     weights = tuple(rng.normal(size=shape) * (rng.random(shape) < 0.7) for shape in ufm.shapes)
@@ -282,7 +287,10 @@ def test_the_norm_of_an_invariant_matrix_is_that_of_the_whole_matrix():
     gamma, member = dual.gamma, dual.groups.member
     whole = np.array(
         [
-            [float(gamma.own[member[k]] if j == k else gamma.entry[member[j]][member[k]]) * ufm.counts[k] ** 0.5 for k in range(6)]
+            [
+                float(gamma.own[member[k]] if j == k else gamma.entry[member[j]][member[k]]) * ufm.counts[k] ** 0.5
+                for k in range(6)
+            ]
             for j in range(6)
         ]
     )

@@ -64,12 +64,13 @@ def _rigorously(args: Namespace, terminal: Terminal, tolerance: float) -> Answer
 
     from ..report import rigorous_lines
     from ..rigorous.balls import flint
+    from ..rigorous.certify import refuse
     from ..rigorous.judgement import Outcome
     from ..steps import answer_about, predicted
     from ..verification import certify
 
-    flint()  # said before anything is computed
-    prediction = predicted(args, terminal)
+    flint()
+    prediction = predicted(args, terminal, refuse)
     start = time.perf_counter()
     certificate = certify(prediction, rigorous=True, tolerance=tolerance)
     lines = [*rigorous_lines(certificate), ("time", f"{time.perf_counter() - start:.2f} s")]

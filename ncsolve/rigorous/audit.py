@@ -19,9 +19,9 @@ from .balls import flint
 from .certificate import PRECISION, SCHEMA, RigorousCertificate, digest
 from .certify import refuse
 from .enclosure import Enclosure
-from .evidence import evidence_from_dict
+from .evidence import evidence_from_dict, has_singular_values
 from .exact import ExactProblem
-from .judgement import Claimed, Outcome
+from .judgement import Claimed
 from .matrices import point_from_dict
 from .point import check as check_point
 from .rejected import Rejected, Undecided
@@ -107,7 +107,7 @@ def replay_document(document: dict[str, Any]) -> Replay:
 
 
 def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate:
-    if document.keys() != _FIELDS:
+    if document.keys() != _FIELDS or document["schema"] != SCHEMA:
         raise Rejected("fields: some are missing or unknown")
     if document["digest"] != digest(document):
         raise Rejected("digest: the content is not what was signed off")
@@ -144,7 +144,7 @@ def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate
     if stored["minimum"] != certificate.minimum.to_list():
         raise Rejected("minimum: the evidence does not sum to the stored enclosure")
     passed.append("sum of the bound")
-    if document["outcome"] not in Outcome.__members__ or document["outcome"] != certificate.outcome.name:
+    if document["outcome"] != certificate.outcome.name:
         raise Rejected(f"outcome: {certificate.outcome.name} follows, not {document['outcome']!r:.40}")
     if document["findings"] != [finding.to_dict() for finding in certificate.findings]:
         raise Rejected("findings: others follow from the enclosures")
@@ -162,6 +162,8 @@ def _claimed(stored: object, problem: ExactProblem) -> Claimed:
         raise Rejected("claim: a state per class is needed")
     if values is not None and not isinstance(values, list):
         raise Rejected("claim: singular values are a list")
+    if values is not None and not has_singular_values(problem):
+        raise Rejected("claim: singular values are not judged for this problem")
     try:
         return Claimed(
             point_from_dict(stored["point"], problem.ufm, "claimed point"),

@@ -62,7 +62,7 @@ class RigorousCertificate:
             judgement.about_point(self.objective, minimum, tolerance),
             judgement.about_value(claimed.value, minimum, tolerance),
         ]
-        if claimed.singular_values is not None and isinstance(self.evidence, Modes) and self.problem.spectral:
+        if claimed.singular_values is not None and isinstance(self.evidence, Modes):
             found.append(judgement.about_singular_values(claimed.singular_values, self.evidence.modes, tolerance))
         if claimed.states is not None:
             found.append(judgement.about_states(self.evidence.states(claimed.states, minimum)))

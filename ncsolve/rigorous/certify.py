@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import ProblemError, TooLarge
@@ -10,7 +11,7 @@ from . import spectral
 from .balls import flint
 from .certificate import RigorousCertificate
 from .enclosure import Enclosure
-from .evidence import DualPoint, Evidence, Modes, expected_method
+from .evidence import DualPoint, Evidence, Modes, expected_method, has_singular_values
 from .exact import ExactProblem
 from .improve import lower_point
 from .judgement import Claimed, Verdict, about_point
@@ -65,6 +66,8 @@ def certify_rigorously(ufm: UFM, claimed: Claimed) -> RigorousCertificate:
     if (why := infeasible(ufm, claimed.point)) is not None:
         raise ProblemError(f"the matrices are no point of the problem: {why}")
     problem = ExactProblem(ufm)
+    if not has_singular_values(problem):
+        claimed = replace(claimed, singular_values=None)
     try:
         reached = objective(problem, claimed.point)
         evidence, feasibility = _evidence(problem, claimed.point)

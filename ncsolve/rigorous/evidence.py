@@ -107,6 +107,11 @@ def evidence_from_dict(problem: ExactProblem, method: object, stored: object) ->
     return DualPoint(problem, dual, entropies, Enclosure.from_list(stored["bound"], "bound"))
 
 
+def has_singular_values(problem: ExactProblem) -> bool:
+    """Whether claimed singular values of A are judged: where the modes make the minimum itself."""
+    return problem.spectral and expected_method(problem) == Modes.method
+
+
 def expected_method(problem: ExactProblem) -> str:
     """Squared loss without a decay of the bias goes by modes, everything else by duality."""
     return Modes.method if problem.squared and isinstance(problem.ufm.bias, str) else DualPoint.method

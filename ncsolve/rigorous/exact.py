@@ -110,7 +110,7 @@ class ExactProblem:
         if not isinstance(stored, Mapping):
             raise Rejected("problem: an object is needed")
         loss = stored.get("loss")
-        if loss not in _PARAMETERS or not _FIELDS <= stored.keys() <= _FIELDS | _PARAMETERS[loss]:
+        if not isinstance(loss, str) or loss not in _PARAMETERS or not _FIELDS <= stored.keys() <= _FIELDS | _PARAMETERS[loss]:
             raise Rejected("problem: fields are missing or unknown")
         numbers = {name: _numbers(value, name) for name, value in stored.items() if name not in ("names", "loss", "features")}
         try:

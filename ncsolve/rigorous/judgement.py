@@ -5,6 +5,7 @@ Everything here is a comparison of rationals; replay makes the same ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -71,6 +72,9 @@ class Claimed:
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
             raise ProblemError(f"tolerance {self.tolerance!r} is not a number between 0 and 1 such as 1e-8")
+        for number in (self.value, *(self.singular_values or ())):
+            if not math.isfinite(number):
+                raise ProblemError(f"{number} is claimed, which is not a finite number; nothing can be proved of it")
 
 
 def outcome(findings: Sequence[Finding]) -> Outcome:

@@ -61,10 +61,12 @@ class Secular:
         return self.sign(mu.low, bits) <= 0 < self.sign(mu.high, bits)
 
     def check(self, gap: int, mu: Enclosure, what: str) -> None:
-        """Raise Rejected unless `mu` is one cell that encloses the root, or the root itself."""
-        bits = next((bits for bits in BITS if not mu.exact and mu.low > 0 and _is_cell(mu, bits)), 0)
-        if not mu.exact and not bits:
-            raise Rejected(f"{what}: tau2 is not one cell of {', '.join(map(str, BITS))} bits")
+        """Raise Rejected unless `mu` is one cell that encloses the root, or with two counts the root itself."""
+        bits = 0 if mu.exact or mu.low <= 0 else next((bits for bits in BITS if _is_cell(mu, bits)), 0)
+        if mu.exact != (len(self.poles) == 2) or not (mu.exact or bits):
+            raise Rejected(
+                f"{what}: tau2 is not one cell of {', '.join(map(str, BITS))} bits, nor the rational root of two counts"
+            )
         if not self.encloses(gap, mu, bits or BITS[0]):
             raise Rejected(f"{what}: the signs at the endpoints of tau2 do not enclose the root of the secular equation")
 

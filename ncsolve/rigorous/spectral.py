@@ -78,7 +78,7 @@ class Mode:
         copies, kept = stored["copies"], stored["kept"]
         if not all(type(number) is int for number in (copies, kept)) or not 0 <= kept <= copies or copies == 0:
             raise Rejected(f"{what}: copies and kept copies are not counts")
-        if stored["stand"] not in Stand.__members__:
+        if not isinstance(stored["stand"], str) or stored["stand"] not in Stand.__members__:
             raise Rejected(f"{what}: {stored['stand']!r} is not one of {', '.join(Stand.__members__)}")
         if tau2.low < 0 or (p is not None and not 0 < p.low <= p.high <= 1):
             raise Rejected(f"{what}: an endpoint is out of range")
