@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from .problem import UFM as UFM
     from .raw_objective import Parameters as Parameters
     from .raw_objective import objective as objective
+    from .rigorous import Outcome as Outcome
+    from .rigorous import RigorousCertificate as RigorousCertificate
+    from .rigorous import replay as replay
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify
@@ -63,6 +66,9 @@ _HOME = {
     "Verification": "verification",
     "certify": "verification",
     "verify": "verification",
+    "RigorousCertificate": "rigorous",
+    "Outcome": "rigorous",
+    "replay": "rigorous",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
     "measure": "metrics.measure",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .numeric.descent import Descent
     from .numeric.hessian import HessianCheck
     from .problem import UFM
+    from .rigorous import RigorousCertificate
     from .verification import Verification
 
 #: A line of text: what it is about, and what is said.
@@ -89,6 +90,26 @@ def certificate_lines(certificate: Certificate | None) -> list[Line]:
         return [("certificate", "none is known for this problem")]
     bound = f"lower bound {certificate.lower_bound:.15g}, relative gap {certificate.relative_gap:.6g}"
     return [("certificate", f"{bound} ({certificate.method}; floating point, not a proof)")]
+
+
+def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
+    """What is proved: the enclosures, how, each part of the claim, the outcome."""
+    minimum, objective = certificate.minimum, certificate.objective
+    return [
+        ("objective", _between(float(objective.low), float(objective.high))),
+        ("minimum", _between(certificate.lower_bound, float(minimum.high))),
+        (
+            "proof",
+            f"{certificate.method}, endpoints of {certificate.precision} bits, relative gap {certificate.relative_gap:.6g}",
+        ),
+        *((finding.about, f"{finding.verdict.value}: {finding.says}") for finding in certificate.findings),
+        ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}"),
+    ]
+
+
+def _between(low: float, high: float) -> str:
+    """An enclosure for people: the digits in which its ends agree, or both ends."""
+    return f"{low:.17g}" if low == high else f"between {low:.17g} and {high:.17g}"
 
 
 def text(lines: Sequence[Line]) -> str:
