@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analytic.exact import Exact as Exact
+    from .analytic.exact import exact as exact
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
@@ -52,6 +54,8 @@ _HOME = {
     "objective": "raw_objective",
     "Squared": "losses",
     "CrossEntropy": "losses",
+    "exact": "analytic.exact",
+    "Exact": "analytic.exact",
     "applicable": "analytic.predict",
     "predict": "analytic.predict",
     "Prediction": "analytic.prediction",
