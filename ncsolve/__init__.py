@@ -8,12 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import campaign as campaign
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
     from .analytic.theorem import Claim as Claim
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
+    from .errors import CampaignError as CampaignError
     from .errors import CountsError as CountsError
     from .errors import NcsolveError as NcsolveError
     from .errors import NoTheorem as NoTheorem
@@ -59,15 +61,20 @@ _HOME = {
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
     "NcsolveError": "errors",
+    "CampaignError": "errors",
     "CountsError": "errors",
     "ProblemError": "errors",
     "NoTheorem": "errors",
 }
 
-__all__ = ["__version__", *_HOME]
+_MODULES = ("campaign",)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'ncsolve' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -19,3 +19,7 @@ class NoTheorem(NcsolveError, ValueError):
 
 class TooLarge(NcsolveError, MemoryError):
     """A matrix was asked for that would not fit in memory."""
+
+
+class CampaignError(NcsolveError, ValueError):
+    """The spec of a campaign, or its file of results, cannot be used."""

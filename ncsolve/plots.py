@@ -203,8 +203,13 @@ def save(
         figure.savefig(stream, format=kind, dpi=dpi, metadata=undated)
 
 
+def new_axes(size: tuple[float, float]) -> Axes:
+    """Axes on a new figure of this width and height in inches."""
+    return cast("Axes", _row_of_axes(1, size)[0])
+
+
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    return cast("Axes", _row_of_axes(1, size)[0]) if ax is None else ax
+    return new_axes(size) if ax is None else ax
 
 
 def _row_of_axes(number: int, size: tuple[float, float]) -> NDArray[np.object_]:
