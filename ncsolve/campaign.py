@@ -198,10 +198,10 @@ def _solver(workers: int | None, backend: str | Client) -> Iterator[Rows]:
     if backend == "loky":
         from joblib import cpu_count
 
-        from .campaigns.workers import here, local
+        from .campaigns.workers import Local, here
 
         chosen = cpu_count() if workers is None else workers
-        yield here if chosen == 1 else local(chosen).rows
+        yield here if chosen == 1 else Local(chosen).rows
         return
     if workers is not None:
         raise CampaignError(f"workers {workers} is for this machine; a cluster has its own")

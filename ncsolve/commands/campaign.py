@@ -97,12 +97,13 @@ def _draw(args: Namespace, path: str) -> None:
 
 def _run(args: Namespace, terminal: Terminal) -> Summary:
     from .. import campaign
+    from ..campaigns.stopping import termination_interrupts
     from ..progress import counted
 
     spec = campaign.read_spec(args.spec)
     workers = options.whole(args.workers, "workers", 1)
     args.out = args.out or str(Path(args.spec).with_suffix(".jsonl"))
-    with counted(spec.problems) if terminal.bars else nullcontext() as progress:
+    with termination_interrupts(), counted(spec.problems) if terminal.bars else nullcontext() as progress:
         summary = campaign.run(
             spec,
             args.out,
