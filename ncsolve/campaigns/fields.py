@@ -97,6 +97,9 @@ def _counts(fields: Mapping[str, Any]) -> Any:
 
     if "counts" in fields:
         return fields["counts"]
+    missing = [part for part in LONG_TAIL[:3] if f"long_tail.{part}" not in fields]
+    if missing:
+        raise ProblemError(f"the long tail lacks {' and '.join(missing)}; K, n and ratio make one")
     ratio, step = fields["long_tail.ratio"], fields.get("long_tail.step", False)
     if isinstance(ratio, bool) or not isinstance(ratio, int | float):
         raise ProblemError(f"long_tail.ratio {ratio!r} is not a number; it is the largest count over the smallest")

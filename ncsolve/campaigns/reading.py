@@ -16,7 +16,7 @@ from typing import Any
 from ..border import opened, shown
 from ..errors import CampaignError, CountsError, NcsolveError
 from .draws import check_draw
-from .fields import CROSS_ENTROPY, FIELDS, LONG_TAIL, LOSS, RIVALS
+from .fields import CROSS_ENTROPY, FIELDS, LONG_TAIL, LOSS, RIVALS, flattened
 from .spec import ACTIONS, Spec
 from .words import check_words
 
@@ -148,14 +148,20 @@ def _cases(raw: Mapping[str, Any], name: str, folder: Path) -> dict[str, dict[st
             raise CampaignError(f"{name}: problem lists no problem; write [[problem]] and its fields below it")
         numbered = {f"[[problem]] {number}": table for number, table in enumerate(tables, start=1)}
     else:
-        numbered = {"[problem]": _table(raw, "problem", name)}
+        numbered = {"[problem]": _table(raw, "problem", name, needed=False)}
     return {at: _fields(table, f"{name} {at}", folder) for at, table in numbered.items()}
 
 
 def _fields(table: Mapping[str, Any], where: str, folder: Path) -> dict[str, Any]:
-    """Fields with one value each."""
+    """Fields with one value each; the entries of a loss and the parts of a long tail are fields of their own."""
     check_words(table, FIELDS, where)
-    return {name: _value(name, value, f"{where}: {name}", folder) for name, value in table.items()}
+    fields: dict[str, Any] = {}
+    for name, value in table.items():
+        for field, entry in flattened({name: _value(name, value, f"{where}: {name}", folder)}).items():
+            if field in fields:
+                raise CampaignError(f"{where}: {field} is given twice; keep one")
+            fields[field] = entry
+    return fields
 
 
 def _grid(table: Mapping[str, Any], where: str, folder: Path) -> dict[str, Any]:
@@ -254,7 +260,7 @@ def _check_together(sections: Mapping[str, Mapping[str, Any]], name: str) -> Non
 
 def _inside(field: str, value: Any, section: str) -> set[str]:
     """Names that a table stands for: those of a loss's entries and of a long tail's parts."""
-    values = value if section == "[grid]" else value.get("choice", []) if section == "[draw]" else [value]
+    values = value if section == "[grid]" else value.get("choice", []) if section == "[draw]" else []
     tables = [table for table in values if isinstance(table, Mapping)] if field in ("loss", "long_tail") else []
     if field == "loss":
         return {entry for table in tables for entry in table if entry in (*CROSS_ENTROPY, "targets")}

@@ -118,7 +118,7 @@ class Spec:
 
     @cached_property
     def _cases(self) -> list[dict[str, Any]]:
-        return [flattened(case) for case in self.document["problem"]]
+        return list(self.document["problem"])
 
     @cached_property
     def _grid(self) -> dict[str, list[Any]]:
