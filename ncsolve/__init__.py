@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import campaign as campaign
     from .analytic.exact import Exact as Exact
     from .analytic.exact import exact as exact
     from .analytic.predict import applicable as applicable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .analytic.theorem import Claim as Claim
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
+    from .errors import CampaignError as CampaignError
     from .errors import CountsError as CountsError
     from .errors import DataError as DataError
     from .errors import NcsolveError as NcsolveError
@@ -82,16 +84,21 @@ _HOME = {
     "StreamingMeasure": "metrics.streaming",
     "Convention": "metrics.convention",
     "NcsolveError": "errors",
+    "CampaignError": "errors",
     "CountsError": "errors",
     "DataError": "errors",
     "ProblemError": "errors",
     "NoTheorem": "errors",
 }
 
-__all__ = ["__version__", *_HOME]
+_MODULES = ("campaign",)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'ncsolve' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -31,3 +31,7 @@ class MissingPackage(NcsolveError, ImportError):
 
 class CertificateError(CountsError):
     """A file that should hold a rigorous certificate does not."""
+
+
+class CampaignError(NcsolveError, ValueError):
+    """The spec of a campaign, or its file of results, cannot be used."""
