@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from distributed import Client, Future, KilledWorker
@@ -87,11 +87,12 @@ class Cluster:
         """Solve; the problems that were with a worker when it died once too often are returned."""
         lost = []
         parallel = {"n_jobs": -1, "backend": _Backend(self._client)}
-        for row in in_parallel(parallel, spec, indices, batch, None):
-            if LOST in row:
-                lost.append(row["index"])
-            else:
-                yield row
+        with closing(in_parallel(parallel, spec, indices, batch, None)) as found:
+            for row in found:
+                if LOST in row:
+                    lost.append(row["index"])
+                else:
+                    yield row
         return lost
 
 
