@@ -8,12 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import campaign as campaign
+    from .analytic.exact import Exact as Exact
+    from .analytic.exact import exact as exact
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
     from .analytic.theorem import Claim as Claim
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
+    from .errors import CampaignError as CampaignError
     from .errors import CountsError as CountsError
     from .errors import DataError as DataError
     from .errors import NcsolveError as NcsolveError
@@ -36,6 +40,9 @@ if TYPE_CHECKING:
     from .problem import UFM as UFM
     from .raw_objective import Parameters as Parameters
     from .raw_objective import objective as objective
+    from .rigorous import Outcome as Outcome
+    from .rigorous import RigorousCertificate as RigorousCertificate
+    from .rigorous import replay as replay
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify
@@ -49,6 +56,8 @@ _HOME = {
     "objective": "raw_objective",
     "Squared": "losses",
     "CrossEntropy": "losses",
+    "exact": "analytic.exact",
+    "Exact": "analytic.exact",
     "applicable": "analytic.predict",
     "predict": "analytic.predict",
     "Prediction": "analytic.prediction",
@@ -63,6 +72,9 @@ _HOME = {
     "Verification": "verification",
     "certify": "verification",
     "verify": "verification",
+    "RigorousCertificate": "rigorous",
+    "Outcome": "rigorous",
+    "replay": "rigorous",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
     "measure": "metrics.measure",
@@ -72,16 +84,21 @@ _HOME = {
     "StreamingMeasure": "metrics.streaming",
     "Convention": "metrics.convention",
     "NcsolveError": "errors",
+    "CampaignError": "errors",
     "CountsError": "errors",
     "DataError": "errors",
     "ProblemError": "errors",
     "NoTheorem": "errors",
 }
 
-__all__ = ["__version__", *_HOME]
+_MODULES = ("campaign",)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'ncsolve' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -23,3 +23,15 @@ class NoTheorem(NcsolveError, ValueError):
 
 class TooLarge(NcsolveError, MemoryError):
     """A matrix was asked for that would not fit in memory."""
+
+
+class MissingPackage(NcsolveError, ImportError):
+    """An optional package is needed and not installed; the message says which extra of ncsolve brings it."""
+
+
+class CertificateError(CountsError):
+    """A file that should hold a rigorous certificate does not."""
+
+
+class CampaignError(NcsolveError, ValueError):
+    """The spec of a campaign, or its file of results, cannot be used."""

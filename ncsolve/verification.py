@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .problem import UFM
     from .raw_objective import Parameters
+    from .rigorous import RigorousCertificate
 
 ROUNDING = 8 * float(np.finfo(float).eps)  # of a residual, relative to its target
 
@@ -214,11 +215,36 @@ def _with_hessian(found: Verification) -> Verification:
         return replace(found, interrupted=True, notes=("interrupted before the Hessian check",))
 
 
-def certify(prediction: Prediction) -> Certificate:
+@overload
+def certify(prediction: Prediction) -> Certificate: ...
+@overload
+def certify(prediction: Prediction, *, rigorous: Literal[False], tolerance: float = 1e-8) -> Certificate: ...
+@overload
+def certify(prediction: Prediction, *, rigorous: Literal[True], tolerance: float = 1e-8) -> RigorousCertificate: ...
+def certify(prediction: Prediction, *, rigorous: bool = False, tolerance: float = 1e-8) -> Certificate | RigorousCertificate:
     """Lower bound on the objective of the prediction's problem, and the gap to the predicted matrices.
 
-    See `ncsolve.numeric.certify` for the bounds. The predicted matrices are only evaluated; the bound does not use how they
-    were found.
+    Parameters
+    ----------
+    prediction : Prediction
+        Its matrices are only evaluated; the bound does not use how they were found.
+    rigorous : bool
+        False: floating point, evidence but no proof (`ncsolve.numeric.certify`). True: exact and ball arithmetic
+        (`ncsolve.rigorous`, extra `rigorous`), with an outcome.
+    tolerance : float
+        For `rigorous` alone: the relative excess over the global minimum, and the relative error of claimed numbers, that is
+        judged.
+
+    Returns
+    -------
+    Certificate, or with `rigorous` a RigorousCertificate
+
+    Raises
+    ------
+    ProblemError
+        Where no bound is known.
+    MissingPackage
+        If `rigorous` and python-flint is not installed.
 
     Examples
     --------
@@ -226,14 +252,35 @@ def certify(prediction: Prediction) -> Certificate:
     >>> prediction = ncsolve.predict(ncsolve.UFM(counts=[20, 10, 5], depth=2, weight_decay=5e-3, feature_decay=5e-3))
     >>> ncsolve.certify(prediction).relative_gap < 1e-12
     True
+    >>> ncsolve.certify(prediction, rigorous=True).outcome.name
+    'PROVED'
     """
     if prediction.theorem.limit:
         raise ProblemError(
             f"theorem {prediction.theorem.name!r} is about a limit: it has no point to certify at positive decays"
         )
+    if rigorous:
+        return _certify_rigorously(prediction, tolerance)
     check_size(prediction.ufm)  # before any matrix is built
     witness = prediction.solution.witness
     return certificate(prediction.ufm, prediction.parameters(), () if witness is None else witness())
+
+
+def _certify_rigorously(prediction: Prediction, tolerance: float) -> RigorousCertificate:
+    from .rigorous.balls import flint
+    from .rigorous.certify import certify_rigorously, refuse
+    from .rigorous.judgement import Claimed
+
+    flint()
+    refuse(prediction.ufm)  # before any matrix is built
+    claimed = Claimed(
+        prediction.parameters(),
+        prediction.value,
+        tuple(prediction.classes.state.tolist()),
+        tuple(prediction.singular_values.tolist()),
+        tolerance,
+    )
+    return certify_rigorously(prediction.ufm, claimed)
 
 
 def certificate_if_known(prediction: Prediction) -> Certificate | None:
