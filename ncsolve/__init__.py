@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import campaign as campaign
     from .analytic.exact import Exact as Exact
     from .analytic.exact import exact as exact
     from .analytic.predict import applicable as applicable
@@ -16,12 +17,20 @@ if TYPE_CHECKING:
     from .analytic.theorem import Claim as Claim
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
+    from .errors import CampaignError as CampaignError
     from .errors import CountsError as CountsError
+    from .errors import DataError as DataError
     from .errors import NcsolveError as NcsolveError
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
     from .losses import CrossEntropy as CrossEntropy
     from .losses import Squared as Squared
+    from .metrics.comparison import Comparison as Comparison
+    from .metrics.comparison import compare as compare
+    from .metrics.convention import Convention as Convention
+    from .metrics.measure import measure as measure
+    from .metrics.measurement import Measurement as Measurement
+    from .metrics.streaming import StreamingMeasure as StreamingMeasure
     from .numeric.certify import Certificate as Certificate
     from .numeric.descent import Descent as Descent
     from .numeric.newton import Newton as Newton
@@ -31,6 +40,9 @@ if TYPE_CHECKING:
     from .problem import UFM as UFM
     from .raw_objective import Parameters as Parameters
     from .raw_objective import objective as objective
+    from .rigorous import Outcome as Outcome
+    from .rigorous import RigorousCertificate as RigorousCertificate
+    from .rigorous import replay as replay
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify
@@ -60,18 +72,33 @@ _HOME = {
     "Verification": "verification",
     "certify": "verification",
     "verify": "verification",
+    "RigorousCertificate": "rigorous",
+    "Outcome": "rigorous",
+    "replay": "rigorous",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
+    "measure": "metrics.measure",
+    "Measurement": "metrics.measurement",
+    "compare": "metrics.comparison",
+    "Comparison": "metrics.comparison",
+    "StreamingMeasure": "metrics.streaming",
+    "Convention": "metrics.convention",
     "NcsolveError": "errors",
+    "CampaignError": "errors",
     "CountsError": "errors",
+    "DataError": "errors",
     "ProblemError": "errors",
     "NoTheorem": "errors",
 }
 
-__all__ = ["__version__", *_HOME]
+_MODULES = ("campaign",)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'ncsolve' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)

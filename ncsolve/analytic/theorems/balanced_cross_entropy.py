@@ -5,6 +5,8 @@ bias none, free or regularized.
 Statement. The logits are a (I - J/K) with a = log(K/(K c sqrt(n) + delta) - K + 1), zero iff K c sqrt(n) + delta >= 1; A has K - 1
 singular values sqrt(n) a, the class means and classifier rows form a simplex ETF, and b = 0 (a free one is determined up to a
 constant).
+Edge cases. At K c sqrt(n) + delta = 1 everything is zero. K = 2: an opposite pair. A free bias is determined up to a constant, which the
+loss does not see; zero is returned. If everything is zero, any width is enough.
 Proof. The problem is convex in (A, b) and no permutation of classes changes it, so some minimizer is invariant: A = alpha (I - J/K)
 + beta J/K, b constant. Neither beta nor b changes the loss, so both are zero; what is left is convex in a, and its slope vanishes at
 the stated a.
@@ -15,8 +17,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...losses import CrossEntropy
 from ...problem import UFM
+from .. import draws
 from ..hypotheses import BALANCED, CROSS_ENTROPY, LINEAR, ONE_LAYER, PLAIN
 from ..reduction import exceeding
 from ..simplex_solution import simplex, simplex_solution
@@ -102,6 +107,15 @@ def _wide_enough(ufm: UFM) -> bool:
     return ufm.rank_limit >= ufm.classes - 1 or (ufm.depth == 1 and ufm.balanced and not _alive(ufm))
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """Equal counts, smoothing in half of the draws, any bias."""
+    n = draws.equal_counts(rng)
+    loss = CrossEntropy(smoothing=float(rng.choice([0.0, rng.uniform(0.0, 0.5)])))
+    mean = draws.mean_decay(rng, (1.0 - loss.smoothing) / (n.size * np.sqrt(n[0])))
+    width = draws.width(rng, 1, n.size, n.size - 1)
+    return UFM(n, loss, width=width, bias=draws.bias(rng), **draws.decays(rng, 1, mean))
+
+
 THEOREM = Theorem(
     name="balanced_cross_entropy",
     statement="Cross-entropy, equal counts, M = 1: features and classifiers form a simplex ETF with an explicit length, with or "
@@ -122,4 +136,5 @@ THEOREM = Theorem(
         Case("Zhu et al. 2021, Theorem 3.1", lambda: UFM([100] * 4, "ce", bias=1e-3)),
         Case("Guo et al. 2024 (label smoothing)", lambda: UFM([100] * 4, CrossEntropy(smoothing=0.1))),
     ),
+    draw=draw,
 )

@@ -5,6 +5,9 @@ Statement. With tau = sqrt(n), A = (Zbar - b 1^T) D^(1/2) has K - 1 singular val
 classes and one, sigma_1 = max(tau - N c (1 + 1/lambda_b), 0), on the mean; b = c tau / lambda_b where sigma_1 > 0 and
 b = 1/(K (1 + lambda_b)) where sigma_1 = 0. So for lambda_b <= N c/(tau - N c) the class means form an exact simplex ETF, and
 above it cos(h_k, h_l) = (sigma_1 - sigma)/(sigma_1 + (K-1) sigma) climbs from -1/(K-1) to 0.
+Edge cases. sigma_1 = 0 exactly up to lambda_b = N c/(tau - N c), sigma = 0 exactly from N c = tau on; both are decided in rational
+arithmetic. lambda_b -> 0 gives the free bias (simplex), lambda_b -> infinity no bias (orthogonal frame). Where sigma = 0 the mean
+mode is zero too, and only b is left.
 Proof. The problem is convex in (A, b) and invariant under permutations of the classes, so a minimizer is invariant: A has one
 eigenvalue on 1 and one on its complement, b is a multiple of 1, and each scalar problem is a soft threshold.
 Source. Zhou et al. (2022, arXiv:2203.01238); the angle formula arXiv:2606.00344.
@@ -19,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...problem import UFM
+from .. import draws
 from ..hypotheses import BALANCED, LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
 from ..reduction import reduce
 from ..scalar import critical_power
@@ -209,6 +213,16 @@ def _vectors(classes: int) -> np.ndarray:
     return np.column_stack([contrasts(classes), np.full(classes, 1.0 / math.sqrt(classes))])
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """Equal counts; lambda_b near the end of the simplex regime every other time."""
+    n = draws.equal_counts(rng)
+    mean = draws.mean_decay(rng, math.sqrt(n[0]) / n.sum())
+    pull = n.sum() * mean / math.sqrt(n[0])  # N c / tau
+    critical = pull / (1.0 - pull) if pull < 1.0 else 1.0
+    decay = draws.mean_decay(rng, critical) * float(rng.choice([1.0, 1.0, 30.0]))
+    return UFM(n, bias=decay, width=draws.width(rng, 1, n.size), **draws.decays(rng, 1, mean))
+
+
 THEOREM = Theorem(
     name="balanced_regularized_bias",
     statement="Squared loss, equal counts, M = 1, bias decay lambda_b: the class means move from a simplex ETF to an orthogonal "
@@ -233,4 +247,5 @@ THEOREM = Theorem(
         Case("Zhou et al. 2022 (simplex regime)", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=1e-3)),
         Case("above the simplex regime", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=0.5)),
     ),
+    draw=draw,
 )

@@ -5,6 +5,8 @@ Statement. By R1 and R2 the objective is the minimum over A of rank <= R and b o
 q = 2/(M+1) < 1: not convex. What is returned is the lowest point of a portfolio of geometries polished on the K x K problem
 (lowrank.py): an upper bound, never a theorem. Beside it stand the value of the simplex (equal counts) and a valid lower bound
 (numeric/certify.py, the one for M >= 2).
+Edge cases. Large decays: nothing lower than zero is found, which is said; zero is always a strict local minimum. Classes of equal count may
+be exchanged in the geometry found: it is unique at most up to such exchanges. The lower bound is weak (tens of percent).
 Proof. None: a search. That the simplex is not the answer is proved: no simplex ETF is global for K >= 4, M >= 3 or K >= 6, M = 2
 (Garrod and Keating 2024, arXiv:2410.23169).
 Source. The reduction: Dang et al. (2023, arXiv:2301.00437). The search is ours.
@@ -14,9 +16,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...problem import UFM
+from .. import draws
 from ..hypotheses import CROSS_ENTROPY, DEEP, LINEAR
 from ..searched import solution
+from ..simplex_solution import simplex
 from ..theorem import Case, Claim, Theorem
 
 if TYPE_CHECKING:
@@ -96,6 +102,15 @@ def derive() -> Derivation:
     )
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """Up to five classes, 2 or 3 layers, decays up to where a simplex of the mean count would die."""
+    n = draws.equal_counts(rng, most=5) if rng.random() < 0.5 else draws.counts(rng, most=5)
+    depth = int(rng.integers(2, 4))
+    scalar = simplex(UFM(np.full(n.size, n.mean()), "ce", depth))
+    mean = scalar.critical_c() * scalar.q * float(np.exp(rng.uniform(np.log(0.02), np.log(0.8))))
+    return UFM(n, "ce", depth, bias=draws.bias(rng), **draws.decays(rng, depth, mean))
+
+
 THEOREM = Theorem(
     name="deep_cross_entropy",
     statement="Cross-entropy, M >= 2, any counts: the lowest geometry of a polished portfolio, named, with a lower bound beside it.",
@@ -110,4 +125,5 @@ THEOREM = Theorem(
     ),
     iterative=True,
     preferred=True,
+    draw=draw,
 )

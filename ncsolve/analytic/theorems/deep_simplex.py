@@ -6,6 +6,8 @@ objective; where its value is not below log K, zero is the lower one of the two 
 Not a minimizer in general: Dang et al. (2023, arXiv:2301.00437), Theorem 4.1, claims that it is global; Garrod and Keating
 (2024, arXiv:2410.23169) prove that no simplex ETF is global for K >= 4, M >= 3 or K >= 6, M = 2. See deep_cross_entropy for the
 lowest point known.
+Edge cases. No critical simplex exists beyond a decay (the scalar equation has no root): zero is returned. Where one exists but its value is
+log K or more, zero is returned as well. K = 2 and 3: nothing lower than the simplex is known.
 Proof. The objective restricted to simplices has slope zero there, and its gradient in A at a permutation-invariant A is
 permutation-invariant, hence a combination of I - J/K and J/K; on J/K the loss has slope zero.
 Source. Dang et al. (2023, arXiv:2301.00437), Theorem 4.1, as far as it holds.
@@ -15,7 +17,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ...losses import CrossEntropy
 from ...problem import UFM
+from .. import draws
 from ..hypotheses import BALANCED, CROSS_ENTROPY, DEEP, LINEAR, PLAIN
 from ..simplex_solution import simplex, simplex_solution
 from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
@@ -124,6 +130,16 @@ def derive() -> Derivation:
     )
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """Equal counts, 2 to 4 layers, smoothing in half of the draws, any bias."""
+    n, depth = draws.equal_counts(rng), int(rng.integers(2, 5))
+    loss = CrossEntropy(smoothing=float(rng.choice([0.0, rng.uniform(0.0, 0.3)])))
+    scalar = simplex(UFM(n, loss, depth))
+    mean = draws.mean_decay(rng, scalar.critical_c() * scalar.q)
+    width = draws.width(rng, depth, n.size, n.size - 1)
+    return UFM(n, loss, depth, width, bias=draws.bias(rng), **draws.decays(rng, depth, mean))
+
+
 THEOREM = Theorem(
     name="deep_simplex",
     statement="Cross-entropy, equal counts, M >= 2: the simplex ETF with its length from one scalar equation is a critical point.",
@@ -140,4 +156,5 @@ THEOREM = Theorem(
     solve=solve,
     derive=derive,
     cases=(Case("Dang et al. 2023, Theorem 4.1 (what holds of it)", lambda: UFM([100] * 4, "ce", depth=3)),),
+    draw=draw,
 )

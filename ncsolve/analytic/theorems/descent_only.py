@@ -2,6 +2,7 @@ r"""Any problem: the lowest end of a few descents, when asked for by name.
 
 Statement. None. `numeric.descent` runs from random starts on the raw objective, and the lowest end is returned as it is: an upper
 bound for problems that no theorem covers, such as ReLU features with depth or a bias. Never chosen unless asked for.
+Edge cases. Zeros and states are read off to 1e-6; the six starts have a fixed seed, so the answer is the same each time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...problem import UFM
+from .. import draws
 from ..reduction import reduce
 from ..spectrum import DenseFrame
 from ..theorem import ACTIVE, VANISHED, Case, Claim, ClassStates, Solution, Theorem, Watch
@@ -147,6 +149,14 @@ def derive() -> Derivation:
     )
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """ReLU features with a bias or with depth, which no theorem covers."""
+    n, depth = draws.counts(rng, most=4, largest=20.0), int(rng.integers(1, 3))
+    mean = float(np.sqrt(n.mean()) / n.sum() * np.exp(rng.uniform(np.log(0.02), np.log(0.3))))
+    loss = "ce" if rng.random() < 0.5 else "mse"
+    return UFM(n, loss, depth, n.size + 1, bias="free", features="relu", **draws.decays(rng, depth, mean))
+
+
 THEOREM = Theorem(
     name="descent_only",
     statement="Any problem: the lowest end of six descents on the raw objective, on request.",
@@ -158,4 +168,5 @@ THEOREM = Theorem(
     cases=(Case("ReLU features with a bias", lambda: UFM([20, 10, 5], "ce", features="relu", bias="free")),),
     iterative=True,
     on_request=True,
+    draw=draw,
 )

@@ -6,6 +6,9 @@ Statement. The minimizer over A = (Zbar - b 1^T) D^(1/2) and b of F(A, b) + c ||
 through balanced factors. Classes with equal counts n (and equal parameters of the loss) are exchangeable; a group of two or more
 merges into one mean and one classifier iff sqrt(n) (1 - delta) s r <= N c. All is zero iff the gradient at A = 0 has dual norm at
 most c. The answer is numerical: its strength is the duality gap (R4), which `certify` evaluates afresh.
+Edge cases. At sqrt(n) rho = N c a group merges (its contrast is exactly zero). A class whose count no other has
+never merges. A free bias is determined up to multiples of (1/r_1, ..., 1/r_K); the least norm is returned. A gap that cannot be closed
+below 1e-8 turns the claim into BEST_KNOWN, which is said.
 Proof. Jensen (R1) and the variational form of the nuclear norm (R2) reduce to a convex problem; invariance (R5) to groups
 (groups.py, convex.py).
 Source. Hong and Ling (2023, arXiv:2309.09725) for the structure at plain cross-entropy without a bias.
@@ -15,8 +18,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...losses import CrossEntropy
 from ...problem import UFM
+from .. import draws
 from ..grouped import solution
 from ..hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
 from ..theorem import Case, Claim, Hypothesis, Theorem
@@ -123,6 +129,21 @@ def derive() -> Derivation:
     )
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """Any counts and bias; plain, smoothed, logit-adjusted, LDT or CDT losses in turn."""
+    n = draws.counts(rng)
+    fields = [
+        {},
+        {"smoothing": float(rng.uniform(0.0, 0.4))},
+        {"offsets": np.log(n / n.sum())},
+        {"label_scale": (n / n.max()) ** 0.25},
+        {"class_scale": (n / n.max()) ** 0.25},
+    ][int(rng.integers(5))]
+    loss = CrossEntropy(**fields)
+    mean = draws.mean_decay(rng, np.sqrt(n) * loss.own_slope(n.size) / n.sum())
+    return UFM(n, loss, width=draws.width(rng, 1, n.size), bias=draws.bias(rng), **draws.decays(rng, 1, mean))
+
+
 THEOREM = Theorem(
     name="imbalanced_cross_entropy",
     statement="Cross-entropy with any counts, M = 1: a convex problem on groups of equal counts, solved to a certified gap; small "
@@ -150,4 +171,5 @@ THEOREM = Theorem(
         ),
     ),
     iterative=True,
+    draw=draw,
 )

@@ -4,6 +4,7 @@ Problem. M = 1, any counts, bias decay lambda_b > 0, width >= K.
 Statement. The minimizer over A and b of F(A, b) + c ||A||_* + (lambda_b/2) ||b||^2 gives the global minimizer through balanced
 factors. Two or more classes of equal count n merge iff sqrt(n) <= N c. No closed form is known unless all counts are equal
 (balanced_regularized_bias); the answer is numerical and its strength is the duality gap.
+Edge cases. Equality sqrt(n) = N c: the group is merged. Equal counts everywhere: balanced_regularized_bias has the closed form.
 Proof. R1, R2, R5 as for cross-entropy: squared loss is convex in the logits.
 Source. The balanced case is Zhou et al. (2022, arXiv:2203.01238).
 """
@@ -12,7 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...problem import UFM
+from .. import draws
 from ..grouped import solution
 from ..hypotheses import LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
 from ..theorem import Case, Claim, Hypothesis, Theorem
@@ -115,6 +119,14 @@ def derive() -> Derivation:
     )
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """Any counts, bias decay log-uniform in 1e-4 .. 1."""
+    n = draws.counts(rng)
+    mean = draws.mean_decay(rng, np.sqrt(n) / n.sum())
+    bias = float(10.0 ** rng.uniform(-4.0, 0.0))
+    return UFM(n, bias=bias, width=draws.width(rng, 1, n.size), **draws.decays(rng, 1, mean))
+
+
 THEOREM = Theorem(
     name="imbalanced_regularized_bias",
     statement="Squared loss, any counts, M = 1, bias decay lambda_b: a convex problem on groups of equal counts, solved to a certified "
@@ -135,4 +147,5 @@ THEOREM = Theorem(
         Case("imbalanced, regularized bias", lambda: UFM([200, 100, 50, 50], weight_decay=1e-3, feature_decay=1e-3, bias=1e-2)),
     ),
     iterative=True,
+    draw=draw,
 )

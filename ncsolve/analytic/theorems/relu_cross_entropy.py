@@ -5,6 +5,8 @@ Statement. Class means are orthogonal, W h_k = m_k (e_k - 1/K) with m_k = max(0,
 x_k = (N c sqrt(K/((K-1) n_k)) + delta) (K-1)/K; ||h_k||^2 = sqrt((K-1) lambda_W/(K lambda_H n_k)) m_k. Class k vanishes iff
 n_k (1 - delta)^2 <= N^2 lambda_W lambda_H K/(K-1). The objective is
 sum_k (n_k/N) (log(1 + (K-1) e^(-m_k)) + delta (1 - 1/K) m_k) + c sqrt(n_k (K-1)/K) m_k.
+Edge cases. At equality of the threshold the class is zero. All classes below it: everything is zero. K = 2: the two classes are
+orthogonal, not opposite. Vanished classes have logits zero, so their samples keep the loss log K.
 Proof. For any G whose columns have products G_k . G_l <= 0 (k != l), max over h >= 0, |h| = 1 of |G h| is max_k |G_k|. Columns
 proportional to 1/K - e_k are such, so among H >= 0 the penalty is at least c sum_k |A_k|, with equality for axis-aligned H; then the
 columns decouple, and each is a convex problem that only permutations of the wrong classes leave as it is.
@@ -21,6 +23,7 @@ import numpy as np
 
 from ...losses import CrossEntropy
 from ...problem import UFM
+from .. import draws
 from ..atoms import SpikeFrame
 from ..hypotheses import CROSS_ENTROPY, NO_BIAS, ONE_LAYER, PLAIN
 from ..reduction import exceeding, reduce
@@ -173,6 +176,15 @@ def _wide_enough(ufm: UFM) -> bool:
     return ufm.rank_limit >= int(_alive(ufm).sum())
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """Any counts, smoothing in half of the draws."""
+    n = draws.counts(rng)
+    loss = CrossEntropy(smoothing=float(rng.choice([0.0, rng.uniform(0.0, 0.4)])))
+    critical = np.sqrt(n * (n.size - 1.0) / n.size) * (1.0 - loss.smoothing) / n.sum()
+    mean = draws.mean_decay(rng, critical)
+    return UFM(n, loss, width=draws.width(rng, 1, n.size), features="relu", **draws.decays(rng, 1, mean))
+
+
 THEOREM = Theorem(
     name="relu_cross_entropy",
     statement="Cross-entropy with ReLU features, M = 1, no bias: class means are orthogonal, with explicit lengths; classes below a "
@@ -182,7 +194,7 @@ THEOREM = Theorem(
     hypotheses=(
         CROSS_ENTROPY,
         PLAIN,
-        Hypothesis("features are ReLU", lambda ufm: ufm.features == "relu"),
+        Hypothesis("features are ReLU", lambda ufm: ufm.features == "relu", {"features": "relu"}),
         NO_BIAS,
         ONE_LAYER,
         Hypothesis("the width is at least the number of active classes (K always is enough)", _wide_enough),
@@ -190,4 +202,5 @@ THEOREM = Theorem(
     solve=solve,
     derive=derive,
     cases=(Case("Dang et al. 2024 (imbalanced)", lambda: UFM([200, 100, 50, 50], "ce", features="relu")),),
+    draw=draw,
 )

@@ -8,6 +8,10 @@ p_i the smaller root of p (1-p)^((M-1)/(M+1)) = N g tau_i^(-2M/(M+1)) if p_i <= 
 R = min(K, widths) largest survive. Bias none: class k vanishes iff n_k^M < N^(M+1) Pi M^(2M)/(M-1)^(M-1) (at equality it ties
 for M >= 2; for M = 1 it is zero there). Balanced: an orthogonal frame (b = 0) or a simplex ETF (b free).
 
+Edge cases. Equality at the threshold: zero and the outer root tie for M >= 2; both are minimizers, the non-zero one is returned and said;
+for M = 1 the mode is zero there. Just above it the mode keeps a non-zero local minimum (`locally_stable`), up to kappa_max/kappa* times the
+critical decay. Free bias: classes of equal count whose contrasts die merge, they share one non-zero vector. Equal tau on both sides
+of a bottleneck's cut: any subspace of them is optimal; the first in order are shown. All modes lost: everything is zero, b stays.
 Proof. R1, R2, von Neumann's trace inequality, and the scalar problem (scalar.py). ReLU features: without a bias the class
 means lie on coordinate axes, so H >= 0 holds at the unconstrained minimizer, which is therefore also the constrained one.
 
@@ -23,7 +27,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...problem import UFM
+from .. import draws
 from ..hypotheses import ONE_HOT, SQUARED, UNPENALIZED_BIAS
+from ..scalar import threshold
 from ..spectral import axis_state, centred_state, select, solution
 from ..spectrum import AxisSpectrum, CentredSpectrum
 from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
@@ -99,6 +105,17 @@ def _example(**fields: object) -> UFM:
     return UFM(**({"counts": [100] * 4, "weight_decay": 5e-4, "feature_decay": 5e-4} | fields))  # type: ignore[arg-type]
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """A random problem: any depth, widths, bias; a fifth of those without a bias have ReLU features."""
+    n, depth = draws.counts(rng), int(rng.integers(1, 5))
+    bias = "none" if rng.random() < 0.5 else "free"
+    tau2 = n if bias == "none" else CentredSpectrum(n).tau2
+    mean = draws.mean_decay(rng, threshold(depth) * tau2 ** (depth / (depth + 1.0)) / n.sum())
+    features = "relu" if bias == "none" and rng.random() < 0.2 else "linear"
+    width = draws.width(rng, depth, n.size, 1 if rng.random() < 0.25 else None)
+    return UFM(n, depth=depth, width=width, bias=bias, features=features, **draws.decays(rng, depth, mean))
+
+
 THEOREM = Theorem(
     name="squared_spectral",
     statement="Squared loss: the minimizer shrinks each singular value of the (centred) label matrix by a scalar rule, "
@@ -112,6 +129,7 @@ THEOREM = Theorem(
         Hypothesis(
             "features are linear, or ReLU without a bias",
             lambda ufm: ufm.features == "linear" or ufm.bias == "none",
+            {"features": "linear; relu without bias"},
         ),
     ),
     solve=solve,
@@ -130,4 +148,5 @@ THEOREM = Theorem(
         Case("Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, deep)", lambda: _example(counts=[200, 100, 50, 50], depth=6)),
         Case("arXiv:2411.17278 (imbalanced, free bias)", lambda: _example(counts=[200, 100, 50, 50], bias="free")),
     ),
+    draw=draw,
 )

@@ -3,6 +3,9 @@ r"""Squared loss with arbitrary targets: label encodings, soft labels, regressio
 Problem. Column k of Y (outputs x K) is the target of the n_k samples of "class" k; regression has every n_k = 1.
 Statement. As in squared_spectral with T = (Y - ybar 1^T) D^(1/2), ybar = Y n / N, b = ybar (bias free), or T = Y D^(1/2) (bias
 none): A shares T's singular vectors and every singular value is shrunk by the same scalar rule.
+Edge cases. tau comes from a floating-point decomposition: a mode within 1e-12 of its threshold is said to be undecided. Lost modes can
+merge classes whose targets differ, or leave a class at zero. With a free bias constant targets give A = 0 and value zero. Repeated
+tau on both sides of a bottleneck's cut: any subspace of them is optimal.
 Proof. The same: von Neumann's trace inequality does not ask where T comes from.
 Source. Andriopoulos et al. (2024, arXiv:2409.04180) for regression at M = 1. Their Theorem 4.1 cuts columns of a matrix square
 root in the partial regime; the minimizer is cut in the eigenbasis, as here.
@@ -16,7 +19,9 @@ import numpy as np
 
 from ...losses import Squared
 from ...problem import UFM
+from .. import draws
 from ..hypotheses import LINEAR, SQUARED, UNPENALIZED_BIAS
+from ..scalar import threshold
 from ..spectral import Selection, select, solution
 from ..spectrum import DenseSpectrum
 from ..theorem import ACTIVE, MERGED, VANISHED, Case, Claim, Hypothesis, Solution, Theorem
@@ -149,6 +154,17 @@ def _states(selection: Selection) -> np.ndarray:
     return state
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """Gaussian targets of 1 .. 5 outputs, any depth and widths, bias none or free."""
+    n, depth = draws.counts(rng), int(rng.integers(1, 5))
+    codes, bias = rng.normal(size=(int(rng.integers(1, 6)), n.size)), "none" if rng.random() < 0.5 else "free"
+    mean = codes @ (n / n.sum()) if bias == "free" else np.zeros(len(codes))
+    tau2 = DenseSpectrum((codes - mean[:, None]) * np.sqrt(n)).tau2
+    level = draws.mean_decay(rng, threshold(depth) * tau2[tau2 > 0] ** (depth / (depth + 1.0)) / n.sum())
+    width = draws.width(rng, depth, min(codes.shape), 1 if rng.random() < 0.25 else None)
+    return UFM(n, Squared(codes), depth, width, bias=bias, **draws.decays(rng, depth, level))
+
+
 THEOREM = Theorem(
     name="squared_targets",
     statement="Squared loss with any target matrix: the minimizer shrinks each singular value of the (centred) targets by "
@@ -157,7 +173,7 @@ THEOREM = Theorem(
     claim=Claim.GLOBAL,
     hypotheses=(
         SQUARED,
-        Hypothesis("the targets are given as a matrix", lambda ufm: not ufm.loss.one_hot),
+        Hypothesis("the targets are given as a matrix", lambda ufm: not ufm.loss.one_hot, {"loss": "given targets"}),
         UNPENALIZED_BIAS,
         LINEAR,
     ),
@@ -173,4 +189,5 @@ THEOREM = Theorem(
             lambda: UFM([30, 20, 10], Squared([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]]), 2, 5, 1e-3, 1e-3),
         ),
     ),
+    draw=draw,
 )

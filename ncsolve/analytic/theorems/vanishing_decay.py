@@ -9,6 +9,8 @@ Plain: Zbar = I - J/K, the SELI geometry. Logit adjustment has no influence. LDT
 multiple of I - J/K: the classifiers are an exact simplex ETF.
 What is returned. The unit-margin A through balanced factors, `.value` = its nuclear norm ||A||_*. The geometry is a limit: it is
 approached like 1/log(1/lambda), and no minimizer at positive decay has it exactly.
+Edge cases. The direction alone is a limit: norms grow without bound as decays vanish. Equal counts and plain loss: the simplex.
+Label smoothing has no such limit, since its minimizers stay bounded.
 Proof. At small decays the minimizer has large margins and its direction tends to the solution of the max-margin problem (Source).
 That problem is convex, and Zbar has equal margins and a dual certificate in the span of its singular vectors.
 Source. Thrampoulidis et al. (2022, arXiv:2208.05512); label-dependent losses Behnia et al. (2023, arXiv:2303.07608).
@@ -23,6 +25,7 @@ import numpy as np
 
 from ...losses import CrossEntropy
 from ...problem import UFM
+from .. import draws
 from ..hypotheses import CROSS_ENTROPY, LINEAR, NO_BIAS, ONE_LAYER
 from ..spectrum import DenseFrame
 from ..theorem import ACTIVE, Case, Claim, ClassStates, Hypothesis, Solution, Theorem
@@ -173,6 +176,14 @@ def derive() -> Derivation:
     )
 
 
+def draw(rng: np.random.Generator) -> UFM:
+    """Any counts; plain, LDT or CDT losses in turn. The decays do not matter."""
+    n = draws.counts(rng)
+    scale = np.exp(rng.uniform(-0.7, 0.7, n.size))
+    loss = [CrossEntropy(), CrossEntropy(label_scale=scale), CrossEntropy(class_scale=scale)][int(rng.integers(3))]
+    return UFM(n, loss)
+
+
 THEOREM = Theorem(
     name="vanishing_decay",
     statement="Cross-entropy, M = 1, decays to zero: the geometry of the least nuclear norm at margin one, in closed form for any "
@@ -194,4 +205,5 @@ THEOREM = Theorem(
         Case("Behnia et al. 2023 (LDT)", lambda: UFM([100, 10, 10], CrossEntropy(label_scale=[10.0, 10**0.5, 10**0.5]))),
     ),
     limit="vanishing-decay",
+    draw=draw,
 )
