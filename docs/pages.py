@@ -13,7 +13,7 @@ from ncsolve.cli import parser
 
 API = {
     "The problem": ["UFM", "Squared", "CrossEntropy", "Parameters", "objective"],
-    "Prediction": ["applicable", "predict", "Prediction", "Claim", "thresholds", "Thresholds"],
+    "Prediction": ["applicable", "predict", "Prediction", "Claim", "thresholds", "Thresholds", "exact", "Exact"],
     "Checks": [
         "certify",
         "Certificate",
