@@ -377,3 +377,24 @@ def test_a_dual_point_that_is_not_feasible_is_rejected():
     less = ExactProblem(ufm.replace(weight_decay=0.0299))
     with pytest.raises(Rejected, match="norm"):
         Dual(less, dual.groups, dual.entry).check()
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_the_objective_without_the_dense_product_is_the_one_with_it(depth):
+    counts = np.round(np.geomspace(900, 20, 70), 2)
+    ufm = ncsolve.UFM(counts, depth=depth, width=75, bias="free", weight_decay=1e-4, feature_decay=1e-4)
+    problem, best = ExactProblem(ufm), ncsolve.predict(ufm).parameters()
+    rng = np.random.default_rng(0)
+    for spread in (0.0, 1e-12, 1e-3):  # further off its Gram matrices are no longer diagonal, and the bound grows
+        noise = [spread * rng.normal(size=best.weights[-1].shape), spread * rng.normal(size=best.features.shape)]
+        matrices = ncsolve.Parameters(
+            (*best.weights[:-1], best.weights[-1] + noise[0]), best.features + noise[1], best.bias + spread
+        )
+        near, dense = (point.objective_bounds(problem, matrices, precision) for precision in (128, 256))
+        assert near[0] <= dense[0] <= dense[1] <= near[1]
+        assert near[1] - near[0] > dense[1] - dense[0]
+        relative = (near[1] - near[0]) / near[0]
+        assert relative < 1e-20 if spread < 1e-6 else relative > 1e-12
+        found = point.objective(problem, matrices)
+        assert found.low <= dense[0] <= dense[1] <= found.high
+        point.check(problem, matrices, found, "objective")

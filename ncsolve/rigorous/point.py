@@ -11,6 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from .balanced import squares_and_products
 from .balls import ball, bounds, flint
 from .enclosure import Enclosure, cell, is_cell
 from .products import Rows, chain, square_sum
@@ -47,34 +48,38 @@ def check(problem: ExactProblem, point: Parameters, stored: Enclosure, what: str
 
 def objective_bounds(problem: ExactProblem, point: Parameters, precision: int) -> tuple[Fraction, Fraction]:
     """Two numbers between which the objective lies."""
+    b = [Fraction(x) for x in point.bias.tolist()]
     with flint().ctx.workprec(precision):
-        logits = chain([*reversed(point.weights), point.features])
-        known, rest = (_squared if problem.squared else _cross_entropy)(
-            problem, logits, [Fraction(b) for b in point.bias.tolist()]
-        )
-        total = ball(known) + rest + _penalty(problem, point)
-        found = bounds(total)
+        if problem.squared:
+            near = squares_and_products(problem, point, b) if precision == PRECISION[0] else None
+            rest = _products(problem, _logits(point), b) if near is None else near
+            total = ball(_squares(problem, b)) + rest / ball(2 * problem.samples)
+        else:
+            total = _cross_entropy(problem, _logits(point), b)
+        found = bounds(total + _penalty(problem, point))
     if found is None:
         raise Undecided("the objective of the matrices, which overflows")
     return found
 
 
+def _logits(point: Parameters) -> Rows:
+    return chain([*reversed(point.weights), point.features])
+
+
 def _penalty(problem: ExactProblem, point: Parameters) -> Any:
-    arb = flint().arb
-    total = arb(0)
+    total = flint().arb(0)
     for decay, weight in zip(problem.weight_decay, point.weights, strict=True):
-        total += ball(decay / 2) * square_sum([arb(x) for x in weight[weight != 0].tolist()])
+        total += ball(decay / 2) * square_sum(weight[weight != 0].tolist())
     for n, column in zip(problem.counts, point.features.T, strict=True):
-        there = column[column != 0].tolist()
-        if there:
-            total += ball(problem.feature_decay * n / 2) * square_sum([arb(x) for x in there])
+        if there := column[column != 0].tolist():
+            total += ball(problem.feature_decay * n / 2) * square_sum(there)
     if problem.bias_decay is not None:
-        total += ball(problem.bias_decay / 2) * square_sum([arb(x) for x in point.bias.tolist()])
+        total += ball(problem.bias_decay / 2) * square_sum(point.bias.tolist())
     return total
 
 
-def _squared(problem: ExactProblem, logits: Rows, b: list[Fraction]) -> tuple[Fraction, Any]:
-    """A part that is an exact rational, and a ball."""
+def _squares(problem: ExactProblem, b: list[Fraction]) -> Fraction:
+    """The data term where all z are zero, exactly."""
     n, samples = problem.counts, problem.samples
     known = samples * sum(x * x for x in b)
     if problem.one_hot:
@@ -82,7 +87,12 @@ def _squared(problem: ExactProblem, logits: Rows, b: list[Fraction]) -> tuple[Fr
     else:
         for x, row in zip(b, problem.targets, strict=True):
             known += sum((m * y * (y - 2 * x) for m, y in zip(n, row, strict=True)), Fraction(0))
-    counts = [ball(m) for m in n]
+    return Fraction(known, 2 * samples)
+
+
+def _products(problem: ExactProblem, logits: Rows, b: list[Fraction]) -> Any:
+    """The ball of sum_jk n_k z_jk (z_jk + 2 (b_j - y_jk))."""
+    counts = [ball(m) for m in problem.counts]
     total = flint().arb(0)
     for j, z in enumerate(logits):
         if problem.one_hot:
@@ -93,11 +103,11 @@ def _squared(problem: ExactProblem, logits: Rows, b: list[Fraction]) -> tuple[Fr
         elif z:
             pulls = [2 * ball(b[j] - y) for y in problem.targets[j]]
             total += sum([counts[k] * x * (x + pulls[k]) for k, x in z.items()])
-    return Fraction(known, 2 * samples), total / ball(2 * samples)
+    return total
 
 
-def _cross_entropy(problem: ExactProblem, logits: Rows, b: list[Fraction]) -> tuple[Fraction, Any]:
-    """Zero, and the ball of the losses."""
+def _cross_entropy(problem: ExactProblem, logits: Rows, b: list[Fraction]) -> Any:
+    """The ball of the losses."""
     arb = flint().arb
     zero, total = arb(0), arb(0)
     offset, label, rows = problem.per_class
@@ -116,4 +126,4 @@ def _cross_entropy(problem: ExactProblem, logits: Rows, b: list[Fraction]) -> tu
         if spread:
             loss -= ball(spread) * sum(apart)
         total += ball(n / problem.samples) * loss
-    return Fraction(0), total
+    return total

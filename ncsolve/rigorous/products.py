@@ -31,9 +31,9 @@ def rows_of(matrix: Array) -> Rows:
 
 def product(left: Rows, right: Rows, columns: int) -> Rows:
     """The product of two matrices; the right one has so many columns."""
-    if _thin(left):
+    if is_thin(left):
         return [{k: x * y for j, x in row.items() for k, y in right[j].items()} for row in left]
-    if _thin(right):
+    if is_thin(right):
         return [_scaled(row, right) for row in left]
     inner = sorted({j for row in left for j in row} & {j for j, row in enumerate(right) if row})
     outer = [i for i, row in enumerate(left) if row]
@@ -55,7 +55,7 @@ def chain(factors: list[Array]) -> Rows:
     merged: list[tuple[Rows, int]] = []
     for matrix in factors:
         rows, columns = rows_of(matrix), matrix.shape[1]
-        if merged and _thin(rows) and _thin(merged[-1][0]):
+        if merged and is_thin(rows) and is_thin(merged[-1][0]):
             rows = product(merged.pop()[0], rows, columns)
         merged.append((rows, columns))
     found = merged[0][0]
@@ -64,12 +64,13 @@ def chain(factors: list[Array]) -> Rows:
     return found
 
 
-def _thin(rows: Rows) -> bool:
+def is_thin(rows: Rows) -> bool:
+    """Whether no row has two entries."""
     return all(len(row) <= 1 for row in rows)
 
 
 def square_sum(numbers: list[Any]) -> Any:
-    """The sum of squares of balls."""
+    """The sum of squares of balls or doubles."""
     module = flint()
     if not numbers:
         return module.arb(0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,9 +102,10 @@ class Secular:
         precision = 2 * bits
         with flint().ctx.workprec(precision):
             mu, left, right = ball(x), ball(x - a), ball(b - x)
-            terms = [(w, 1 / (n - mu)) for n, w in zip(*self._at(precision), strict=True)]
-            first = [w * reach for w, reach in terms]
-            value, slope = sum(first), sum([term * reach for term, (_, reach) in zip(first, terms, strict=True)])
+            poles, weights = self._at(precision)
+            reach = [1 / (n - mu) for n in poles]
+            terms = list(map(mul, weights, reach))
+            value, slope = sum(terms), sum(map(mul, terms, reach))
             step = left * right * value / (left * right * slope + (right - left) * value)
             found = bounds((mu - step).mid())
         if found is not None and a < found[0] < b:

@@ -52,7 +52,8 @@ def spectral_states(problem: ExactProblem, modes: Sequence[Mode], claimed: Seque
     free = problem.ufm.bias == "free"
     moved = {False}
     if free:
-        roots = [mode for mode in modes if mode.kept and mode.tau2.low not in set(groups.counts)]
+        counts = set(groups.counts)
+        roots = [mode for mode in modes if mode.kept and mode.tau2.low not in counts]
         alive = any(mode.stand is Stand.ALIVE for mode in roots)
         moved = {True} if alive else {True, False} if any(mode.stand is Stand.TIE for mode in roots) else {False}
         if not alive and any(mode.stand is Stand.UNDECIDED for mode in roots):
