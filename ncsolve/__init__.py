@@ -8,6 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analytic.landscape import CriticalPoint as CriticalPoint
+    from .analytic.landscape import Inertia as Inertia
+    from .analytic.landscape import critical_point as critical_point
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from .errors import NcsolveError as NcsolveError
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
+    from .landscapes import Landscape as Landscape
+    from .landscapes import measure_inertia as measure_inertia
     from .losses import CrossEntropy as CrossEntropy
     from .losses import Squared as Squared
     from .numeric.certify import Certificate as Certificate
@@ -58,6 +63,11 @@ _HOME = {
     "verify": "verification",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
+    "critical_point": "analytic.landscape",
+    "CriticalPoint": "analytic.landscape",
+    "Inertia": "analytic.landscape",
+    "measure_inertia": "landscapes",
+    "Landscape": "landscapes",
     "NcsolveError": "errors",
     "CountsError": "errors",
     "ProblemError": "errors",

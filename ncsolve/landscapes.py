@@ -18,6 +18,7 @@ from .raw_objective import Objective, Parameters, objective_over
 
 if TYPE_CHECKING:
     from .analytic.curvature import Family
+    from .analytic.prediction import Prediction
     from .losses import Array
     from .problem import UFM
 
@@ -43,7 +44,7 @@ class Landscape:
     columns : number of columns of H in both: N, or K (class means alone) where N columns are too many
     measured_eigenvalues : array, ascending
     gradient_norm : of the raw objective at the point; zero in theory
-    tolerance : an eigenvalue within this share of the largest modulus counts as zero
+    tolerance : an eigenvalue within this share of the largest modulus, or ten times the gradient's norm, counts as zero
     """
 
     point: CriticalPoint
@@ -60,7 +61,7 @@ class Landscape:
     @cached_property
     def measured(self) -> Inertia:
         """Counts of the dense Hessian."""
-        small = self.tolerance * self.largest
+        small = max(self.tolerance * self.largest, 10.0 * self.gradient_norm)  # an orbit is as flat as the gradient is small
         negative = int((self.measured_eigenvalues < -small).sum())
         positive = int((self.measured_eigenvalues > small).sum())
         return Inertia(negative, self.measured_eigenvalues.size - negative - positive, positive)
@@ -122,13 +123,13 @@ class Landscape:
 
 
 def measure_inertia(
-    point: CriticalPoint | UFM, at: str = "minimizer", *, columns: str = "auto", tolerance: float = ZERO
+    point: CriticalPoint | Prediction | UFM, at: str = "minimizer", *, columns: str = "auto", tolerance: float = ZERO
 ) -> Landscape:
     """All eigenvalues of the raw objective's Hessian at a critical point, beside what theory says of them.
 
     Parameters
     ----------
-    point : CriticalPoint, or a UFM and `at` (see `critical_point`)
+    point : CriticalPoint, or a UFM or Prediction and `at` (see `critical_point`)
     columns : "samples" (all N features), "means" (K class means, scaled by sqrt(n_k): the N - K within-class directions per unit are left
         out on both sides), or "auto": samples where there are at most 3000 free numbers, else means
     tolerance : float

@@ -28,6 +28,7 @@ import numpy as np
 
 from ..errors import NoTheorem
 from ..losses import Squared
+from ..problem import UFM
 from ..raw_objective import Parameters
 from .curvature import Family, families
 from .factors import balanced_factors
@@ -40,7 +41,6 @@ from .theorem import Claim
 
 if TYPE_CHECKING:
     from ..losses import Array
-    from ..problem import UFM
     from .prediction import Prediction
 
 SAME = 1e-12  # target singular values of a decomposed matrix that differ by less, relatively, are one
@@ -116,12 +116,12 @@ class CriticalPoint:
         return sum(rows * width for rows, width in self.ufm.shapes) + self.ufm.width[0] * self._columns(columns) + bias
 
 
-def critical_point(ufm: UFM, at: str = "minimizer") -> CriticalPoint:
+def critical_point(problem: UFM | Prediction, at: str = "minimizer") -> CriticalPoint:
     """The critical point that `at` names, with its predicted inertia.
 
     Parameters
     ----------
-    ufm : UFM with linear features
+    problem : UFM with linear features, or a Prediction of one, whose point is then the "minimizer"
     at : str
         "minimizer", the predicted one; "zero"; for squared loss with bias none or free also "modes=0,2" (these modes at their outer
         minimum, all others zero), "unstable" (every mode that has one at its unstable root), "unstable=1" (mode 1 there, the others as in
@@ -143,6 +143,7 @@ def critical_point(ufm: UFM, at: str = "minimizer") -> CriticalPoint:
     >>> critical_point(ufm.replace(depth=1), "modes=1").inertia().negative  # class 0 is stronger; two idle units see classes 0 and 2
     5
     """
+    ufm = problem if isinstance(problem, UFM) else problem.ufm
     if ufm.features != "linear":
         raise NoTheorem(
             "the Hessian is that of linear features; ReLU features bound H, and its minimizers may lie on the bound"
@@ -150,11 +151,16 @@ def critical_point(ufm: UFM, at: str = "minimizer") -> CriticalPoint:
     if at == "zero":
         return _at_zero(ufm)
     aligned = isinstance(ufm.loss, Squared) and isinstance(ufm.bias, str)
-    if not aligned and at == "minimizer":
-        return _at_minimizer(predict(ufm))
+    if at == "minimizer" and not (aligned and _closed(problem)):
+        return _at_minimizer(predict(problem) if isinstance(problem, UFM) else problem)
     if not aligned:
         raise NoTheorem(f"{at!r} needs squared loss with bias none or free; 'minimizer' and 'zero' work here")
     return aligned_point(placed(target_modes(ufm), at), at)
+
+
+def _closed(problem: UFM | Prediction) -> bool:
+    """Whether the point of a squared-loss problem is the aligned minimizer: not one that was asked for by another name."""
+    return isinstance(problem, UFM) or problem.theorem.name in ("squared_spectral", "squared_targets")
 
 
 def aligned_point(chosen: Placed, at: str = "as given") -> CriticalPoint:
@@ -221,19 +227,22 @@ def _at_zero(ufm: UFM) -> CriticalPoint:
 def _at_minimizer(prediction: Prediction) -> CriticalPoint:
     """A minimizer whose eigenvalues have no closed form: nothing goes down, rotations are flat."""
     ufm = prediction.ufm
+    if prediction.theorem.limit:
+        raise NoTheorem(f"theorem {prediction.theorem.name!r} is about a limit: it has no point at positive decays")
     rank = int(np.sum(prediction.singular_values > 1e-9 * max(prediction.singular_values[0], 1e-300)))
     if rank == 0:
         return _at_zero(ufm)
     unseen = int(ufm.bias == "free" and not isinstance(ufm.loss, Squared))
     zero = unseen + sum(rank * (2 * width - rank - 1) // 2 for width in ufm.width)
     proved = prediction.claim in (Claim.GLOBAL, Claim.CERTIFIED) and prediction.unique
+    doubt = f"the point is {prediction.claim.value}: theory does not say that nothing goes down there"
     return CriticalPoint(
         ufm,
         "minimizer",
         prediction.value,
         proved,
         None,
-        prediction.warnings,
+        prediction.warnings if proved else (*prediction.warnings, doubt),
         prediction.parameters,
         lambda: (0, zero),
         lambda columns: None,
