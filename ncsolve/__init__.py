@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analytic.course import TimeCourse as TimeCourse
+    from .analytic.dynamics import time_course as time_course
     from .analytic.landscape import CriticalPoint as CriticalPoint
     from .analytic.landscape import Inertia as Inertia
     from .analytic.landscape import critical_point as critical_point
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from .problem import UFM as UFM
     from .raw_objective import Parameters as Parameters
     from .raw_objective import objective as objective
+    from .tracking import Track as Track
+    from .tracking import gaussian_start as gaussian_start
+    from .tracking import track as track
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify
@@ -68,6 +73,11 @@ _HOME = {
     "Inertia": "analytic.landscape",
     "measure_inertia": "landscapes",
     "Landscape": "landscapes",
+    "time_course": "analytic.dynamics",
+    "TimeCourse": "analytic.course",
+    "track": "tracking",
+    "Track": "tracking",
+    "gaussian_start": "tracking",
     "NcsolveError": "errors",
     "CountsError": "errors",
     "ProblemError": "errors",

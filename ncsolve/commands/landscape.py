@@ -101,5 +101,7 @@ def _lines(found: Landscape) -> list[Line]:
 def _row(family: Family) -> tuple[str, ...]:
     import numpy as np
 
-    negative = int((family.values < -1e-12 * np.abs(family.values).max()).sum()) * family.copies  # rotations are zero to rounding
+    negative = (
+        int((family.values < -1e-12 * np.abs(family.values).max()).sum()) * family.copies
+    )  # rotations are zero to rounding
     return (family.directions, str(family.size), str(negative), f"{family.values.min():.6g}", f"{family.values.max():.6g}")
