@@ -33,7 +33,7 @@ class Track:
     ----------
     course : TimeCourse
     followed : Followed, measured singular values at recorded steps
-    mode_step, class_step : arrays, the first step at which each mode, each class is learned or dead in the run; infinite where that did not happen
+    mode_step, class_step : arrays, the first step at which each mode, each class is learned or dead in the run; infinite if it never is
     """
 
     course: TimeCourse
@@ -48,7 +48,7 @@ class Track:
 
     @cached_property
     def descent_error(self) -> float:
-        """The largest |sigma measured - sigma of the recursion| at a recorded step, as a share of the largest sigma at the end or start."""
+        """The largest |sigma measured - sigma of the recursion| at a recorded step, as a share of the largest sigma of start and end."""
         return self._error(self.course.descent.sigma)
 
     @cached_property
@@ -63,13 +63,17 @@ class Track:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether an aligned run did what the recursion says; None for other starts, where the prediction is an approximation."""
+        """Whether an aligned run did what the recursion says.
+
+        None where the prediction is an approximation (other starts), and where the run left the aligned path near a saddle, as rounding makes
+        it do sooner or later.
+        """
         if not self.aligned:
             return None
         diverged = self.followed.ending is Ending.DIVERGED or self.course.descent.diverged is not None
         if diverged:
             return self.followed.ending is Ending.DIVERGED
-        return self.descent_error <= EXACT
+        return self.descent_error <= EXACT or (None if self.course.escape is not None else False)
 
     def to_dict(self) -> dict[str, Any]:
         """The time course as plain values, with what was measured."""
@@ -128,7 +132,7 @@ def track(course: TimeCourse, *, rng: int | np.random.Generator | None = None) -
 
 
 def gaussian_start(ufm: UFM, scale: float, *, rng: int | np.random.Generator | None = None) -> Parameters:
-    """A start with every weight and every one of the N features from N(0, scale^2), the bias at its optimum; for `time_course(ufm, start=...)`.
+    """A start with every weight and all N features from N(0, scale^2), the bias at its optimum, for `time_course(ufm, start=...)`.
 
     Beyond 2^24 numbers in H only the class means are drawn (variance scale^2/n_k), without deviations from them.
 

@@ -250,12 +250,24 @@ class TimeCourse:
     @cached_property
     def largest_stable_rate(self) -> float | None:
         """2 (1 + momentum) / (largest eigenvalue of the Hessian at the end); None where it is too much to compute."""
+        return None if self._curvatures is None else 2.0 * (1.0 + self.momentum) / self._curvatures[1]
+
+    @cached_property
+    def escape(self) -> float | None:
+        """Steps in which rounding (1e-16) grows to order one at the end of the aligned path, where that is a saddle; else None."""
+        if self._curvatures is None or self._curvatures[0] >= -1e-12 * self._curvatures[1]:
+            return None
+        return math.log(1e16) / (-self._curvatures[0] * self.time_per_step)
+
+    @cached_property
+    def _curvatures(self) -> tuple[float, float] | None:
+        """The smallest and the largest eigenvalue of the Hessian at the end, unless there are too many."""
         point = placement(self.modes, np.flatnonzero(self.lives))
         try:
             found = families(self.modes, point.share, point.shrinkage, max(self.ufm.samples, self.ufm.classes))
         except TooLarge:
             return None
-        return 2.0 * (1.0 + self.momentum) / float(max(family.values.max() for family in found))
+        return min(float(family.values.min()) for family in found), max(float(family.values.max()) for family in found)
 
     @cached_property
     def noise_rates(self) -> Array:

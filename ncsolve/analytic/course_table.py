@@ -44,6 +44,10 @@ def warnings(course: TimeCourse) -> list[str]:
         said.append(
             f"learning rate {course.learning_rate:g} is not below {rate:.6g} = 2 (1 + momentum)/(largest curvature): descent cannot settle"
         )
+    if course.escape is not None:
+        said.append(
+            f"the end is a saddle: rounding grows there, and after about {course.escape:.0f} more steps descent leaves the aligned path"
+        )
     if not modes.room.all():
         said.append(f"the widths have room for {int(modes.room.sum())} of {modes.room.size} modes: the others are not started")
     return said
@@ -60,6 +64,7 @@ def _known(number: float) -> float | None:
 
 
 def class_rows(course: TimeCourse) -> list[dict[str, Any]]:
+    """Fate, steps of flow and descent, and the geometry at the end, of each class."""
     modes, ufm = course.modes, course.ufm
     own = modes.own_logits(course.end) + modes.bias
     starts = modes.own_logits((course.start.min(axis=1) > 0).astype(float)) != 0
@@ -87,6 +92,7 @@ def class_rows(course: TimeCourse) -> list[dict[str, Any]]:
 
 
 def mode_rows(course: TimeCourse) -> list[dict[str, Any]]:
+    """Start, boundary, fate, end, steps and noise rate of each mode."""
     modes = course.modes
     started = course.start.min(axis=1) > 0
     return [

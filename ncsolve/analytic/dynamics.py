@@ -62,7 +62,7 @@ def time_course(
     >>> ufm = ncsolve.UFM([30, 20, 8], weight_decay=3e-3, feature_decay=3e-3)
     >>> course = ncsolve.time_course(ufm, learning_rate=0.1, start=0.1)
     >>> [round(float(step), 1) for step in course.class_step], course.descent.class_step.tolist()
-    ([342.4, 422.2, 673.5], [344.0, 424.0, 676.0])
+    ([343.0, 408.9, 609.4], [345.0, 410.0, 611.0])
     """
     for name, number, low, high in (
         ("learning_rate", learning_rate, 0.0, math.inf),

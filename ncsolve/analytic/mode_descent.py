@@ -3,7 +3,8 @@ r"""Gradient descent of aligned modes, step by step and exactly.
     v_j <- mu v_j + lambda_j s_j - (tau - P) P / (N s_j),     s_j <- s_j - eta v_j,     P = s_0 s_1 ... s_M
 
 is what heavy-ball descent with rate eta and momentum mu (mu = 0: gradient descent) on the raw objective over all N features does to the
-singular values of the layers: the gradient of every aligned factor is aligned, so the network never leaves these modes, and nothing is approximated.
+singular values of the layers: the gradient of every aligned factor is aligned, so the network never leaves these modes, and nothing is
+approximated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""Where descent starts: aligned with the modes of the target, or Gaussian and then seen through its projection on the modes.
 
-Aligned: F_j = sum_i s_{j,i} q_{j+1,i} q_{j,i}^T with q_{0,i} = v_i (right) and q_{M+1,i} = u_i (left singular vectors of the target) and any
-orthonormal hidden q_{j,i}. Balanced, W_{j+1}^T W_{j+1} = W_j W_j^T, where all s_j of a mode are equal.
+Aligned: F_j = sum_i s_{j,i} q_{j+1,i} q_{j,i}^T with q_{0,i} = v_i (right), q_{M+1,i} = u_i (left singular vectors of the target) and
+any orthonormal hidden q_{j,i}. Balanced, W_{j+1}^T W_{j+1} = W_j W_j^T, where all s_j of a mode are equal.
 
 Gaussian, M = 1. While everything is small each mode obeys, coordinate by coordinate in R^(d_1),
 
@@ -11,7 +11,7 @@ Only the top eigenvector (e_W, e_H) grows, so the mode soon looks like one that 
 r = |e_W W^T u + e_H H v|. That is exact in the linear phase; afterwards the vectors of two modes, not quite orthogonal (by about
 d_1^(-1/2)), disturb each other.
 
-Gaussian, M >= 2. Nothing grows linearly at zero. The stand-in is the aligned start with the same product, s_j = (u^T W_M ... W_1 H v)^(1/(M+1));
+Gaussian, M >= 2. Nothing grows linearly at zero. The stand-in is the aligned start with the same product u^T W_M ... W_1 H v = s_j^(M+1);
 a mode whose product is negative is given none. It ignores how far the layers are from alignment.
 """
 
