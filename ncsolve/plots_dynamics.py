@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .analytic.course import TimeCourse
 from .plots import BLACK, CYCLE, _axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .analytic.course import TimeCourse
     from .losses import Array
     from .tracking import Track
 
 SHOWN = 7  # curves of a picture; of more modes, so many from the largest to the smallest
 MARKS = "osD^vPX"
-POINTS = 22  # measured points per curve
+POINTS = 41  # measured points per curve
 SPREAD = 30.0  # learning steps that differ by more, as a ratio, are shown on a logarithmic axis
 
 
@@ -34,10 +34,11 @@ def modes_against_step(found: TimeCourse | Track, ax: Axes | None = None, log_st
 
     Notes
     -----
-    Lines are gradient flow at t = learning_rate * steps / (1 - momentum). A vertical tick on a curve marks the step at which its mode is learned, a
-    cross the step at which it is dead.
+    Lines are gradient flow at t = learning_rate * steps / (1 - momentum). A vertical tick on a curve marks the step at which its mode is
+    learned, a cross the step at which it is dead.
     """
-    course, measured = (found.course, found.followed) if hasattr(found, "course") else (found, None)
+    course = found if isinstance(found, TimeCourse) else found.course
+    measured = None if isinstance(found, TimeCourse) else found.followed
     axes = _axes(ax, (6.8, 4.4))
     step, sigma = course.recorded.astype(float), course.flow.sigma
     points = (course.descent.step.astype(float), course.descent.sigma) if measured is None else (measured.step, measured.sigma)

@@ -65,8 +65,8 @@ class Track:
     def agrees(self) -> bool | None:
         """Whether an aligned run did what the recursion says.
 
-        None where the prediction is an approximation (other starts), and where the run left the aligned path near a saddle, as rounding makes
-        it do sooner or later.
+        None where the prediction is an approximation (other starts), and where the run left the aligned path near a saddle, as rounding
+        makes it do sooner or later.
         """
         if not self.aligned:
             return None
@@ -95,7 +95,7 @@ class Track:
 def track(course: TimeCourse, *, rng: int | np.random.Generator | None = None) -> Track:
     """Run the planned descent on the raw objective and read the modes off its matrices.
 
-    An aligned start is put into random hidden bases. Gradient descent moves all N features through their exact rotation (numeric/layout.py).
+    An aligned start is put into random hidden bases. Descent moves all N features through their exact rotation (numeric/layout.py).
 
     Parameters
     ----------

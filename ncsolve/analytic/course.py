@@ -5,6 +5,14 @@ While all matrices are aligned with the modes of the target, descent acts on M +
     flow      gradient flow at time t = learning_rate * steps / (1 - momentum), closed form or integral (mode_flow.py);
     descent   the recursion of descent itself (mode_descent.py), exact for such a start.
 
+Descent is later than the flow. With v = |ds/dt| along the flow, to first order in the learning rate, by
+
+    momentum/(1 - momentum) + (1 + momentum)/(2 (1 - momentum)) log(v_then / v_start)
+
+steps, whatever the rate: the first term is the velocity's start from zero, the second the curvature of the path. (Descent with rate eta
+follows x' = v - (eta/2) v' v to second order, which costs (eta/2) times the integral of dv/v in time; for heavy-ball descent eta/2 becomes
+eta (1 + momentum)/(2 (1 - momentum)^2).) It is exact to that order where all layers are equal, and a good guess elsewhere.
+
 A class is learned when its own logit (without the bias) has reached a given share of its value at the end, and dead when it ends at zero
 and has lost that share of its value at the start. Without a bias mode k is class k; with a free bias a class moves with several modes.
 
@@ -167,6 +175,19 @@ class TimeCourse:
 
     def _level(self, flow: Flow) -> float:
         return self.share * flow.end if flow.lives else (1.0 - self.share) * float(flow.start.prod())
+
+    @cached_property
+    def lateness(self) -> Array:
+        """Steps by which descent is later than the flow at `mode_step`, to first order in the rate; 0 where there is no such step."""
+
+        def late(flow: Flow) -> float:
+            time = flow.time_to(self._level(flow))
+            if time == 0.0 or math.isinf(time):
+                return 0.0
+            m = self.momentum
+            return m / (1.0 - m) + (1.0 + m) / (2.0 * (1.0 - m)) * flow.speeding(time)
+
+        return self._each(late, 0.0)
 
     @cached_property
     def class_step(self) -> Array:

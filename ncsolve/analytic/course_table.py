@@ -44,6 +44,10 @@ def warnings(course: TimeCourse) -> list[str]:
         said.append(
             f"learning rate {course.learning_rate:g} is not below {rate:.6g} = 2 (1 + momentum)/(largest curvature): descent cannot settle"
         )
+    if course.parameters is not None and course.ufm.depth > 1:
+        said.append(
+            "the start is not aligned: at depth 2 or more its projection on the modes is a guide only; --measured shows what happens"
+        )
     if course.escape is not None:
         said.append(
             f"the end is a saddle: rounding grows there, and after about {course.escape:.0f} more steps descent leaves the aligned path"
@@ -104,6 +108,7 @@ def mode_rows(course: TimeCourse) -> list[dict[str, Any]]:
             "fate": NO_ROOM if not started[i] else LEARNED if course.lives[i] else DIES,
             "sigma": float(course.end[i]),
             "flow_step": _known(course.mode_step[i]),
+            "lateness": float(course.lateness[i]),
             "descent_step": _known(course.descent.mode_step[i]),
             "noise_rate": float(course.noise_rates[i]),
         }

@@ -142,6 +142,15 @@ class Flow:
         found = self._solve(LONGEST / min(self.mode.decays), lambda y: float(y.sum()) - aim)
         return float(found.t_events[0][0]) if found.t_events[0].size else math.inf
 
+    def speed(self, layers: Array) -> float:
+        """|ds/dt| at (s_0, ..., s_M)."""
+        return float(np.linalg.norm(layers * self._slope(0.0, np.log(layers))))
+
+    def speeding(self, time: float) -> float:
+        """The logarithm of |ds/dt| at `time` over that at the start."""
+        last = self.at(np.array([0.0, time]))[-1]
+        return math.log(self.speed(last) / self.speed(self.start))
+
     def _slope(self, _: float, y: Array) -> Array:
         """D(log s_j)/dt."""
         mode = self.mode
