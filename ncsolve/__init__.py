@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import campaign as campaign
+    from .analytic.course import TimeCourse as TimeCourse
+    from .analytic.dynamics import time_course as time_course
     from .analytic.exact import Exact as Exact
     from .analytic.exact import exact as exact
+    from .analytic.landscape import CriticalPoint as CriticalPoint
+    from .analytic.landscape import Inertia as Inertia
+    from .analytic.landscape import critical_point as critical_point
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
     from .errors import NcsolveError as NcsolveError
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
+    from .landscapes import Landscape as Landscape
+    from .landscapes import measure_inertia as measure_inertia
     from .losses import CrossEntropy as CrossEntropy
     from .losses import Squared as Squared
     from .metrics.comparison import Comparison as Comparison
@@ -43,6 +50,9 @@ if TYPE_CHECKING:
     from .rigorous import Outcome as Outcome
     from .rigorous import RigorousCertificate as RigorousCertificate
     from .rigorous import replay as replay
+    from .tracking import Track as Track
+    from .tracking import gaussian_start as gaussian_start
+    from .tracking import track as track
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify
@@ -83,6 +93,16 @@ _HOME = {
     "Comparison": "metrics.comparison",
     "StreamingMeasure": "metrics.streaming",
     "Convention": "metrics.convention",
+    "critical_point": "analytic.landscape",
+    "CriticalPoint": "analytic.landscape",
+    "Inertia": "analytic.landscape",
+    "measure_inertia": "landscapes",
+    "Landscape": "landscapes",
+    "time_course": "analytic.dynamics",
+    "TimeCourse": "analytic.course",
+    "track": "tracking",
+    "Track": "tracking",
+    "gaussian_start": "tracking",
     "NcsolveError": "errors",
     "CampaignError": "errors",
     "CountsError": "errors",

@@ -80,11 +80,11 @@ def method(args: argparse.Namespace) -> Descent:
     chosen: Any = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[args.method or "lbfgs"]
     fields: dict[str, Any] = {
         "steps": whole(args.steps, "steps", 1),
-        "learning_rate": _positive(args.learning_rate, "learning-rate"),
+        "learning_rate": positive(args.learning_rate, "learning-rate"),
     }
-    fields["momentum"] = _positive(args.momentum, "momentum", below=1.0, zero=True)
+    fields["momentum"] = positive(args.momentum, "momentum", below=1.0, zero=True)
     optimizer = chosen(**{name: value for name, value in fields.items() if value is not None})
-    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": _positive(args.scale, "scale")}
+    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": positive(args.scale, "scale")}
     unaided: dict[str, Any] = {} if chosen is LBFGS else {"polish": None, "switch": False}
     given = {name: value for name, value in settings.items() if value is not None}
     every: dict[str, Any] = {"rotate": False, "replicas": 0} if args.no_rotate else {}
@@ -93,7 +93,7 @@ def method(args: argparse.Namespace) -> Descent:
 
 def tolerance(args: argparse.Namespace, usual: float = 1e-8) -> float:
     """--tol."""
-    found = _positive(args.tol, "tol")
+    found = positive(args.tol, "tol")
     return usual if found is None else found
 
 
@@ -112,7 +112,7 @@ def whole(text: str | None, name: str, least: int) -> int | None:
 
 def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float]:
     """(width, height) of a picture in inches, or None for its own, and dots per inch."""
-    dpi = _positive(args.dpi, "dpi", below=LARGEST_DPI) or 150.0
+    dpi = positive(args.dpi, "dpi", below=LARGEST_DPI) or 150.0
     if args.size is None:
         return None, dpi
     sides = [_plain(side) for side in args.size.lower().split("x")]
@@ -161,7 +161,8 @@ def _plain(text: str | None) -> float:
         return math.nan
 
 
-def _positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+def positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+    """A positive number less than `below` (or zero, if that is allowed); None if the option was not given."""
     if text is None:
         return None
     number = _plain(text)

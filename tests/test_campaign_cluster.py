@@ -5,13 +5,13 @@ import os
 import signal
 
 import pytest
+from campaigns import rows
 from distributed import Client, LocalCluster
+from test_campaign_kills import Poisoned
 
 import ncsolve
-from campaigns import rows
 from ncsolve import campaign
 from ncsolve.campaigns import cluster as module
-from test_campaign_kills import Poisoned
 
 SPEC = {
     "campaign": {"starts": 1, "trials": 120},

@@ -7,8 +7,8 @@ import threading
 import time
 
 import pytest
-
 from campaigns import MIXED, rows, running, started, toml, workers
+
 from ncsolve import campaign
 from ncsolve.campaigns.spec import Spec
 from ncsolve.campaigns.stopping import Stopped
@@ -126,7 +126,7 @@ def test_indices_are_given_out_once_and_those_under_way_are_known():
         thread.start()
     for thread in threads:
         thread.join()
-    given = sorted(sum(taken, []))
+    given = sorted(index for some in taken for index in some)
     assert given == list(range(len(given)))
     for index in given[10:]:
         feed.finished(index)
