@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from .analytic.theorem import Claim as Claim
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
+    from .conventions import Convention as Convention
+    from .conventions import Converted as Converted
+    from .conventions import convert as convert
     from .errors import CountsError as CountsError
     from .errors import NcsolveError as NcsolveError
+    from .errors import NoConversion as NoConversion
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
     from .losses import CrossEntropy as CrossEntropy
@@ -58,9 +62,13 @@ _HOME = {
     "verify": "verification",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
+    "Convention": "conventions",
+    "Converted": "conventions",
+    "convert": "conventions",
     "NcsolveError": "errors",
     "CountsError": "errors",
     "ProblemError": "errors",
+    "NoConversion": "errors",
     "NoTheorem": "errors",
 }
 

@@ -9,6 +9,10 @@ class CountsError(NcsolveError, ValueError):
     """Class counts, or a file that should hold them, cannot be used."""
 
 
+class DataError(NcsolveError, ValueError):
+    """Features, labels or a classifier, or a file that should hold them, cannot be used."""
+
+
 class ProblemError(NcsolveError, ValueError):
     """A field of a `UFM` other than its counts cannot be used."""
 
@@ -19,3 +23,7 @@ class NoTheorem(NcsolveError, ValueError):
 
 class TooLarge(NcsolveError, MemoryError):
     """A matrix was asked for that would not fit in memory."""
+
+
+class NoConversion(NcsolveError, ValueError):
+    """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""

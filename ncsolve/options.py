@@ -41,7 +41,7 @@ def problem(args: argparse.Namespace) -> UFM:
         counts = read_labels(args.labels)
     else:
         counts = parse_long_tail(args.long_tail)
-    numeric = {"depth": _number, "width": _numbers, "weight_decay": _numbers, "feature_decay": _number, "bias": _number}
+    numeric = {"depth": _number, "width": numbers, "weight_decay": numbers, "feature_decay": _number, "bias": _number}
     given: dict[str, Any] = {"loss": args.loss, "features": args.features}
     given |= {name: None if (text := getattr(args, name)) is None else read(text, name) for name, read in numeric.items()}
     parameters = {name: getattr(args, name) for name in _CROSS_ENTROPY}
@@ -61,7 +61,7 @@ def _cross_entropy(args: argparse.Namespace, texts: dict[str, str | None], count
     if args.loss != "ce":
         name = next(name for name, text in texts.items() if text is not None).replace("_", "-")
         raise UsageError(f"--{name} belongs to --loss ce, not to --loss {args.loss or 'mse'}")
-    fields = {name: None if text is None else _numbers(text, name) for name, text in texts.items()}
+    fields = {name: None if text is None else numbers(text, name) for name, text in texts.items()}
     smoothing = fields["smoothing"]
     if isinstance(smoothing, list):
         raise UsageError(f"--smoothing {shown(texts['smoothing'])} is not one number")
@@ -81,11 +81,11 @@ def method(args: argparse.Namespace) -> Descent:
     chosen: Any = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[args.method or "lbfgs"]
     fields: dict[str, Any] = {
         "steps": whole(args.steps, "steps", 1),
-        "learning_rate": _positive(args.learning_rate, "learning-rate"),
+        "learning_rate": positive(args.learning_rate, "learning-rate"),
     }
-    fields["momentum"] = _positive(args.momentum, "momentum", below=1.0, zero=True)
+    fields["momentum"] = positive(args.momentum, "momentum", below=1.0, zero=True)
     optimizer = chosen(**{name: value for name, value in fields.items() if value is not None})
-    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": _positive(args.scale, "scale")}
+    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": positive(args.scale, "scale")}
     unaided: dict[str, Any] = {} if chosen is LBFGS else {"polish": None, "switch": False}
     given = {name: value for name, value in settings.items() if value is not None}
     every: dict[str, Any] = {"rotate": False, "replicas": 0} if args.no_rotate else {}
@@ -94,7 +94,7 @@ def method(args: argparse.Namespace) -> Descent:
 
 def tolerance(args: argparse.Namespace) -> float:
     """--tol, by default 1e-8."""
-    found = _positive(args.tol, "tol")
+    found = positive(args.tol, "tol")
     return 1e-8 if found is None else found
 
 
@@ -113,7 +113,7 @@ def whole(text: str | None, name: str, least: int) -> int | None:
 
 def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float]:
     """(width, height) of a picture in inches, or None for its own, and dots per inch."""
-    dpi = _positive(args.dpi, "dpi", below=LARGEST_DPI) or 150.0
+    dpi = positive(args.dpi, "dpi", below=LARGEST_DPI) or 150.0
     if args.size is None:
         return None, dpi
     sides = [_plain(side) for side in args.size.lower().split("x")]
@@ -149,7 +149,7 @@ def _number(text: str, name: str) -> int | float | str:
     return text
 
 
-def _numbers(text: str, name: str) -> Any:
+def numbers(text: str, name: str) -> Any:
     """One number, or several between commas."""
     parts = [_number(part.strip(), name) for part in text.split(",")]
     return parts if len(parts) > 1 else parts[0]
@@ -162,7 +162,8 @@ def _plain(text: str | None) -> float:
         return math.nan
 
 
-def _positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+def positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+    """A positive number (or zero, if allowed) below a bound, or None if the option was not given."""
     if text is None:
         return None
     number = _plain(text)
