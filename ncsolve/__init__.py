@@ -14,16 +14,21 @@ if TYPE_CHECKING:
     from .analytic.theorem import Claim as Claim
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
-    from .conventions import Convention as Convention
     from .conventions import Converted as Converted
+    from .conventions import DecayConvention as DecayConvention
     from .conventions import convert as convert
     from .errors import CountsError as CountsError
+    from .errors import DataError as DataError
     from .errors import NcsolveError as NcsolveError
     from .errors import NoConversion as NoConversion
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
     from .losses import CrossEntropy as CrossEntropy
     from .losses import Squared as Squared
+    from .metrics.convention import Convention as Convention
+    from .metrics.measure import measure as measure
+    from .metrics.measurement import Measurement as Measurement
+    from .metrics.streaming import StreamingMeasure as StreamingMeasure
     from .numeric.certify import Certificate as Certificate
     from .numeric.descent import Descent as Descent
     from .numeric.newton import Newton as Newton
@@ -62,11 +67,16 @@ _HOME = {
     "verify": "verification",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
-    "Convention": "conventions",
+    "DecayConvention": "conventions",
     "Converted": "conventions",
     "convert": "conventions",
+    "measure": "metrics.measure",
+    "Measurement": "metrics.measurement",
+    "StreamingMeasure": "metrics.streaming",
+    "Convention": "metrics.convention",
     "NcsolveError": "errors",
     "CountsError": "errors",
+    "DataError": "errors",
     "ProblemError": "errors",
     "NoConversion": "errors",
     "NoTheorem": "errors",

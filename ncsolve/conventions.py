@@ -9,7 +9,7 @@ objective has s = 1 and p = lambda / 2, so
 
     lambda = 2 p / s      for each decay.
 
-`Convention` says how their code is written, `convert` multiplies the factors, one per row of the table, and keeps them.
+`DecayConvention` says how their code is written, `convert` multiplies the factors, one per row of the table, and keeps them.
 
 | their code | lambda becomes |
 |---|---|
@@ -54,7 +54,7 @@ _ROWS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Convention:
+class DecayConvention:
     """How somebody's training code writes the loss and its penalties.
 
     Parameters
@@ -85,8 +85,8 @@ class Convention:
 
     Examples
     --------
-    >>> from ncsolve import Convention
-    >>> Convention(loss="mse_loss", classes=10, optimizer="sgd").loss
+    >>> from ncsolve import DecayConvention
+    >>> DecayConvention(loss="mse_loss", classes=10, optimizer="sgd").loss
     'mse_loss'
     """
 
@@ -143,7 +143,7 @@ class Converted(Mapping[str, Any]):
     ----------
     weight_decay, feature_decay, bias : the decays that were given, converted; None for the others
     steps : tuple of Step, in the order in which they were applied
-    convention : Convention
+    convention : DecayConvention
     back : whether the decays are in their convention (True) or the canonical one
     """
 
@@ -151,7 +151,7 @@ class Converted(Mapping[str, Any]):
     feature_decay: float | None
     bias: str | float | None
     steps: tuple[Step, ...]
-    convention: Convention
+    convention: DecayConvention
     back: bool = False
 
     def __getitem__(self, name: str) -> Any:
@@ -185,7 +185,7 @@ _DECAYS = ("weight_decay", "feature_decay", "bias")
 
 
 def convert(
-    convention: Convention,
+    convention: DecayConvention,
     *,
     weight_decay: float | Sequence[float] | None = None,
     feature_decay: float | None = None,
@@ -196,7 +196,7 @@ def convert(
 
     Parameters
     ----------
-    convention : Convention
+    convention : DecayConvention
         How their code is written.
     weight_decay : float or M floats, optional
     feature_decay : float, optional
@@ -224,7 +224,7 @@ def convert(
     mini-batches of 100 of its 5,000 samples:
 
     >>> import ncsolve
-    >>> theirs = ncsolve.Convention(loss="mse_loss", optimizer="sgd", penalty="full", feature_penalty="batch",
+    >>> theirs = ncsolve.DecayConvention(loss="mse_loss", optimizer="sgd", penalty="full", feature_penalty="batch",
     ...                             classes=10, samples=5000, batch=100)
     >>> found = ncsolve.convert(theirs, weight_decay=1e-4, feature_decay=1e-5)
     >>> round(found.weight_decay, 12), round(found.feature_decay, 12)
@@ -253,7 +253,7 @@ def convert(
     return Converted(**converted, steps=tuple(steps), convention=convention, back=back)
 
 
-def _chain(theirs: Convention, decay: str) -> list[tuple[Fraction, str]]:
+def _chain(theirs: DecayConvention, decay: str) -> list[tuple[Fraction, str]]:
     """Factors from their convention to the canonical one, exact, with their reasons."""
     one = Fraction(1)
     chain: list[tuple[Fraction, str]] = []
@@ -279,13 +279,13 @@ def _chain(theirs: Convention, decay: str) -> list[tuple[Fraction, str]]:
     return chain
 
 
-def _batch(theirs: Convention) -> Fraction:
+def _batch(theirs: DecayConvention) -> Fraction:
     if theirs.batch is None:
         return _needed(theirs, "samples", "N, as losses are summed over all samples")
     return Fraction(theirs.batch)
 
 
-def _needed(theirs: Convention, field: str, what: str) -> Fraction:
+def _needed(theirs: DecayConvention, field: str, what: str) -> Fraction:
     value = getattr(theirs, field)
     if value is None:
         raise ProblemError(f"{field} is missing: this convention needs {what}; give {field}")

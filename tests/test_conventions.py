@@ -131,21 +131,21 @@ def _their_minimum(name):
     return _minimum(lambda theta: theirs(theta, w, h))
 
 
-Convention = ncsolve.Convention
+DecayConvention = ncsolve.DecayConvention
 # name: (their objective, its convention, scale of the data term, their decays of weights and features)
 ROWS = {
-    "penalties_without_the_half": (_no_half, Convention(penalty="full"), 1, 0.01, 0.005),
-    "summed_squared_loss": (_summed, Convention(reduction="sum", samples=N), N, 0.15, 0.1),
-    "summed_cross_entropy": (_summed_ce, Convention(loss="ce", reduction="sum", samples=N), N, 0.15, 0.1),
-    "features_over_2n": (_features_over_2n, Convention(loss="ce", feature_penalty="mean", samples=N), 1, 0.02, 0.1),
-    "mse_loss": (_mse_loss, Convention(loss="mse_loss", classes=K), 2 / K, 0.012, 0.008),
-    "half_mse_loss": (_half_mse_loss, Convention(loss="half_mse_loss", classes=K), 1 / K, 0.007, 0.005),
-    "mse_loss_summed": (_mse_loss_sum, Convention(loss="mse_loss", reduction="sum", samples=N), 2 * N, 0.3, 0.2),
-    "squared_error": (_squared_error, Convention(loss="squared_error", penalty="full"), 2, 0.02, 0.01),
-    "mini_batches": (_mini_batches, Convention(loss="ce", feature_penalty="batch", samples=N, batch=B), 1, 0.02, 0.03),
+    "penalties_without_the_half": (_no_half, DecayConvention(penalty="full"), 1, 0.01, 0.005),
+    "summed_squared_loss": (_summed, DecayConvention(reduction="sum", samples=N), N, 0.15, 0.1),
+    "summed_cross_entropy": (_summed_ce, DecayConvention(loss="ce", reduction="sum", samples=N), N, 0.15, 0.1),
+    "features_over_2n": (_features_over_2n, DecayConvention(loss="ce", feature_penalty="mean", samples=N), 1, 0.02, 0.1),
+    "mse_loss": (_mse_loss, DecayConvention(loss="mse_loss", classes=K), 2 / K, 0.012, 0.008),
+    "half_mse_loss": (_half_mse_loss, DecayConvention(loss="half_mse_loss", classes=K), 1 / K, 0.007, 0.005),
+    "mse_loss_summed": (_mse_loss_sum, DecayConvention(loss="mse_loss", reduction="sum", samples=N), 2 * N, 0.3, 0.2),
+    "squared_error": (_squared_error, DecayConvention(loss="squared_error", penalty="full"), 2, 0.02, 0.01),
+    "mini_batches": (_mini_batches, DecayConvention(loss="ce", feature_penalty="batch", samples=N, batch=B), 1, 0.02, 0.03),
     "summed_mini_batches": (
         _summed_mini_batches,
-        Convention(loss="squared_error", reduction="sum", penalty="full", feature_penalty="mean", samples=N, batch=B),
+        DecayConvention(loss="squared_error", reduction="sum", penalty="full", feature_penalty="mean", samples=N, batch=B),
         2 * B,
         0.08,
         0.3,
@@ -183,7 +183,7 @@ def test_a_factor_that_is_one_percent_off_is_seen(name):
 def _everything():
     words = itertools.product(LOSSES, REDUCTIONS, PENALTIES, FEATURE_PENALTIES, [o for o in OPTIMIZERS if o != "adamw"])
     for loss, reduction, penalty, features, optimizer in words:
-        yield ncsolve.Convention(
+        yield ncsolve.DecayConvention(
             loss=loss, reduction=reduction, penalty=penalty, feature_penalty=features, optimizer=optimizer,
             classes=7, samples=900, batch=128,
         )  # fmt: skip
@@ -223,7 +223,7 @@ def test_every_combination_of_words_is_twice_the_coefficient_over_the_scale_and_
 
 
 def test_the_result_is_what_a_problem_takes():
-    theirs = ncsolve.Convention(loss="mse_loss", optimizer="sgd", feature_penalty="batch", classes=2, samples=30, batch=3)
+    theirs = ncsolve.DecayConvention(loss="mse_loss", optimizer="sgd", feature_penalty="batch", classes=2, samples=30, batch=3)
     found = ncsolve.convert(theirs, weight_decay=(1e-3, 2e-3), feature_decay=1e-2, bias="free")
     ufm = ncsolve.UFM([20, 10], depth=2, **found)
     assert ufm.weight_decay == (1e-3, 2e-3)  # K/2 is one for two classes
@@ -269,7 +269,7 @@ def _torch_sgd(loss, w, h, step, seed=0):
 def test_torch_sgd_with_weight_decay_ends_at_the_canonical_minimum(loss, step):
     w, h = (0.02, 0.02) if loss == "ce" else (0.01, 0.01)
     W1, W2, H = _torch_sgd(loss, w, h, step)
-    convention = ncsolve.Convention(
+    convention = ncsolve.DecayConvention(
         loss=loss, optimizer="sgd", feature_penalty=step, classes=K, samples=N, batch=B if step == "batch" else N
     )
     found = ncsolve.convert(convention, weight_decay=w, feature_decay=h)
@@ -306,7 +306,7 @@ REFUSED = {
 def test_what_cannot_be_converted_is_refused_in_one_line(name):
     convention, decays, error, said = REFUSED[name]
     with pytest.raises(error) as caught:
-        ncsolve.convert(ncsolve.Convention(**convention), **decays)
+        ncsolve.convert(ncsolve.DecayConvention(**convention), **decays)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -48,11 +48,11 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Convert."""
-    from ..conventions import Convention, convert
+    from ..conventions import DecayConvention, convert
 
     words = ("loss", "reduction", "penalty", "feature_penalty", "optimizer")
     given: dict[str, Any] = {name: getattr(args, name).lower().replace("-", "_") for name in words if getattr(args, name)}
-    convention = Convention(**given, **_sizes(args))
+    convention = DecayConvention(**given, **_sizes(args))
     decays = {name: options.numbers(text, name) for name in _DECAYS if (text := getattr(args, name)) is not None}
     found = convert(convention, **decays, back=args.back)
     from ..report import text
