@@ -27,3 +27,7 @@ class TooLarge(NcsolveError, MemoryError):
 
 class NoConversion(NcsolveError, ValueError):
     """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""
+
+
+class MissingPackage(NcsolveError, ImportError):
+    """An optional package is needed and not installed; the message says which extra of ncsolve brings it."""
