@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .errors import ProblemError as ProblemError
     from .losses import CrossEntropy as CrossEntropy
     from .losses import Squared as Squared
+    from .metrics.comparison import Comparison as Comparison
+    from .metrics.comparison import compare as compare
     from .metrics.convention import Convention as Convention
     from .metrics.measure import measure as measure
     from .metrics.measurement import Measurement as Measurement
@@ -72,6 +74,8 @@ _HOME = {
     "convert": "conventions",
     "measure": "metrics.measure",
     "Measurement": "metrics.measurement",
+    "compare": "metrics.comparison",
+    "Comparison": "metrics.comparison",
     "StreamingMeasure": "metrics.streaming",
     "Convention": "metrics.convention",
     "NcsolveError": "errors",

@@ -97,6 +97,14 @@ def text(lines: Sequence[Line]) -> str:
     return "\n".join(f"{key:{width}}  {said}" for key, said in lines)
 
 
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table: words to the left, numbers to the right; a long first cell is cut."""
+    cut = [tuple(_cut(cell) if i == 0 else cell for i, cell in enumerate(row)) for row in rows]
+    lefts = [i for i in range(len(header)) if i == 0 or not any(cell[:1].isdigit() for cell in (row[i] for row in cut))]
+    widths = [max(map(_width, column)) for column in zip(header, *cut, strict=True)]
+    return "\n".join(_aligned(cells, widths, lefts) for cells in (header, *cut))
+
+
 def table(classes: ClassTable, terminal: bool = False) -> str:
     """One row per class; of more than 40 classes only the largest and the smallest, in order of their counts."""
     size = len(classes)
@@ -187,9 +195,12 @@ def _hessian(check: HessianCheck) -> str:
 
 
 def _row(row: ClassRow) -> tuple[str, ...]:
-    name = row.name if len(row.name) <= LONGEST_NAME else row.name[: LONGEST_NAME - 3] + "..."
     numbers = (row.weight_norm, row.feature_norm, row.own_logit, row.margin, row.critical_count, row.critical_decay)
-    return (name, _count(row.count), row.state, *map(_cell, numbers))
+    return (_cut(row.name), _count(row.count), row.state, *map(_cell, numbers))
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
 
 
 def _cell(number: float | None) -> str:
@@ -204,12 +215,12 @@ def _plural(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _aligned(cells: Sequence[str], widths: Sequence[int], lefts: Sequence[int] = (0, 2)) -> str:
     """Names and states to the left, numbers to the right."""
     padded = []
     for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         blanks = " " * (width - _width(cell))
-        padded.append(cell + blanks if i in (0, 2) else blanks + cell)
+        padded.append(cell + blanks if i in lefts else blanks + cell)
     return "  ".join(padded).rstrip()
 
 

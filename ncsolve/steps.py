@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from .analytic.prediction import Prediction
     from .numeric.descent import Descent
     from .report import Line
+    from .snapshot import Snapshot
     from .verification import Verification
 
 
-def predicted(args: Namespace, terminal: Terminal) -> Prediction:
+def predicted(args: Namespace, terminal: Terminal, counts: Any = None) -> Prediction:
     """The prediction; whether --out can be written is settled before anything is computed."""
     from .files import check_writable
 
     if args.out is not None:
         check_writable(args.out, overwrite=args.force)
-    ufm = options.problem(args)
+    ufm = options.problem(args, counts)
     from .analytic.predict import predict
     from .progress import stages
 
@@ -50,6 +51,20 @@ def verified(args: Namespace, terminal: Terminal) -> tuple[Verification, Descent
     for note in found.notes:
         terminal.note(note)
     return found, method, seed
+
+
+def snapshot(args: Namespace, terminal: Terminal) -> Snapshot:
+    """What FILE holds; whether --out can be written is settled first."""
+    from .files import check_writable
+    from .snapshot import Keys, read_snapshot
+
+    if args.out is not None:
+        check_writable(args.out, overwrite=args.force)
+    keys = Keys(args.features_key, args.labels_key, args.weight_key, args.bias_key)
+    found = read_snapshot(args.file, labels=args.labels, classifier=args.classifier, keys=keys)
+    for note in found.notes:
+        terminal.note(note)
+    return found
 
 
 def fresh_seed(terminal: Terminal) -> int:

@@ -50,9 +50,8 @@ class Evidence:
     def centered(self) -> Array:
         """mu_k - mu_G as rows, shape (K, d)."""
         moved: Array = self.means - self.center
-        if self.convention.center == "classes":
-            moved = np.asarray(moved - moved.mean(axis=0), dtype=np.float64)  # the rounding of mu_C
-        return moved
+        rounding = moved.mean(axis=0) if self.convention.center == "classes" else np.zeros_like(self.center)
+        return np.subtract(moved, rounding)
 
     @cached_property
     def between_shares(self) -> Array:
@@ -72,8 +71,7 @@ class Evidence:
     @cached_property
     def singular_values(self) -> Array:
         """Of the K x d centered class means, descending."""
-        found: Array = np.linalg.svd(self.centered, compute_uv=False)
-        return found
+        return np.asarray(np.linalg.svd(self.centered, compute_uv=False), dtype=np.float64)
 
     @cached_property
     def rank(self) -> int:

@@ -98,15 +98,15 @@ class Trained:
         return bool(self.metrics["excess"] < -slack)
 
     def save_features(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write H (N, d_1), y (N class names), the inputs of deeper layers, W_1 .. W_M, b, counts to an .npz file, atomically.
+        """Write what `ncsolve measure` reads to an .npz file, atomically: H_1 .. H_M, the inputs of W_1 .. W_M, and y, b.
 
         Raises
         ------
         FileExistsError
             If the file exists and `overwrite` is false.
         """
-        arrays: dict[str, Any] = {"H": self.reading.inputs[0], "y": np.array(self.task.dataset.names)[self.task.dataset.labels]}
-        arrays |= {f"H_{j}": one for j, one in enumerate(self.reading.inputs[1:], start=2)}
+        arrays: dict[str, Any] = {"y": np.array(self.task.dataset.names)[self.task.dataset.labels]}
+        arrays |= {f"H_{j}": one for j, one in enumerate(self.reading.inputs, start=1)}
         arrays |= {f"W_{j}": one for j, one in enumerate(self.reading.weights, start=1)}
         if self.task.ufm.bias != "none":
             arrays["b"] = self.reading.bias

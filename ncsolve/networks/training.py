@@ -175,12 +175,12 @@ class _Run:
             group["lr"] = self.method.rate_at(self.epoch)
         value = float("nan")
         for batch in self._batches():
-            before = self._line_search_calls()
+            before = self._point()
             value = float(self.optimizer.step(self._closure(batch)))
             self.step += 1
             if not np.isfinite(value) or not all(bool(p.isfinite().all()) for p in self.network.parameters()):
                 return value, Ending.DIVERGED
-            if before is not None and self._line_search_calls() == before + 1:  # one evaluation: no step was taken
+            if before is not None and torch.equal(before, self._point()):
                 return value, Ending.STALLED
             if self.method.steps is not None and self.step >= self.method.steps:
                 break
@@ -200,16 +200,15 @@ class _Run:
             self.optimizer.zero_grad()
             value: torch.Tensor = self.loss(self.network, samples, labels)
             value.backward()
-            return value
+            return value.detach()
 
         return evaluate
 
-    def _line_search_calls(self) -> int | None:
-        """How often L-BFGS has evaluated the loss; None for other optimizers."""
-        if not isinstance(self.optimizer, torch.optim.LBFGS):
+    def _point(self) -> torch.Tensor | None:
+        """All parameters as one vector, to see whether L-BFGS has moved; None for other optimizers."""
+        if self.method.optimizer != "lbfgs":
             return None
-        first = self.optimizer.param_groups[0]["params"][0]
-        return int(self.optimizer.state.get(first, {}).get("func_evals", 0))
+        return torch.cat([parameter.detach().flatten() for parameter in self.network.parameters()])
 
     def read(self) -> Any:
         """Features, weights and bias now."""

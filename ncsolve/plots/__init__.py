@@ -1,0 +1,15 @@
+"""Pictures, one a file. Every function takes values and axes and returns the axes.
+
+Object-oriented matplotlib throughout: no pyplot, no global state. Colours are those of Okabe and Ito (2008), which readers
+with any colour vision tell apart; quantities are dimensionless, counts are numbers of samples.
+"""
+
+from .cosines import cosine_histogram as cosine_histogram
+from .curves import metric_curves as metric_curves
+from .gram import gram_triptych as gram_triptych
+from .norms import norms_against_counts as norms_against_counts
+from .objective import objective_against_step as objective_against_step
+from .saving import save as save
+from .spectrum import spectrum_per_layer as spectrum_per_layer
+from .style import new_axes as new_axes
+from .vectors import vectors as vectors
