@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .conventions import convert as convert
     from .errors import CountsError as CountsError
     from .errors import DataError as DataError
+    from .errors import MissingPackage as MissingPackage
     from .errors import NcsolveError as NcsolveError
     from .errors import NoConversion as NoConversion
     from .errors import NoTheorem as NoTheorem
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from .metrics.measure import measure as measure
     from .metrics.measurement import Measurement as Measurement
     from .metrics.streaming import StreamingMeasure as StreamingMeasure
+    from .networks.fixed import to_torch as to_torch
+    from .networks.frames import orthogonal_frame as orthogonal_frame
+    from .networks.frames import simplex_frame as simplex_frame
     from .numeric.certify import Certificate as Certificate
     from .numeric.descent import Descent as Descent
     from .numeric.newton import Newton as Newton
@@ -78,10 +82,14 @@ _HOME = {
     "Comparison": "metrics.comparison",
     "StreamingMeasure": "metrics.streaming",
     "Convention": "metrics.convention",
+    "to_torch": "networks",
+    "simplex_frame": "networks",
+    "orthogonal_frame": "networks",
     "NcsolveError": "errors",
     "CountsError": "errors",
     "DataError": "errors",
     "ProblemError": "errors",
+    "MissingPackage": "errors",
     "NoConversion": "errors",
     "NoTheorem": "errors",
 }

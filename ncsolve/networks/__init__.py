@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from .architectures import MLP as MLP
     from .architectures import VGG16 as VGG16
     from .architectures import ResNet18 as ResNet18
-    from .capture import capture as capture
-    from .capture import captured as captured
-    from .capture import linear_layers as linear_layers
+    from .hooks import capture as capture
+    from .hooks import captured as captured
+    from .hooks import linear_layers as linear_layers
     from .datasets import Dataset as Dataset
     from .datasets import digits as digits
     from .datasets import read as read
@@ -41,9 +41,9 @@ _HOME = {
     "train": "training",
     "Trained": "trained",
     "Ending": "trained",
-    "capture": "capture",
-    "captured": "capture",
-    "linear_layers": "capture",
+    "capture": "hooks",
+    "captured": "hooks",
+    "linear_layers": "hooks",
     "to_torch": "fixed",
     "simplex_frame": "frames",
     "orthogonal_frame": "frames",

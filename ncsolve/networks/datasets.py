@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..border import opened, shown
-from ..errors import DataError
+from ..errors import DataError, ProblemError
 from ..metrics.labels import coded
 from . import cifar, idx
 from .extra import missing_is_named
@@ -63,9 +63,9 @@ class Dataset:
         if len(classes) < 2:
             raise DataError(f"{source}: all samples have the label {shown(classes[0])}; at least 2 classes are needed")
         scale = 255.0 if values.dtype == np.uint8 else 1.0
-        kind = np.float64 if values.dtype == np.float64 else np.float32
+        kind = "f8" if values.dtype == np.float64 else "f4"
         order = np.argsort(codes, kind="stable")
-        floats = np.asarray(values[order], dtype=kind) / kind(scale)
+        floats: NDArray[Any] = np.divide(values[order].astype(kind), scale, dtype=kind)
         if not np.isfinite(floats).all():
             place = np.argwhere(~np.isfinite(floats))[0]
             raise DataError(f"{source}: sample {order[place[0]]} holds {floats[tuple(place)]}; samples must be finite numbers")
@@ -99,10 +99,14 @@ class Dataset:
         there = self.counts
         if not isinstance(counts, Mapping):
             if len(counts) != len(there):
-                raise DataError(f"{len(counts)} counts for {len(there)} classes ({', '.join(list(there)[:12])}); give one per class")
+                raise DataError(
+                    f"{len(counts)} counts for {len(there)} classes ({', '.join(list(there)[:12])}); give one per class"
+                )
             counts = dict(zip(there, counts, strict=True))
         rng = np.random.default_rng(rng)
-        index, labels, kept = [], [], []
+        index: list[NDArray[np.intp]] = []
+        labels: list[NDArray[np.intp]] = []
+        kept: list[str] = []
         for name in counts:
             if name not in there:
                 raise DataError(f"class {shown(name)} is not in the data; its classes are {', '.join(list(there)[:12])}")
@@ -111,13 +115,31 @@ class Dataset:
                 continue
             count = counts[name]
             if count != int(count) or not 1 <= count <= there[name]:
-                raise DataError(f"{count:g} samples of class {shown(name)} are asked for; a whole number from 1 to {there[name]} works")
+                raise DataError(
+                    f"{count:g} samples of class {shown(name)} are asked for; a whole number from 1 to {there[name]} works"
+                )
             index.append(np.sort(rng.permutation(np.flatnonzero(self.labels == k))[: int(count)]))
             labels.append(np.full(int(count), len(kept)))
             kept.append(name)
         if len(kept) < 2:
             raise DataError(f"counts name {len(kept)} classes; at least 2 are needed")
         return Dataset(self.samples[np.concatenate(index)], np.concatenate(labels), tuple(kept))
+
+    def resized(self, side: int) -> Dataset:
+        """The images resampled to side x side pixels, bilinearly.
+
+        Raises
+        ------
+        ProblemError
+            The samples are not images.
+        """
+        if len(self.shape) != 3:
+            raise ProblemError(f"samples of shape {self.shape} are no images (channels, height, width) that could be resampled")
+        with missing_is_named():
+            import torch
+        images = torch.from_numpy(self.samples)
+        scaled = torch.nn.functional.interpolate(images, size=(side, side), mode="bilinear", align_corners=False)
+        return Dataset(scaled.numpy(), self.labels, self.names)
 
 
 def digits() -> Dataset:

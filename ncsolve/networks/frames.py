@@ -40,7 +40,7 @@ def simplex_frame(classes: SupportsIndex, width: SupportsIndex, *, rng: int | np
     """
     from scipy.linalg import helmert
 
-    k, d = _sizes(classes, width, "K - 1", lambda k: k - 1)
+    k, d = _sizes(classes, width, fewer=1)
     rows = helmert(k).T * np.sqrt(k / (k - 1.0))
     return np.asarray(rows @ _rotation(d, rng)[: k - 1], dtype=np.float64)
 
@@ -62,7 +62,7 @@ def orthogonal_frame(classes: SupportsIndex, width: SupportsIndex, *, rng: int |
     >>> bool(abs(frame @ frame.T - np.eye(3)).max() < 1e-12)
     True
     """
-    k, d = _sizes(classes, width, "K", lambda k: k)
+    k, d = _sizes(classes, width)
     return np.asarray(_rotation(d, rng)[:k], dtype=np.float64)
 
 
@@ -73,13 +73,14 @@ def _rotation(size: int, rng: int | np.random.Generator | None) -> Array:
     return found
 
 
-def _sizes(classes: SupportsIndex, width: SupportsIndex, words: str, least: object) -> tuple[int, int]:
+def _sizes(classes: SupportsIndex, width: SupportsIndex, *, fewer: int = 0) -> tuple[int, int]:
+    """K and d as numbers, with d at least K less `fewer`."""
     try:
         k, d = operator.index(classes), operator.index(width)
     except TypeError:
         raise ProblemError(f"classes {classes!r} and width {width!r} should be whole numbers") from None
     if k < 2:
         raise ProblemError(f"classes {k} are fewer than 2; a frame of two or more rows works")
-    if d < least(k):  # type: ignore[operator]
-        raise ProblemError(f"width {d} is too small for {k} classes: the frame needs {words} = {least(k)} dimensions or more")  # type: ignore[operator]
+    if d < k - fewer:
+        raise ProblemError(f"width {d} is too small for {k} classes: the frame needs {k - fewer} dimensions or more")
     return k, d

@@ -86,7 +86,9 @@ class Training:
         if not (_is_number(self.save_seconds) and self.save_seconds >= 0):
             raise ProblemError(f"save_seconds {self.save_seconds!r} is not a number of 0 or more")
         if self.optimizer == "lbfgs" and self.batch is not None:
-            raise ProblemError(f"batch {self.batch} does not go with 'lbfgs', which needs the full batch; 'adam' and 'sgd' take one")
+            raise ProblemError(
+                f"batch {self.batch} does not go with 'lbfgs', which needs the full batch; 'adam' and 'sgd' take one"
+            )
         if self.optimizer == "lbfgs" and self.schedule not in (None, "constant"):
             raise ProblemError(f"schedule {self.schedule!r} does not go with 'lbfgs', whose line search sets the step")
 

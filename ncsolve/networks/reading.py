@@ -10,7 +10,7 @@ import numpy as np
 
 from ..metrics.measure import measure
 from ..raw_objective import Parameters, objective
-from .capture import capture
+from .hooks import capture
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +81,8 @@ class Reading:
             classes = len(gram)
             row["nc2_simplex_H"] = float(np.linalg.norm(gram - (np.eye(classes) - 1.0 / classes) / math.sqrt(classes - 1)))
             row["layers"] = [
-                {"input_of": name} | {key: layer.get(key, math.nan) for key in LAYER_KEYS} for name, layer in found.layers.items()
+                {"input_of": name} | {key: layer.get(key, math.nan) for key in LAYER_KEYS}
+                for name, layer in found.layers.items()
             ]
         return row
 

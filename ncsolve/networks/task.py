@@ -72,7 +72,9 @@ class Task:
         there = list(self.dataset.counts.values())
         if len(there) != self.ufm.classes or not np.array_equal(self.ufm.counts, there):
             found = ", ".join(f"{n:g}" for n in self.ufm.counts[:12])
-            raise DataError(f"the data has counts {', '.join(map(str, there[:12]))}, the problem {found}; use UFM(dataset.counts)")
+            raise DataError(
+                f"the data has counts {', '.join(map(str, there[:12]))}, the problem {found}; use UFM(dataset.counts)"
+            )
 
     @cached_property
     def prediction(self) -> Prediction | None:

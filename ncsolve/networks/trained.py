@@ -30,7 +30,7 @@ class Ending(Enum):
     EPOCHS = "all epochs are done"
     STEPS = "the step limit was reached; more steps may go lower"
     STALLED = "the line search finds no lower point in this precision"
-    DIVERGED = "the loss is not finite; a smaller learning rate works"
+    DIVERGED = "the loss grew without bound; a smaller learning rate works"
     INTERRUPTED = "interrupted; resume from the checkpoint if one was written"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from .objective import TrainingLoss
 from .reading import reading
 from .task import Task
 from .trained import Ending, Trained
+
+GROWTH = 1e6  # a loss so many times its least value (or one) has diverged
 
 #: Called after every epoch with (epoch, epochs, loss of its last step, last record).
 Progress = Callable[[int, int, float, dict[str, Any]], None]
@@ -129,7 +132,7 @@ class _Run:
         self.optimizer = _optimizer(method, self.network)
         self.order = np.random.default_rng(seed)
         self.epoch = self.step = 0
-        self.seconds = 0.0
+        self.seconds, self.least = 0.0, math.inf
         self.records: list[dict[str, Any]] = []
 
     def descend(self, journal: Journal, keeper: _Keeper, progress: Progress | None) -> Ending:
@@ -178,7 +181,9 @@ class _Run:
             before = self._point()
             value = float(self.optimizer.step(self._closure(batch)))
             self.step += 1
-            if not np.isfinite(value) or not all(bool(p.isfinite().all()) for p in self.network.parameters()):
+            self.least = min(self.least, value)
+            finite = all(bool(parameter.isfinite().all()) for parameter in self.network.parameters())
+            if not finite or not value <= GROWTH * max(self.least, 1.0):
                 return value, Ending.DIVERGED
             if before is not None and torch.equal(before, self._point()):
                 return value, Ending.STALLED

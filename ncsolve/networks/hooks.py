@@ -100,7 +100,9 @@ def capture(
                 model(piece.to(like))
             for name, tensors in inputs.items():
                 if len(tensors) != 1:
-                    raise DataError(f"layer {name!r} was called {len(tensors)} times in one pass; name layers that are called once")
+                    raise DataError(
+                        f"layer {name!r} was called {len(tensors)} times in one pass; name layers that are called once"
+                    )
                 if tensors[0].shape[:1] != piece.shape[:1] or tensors[0].ndim != 2:
                     shape = tuple(tensors[0].shape)
                     raise DataError(f"the input of layer {name!r} has shape {shape}, not one vector per sample; name another")
