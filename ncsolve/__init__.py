@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analytic.exact import Exact as Exact
+    from .analytic.exact import exact as exact
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
     from .problem import UFM as UFM
     from .raw_objective import Parameters as Parameters
     from .raw_objective import objective as objective
+    from .rigorous import Outcome as Outcome
+    from .rigorous import RigorousCertificate as RigorousCertificate
+    from .rigorous import replay as replay
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify
@@ -57,6 +62,8 @@ _HOME = {
     "objective": "raw_objective",
     "Squared": "losses",
     "CrossEntropy": "losses",
+    "exact": "analytic.exact",
+    "Exact": "analytic.exact",
     "applicable": "analytic.predict",
     "predict": "analytic.predict",
     "Prediction": "analytic.prediction",
@@ -71,6 +78,9 @@ _HOME = {
     "Verification": "verification",
     "certify": "verification",
     "verify": "verification",
+    "RigorousCertificate": "rigorous",
+    "Outcome": "rigorous",
+    "replay": "rigorous",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
     "DecayConvention": "conventions",

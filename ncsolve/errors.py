@@ -25,9 +25,13 @@ class TooLarge(NcsolveError, MemoryError):
     """A matrix was asked for that would not fit in memory."""
 
 
-class NoConversion(NcsolveError, ValueError):
-    """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""
-
-
 class MissingPackage(NcsolveError, ImportError):
     """An optional package is needed and not installed; the message says which extra of ncsolve brings it."""
+
+
+class CertificateError(CountsError):
+    """A file that should hold a rigorous certificate does not."""
+
+
+class NoConversion(NcsolveError, ValueError):
+    """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""

@@ -172,10 +172,10 @@ def positive(text: str | None, name: str, *, below: float = math.inf, zero: bool
     return number
 
 
-def add_problem(parser: argparse.ArgumentParser, *, counted: bool = False) -> None:
+def add_problem(parser: argparse.ArgumentParser, *, counted: bool = False, required: bool = True) -> None:
     """Counts, loss, depth, widths, decays, bias, features, theorem; where samples are counted, the counts may be left out."""
     says = "class counts (default: those of the labels)" if counted else "class counts (exactly one)"
-    counts = parser.add_argument_group(says).add_mutually_exclusive_group(required=not counted)
+    counts = parser.add_argument_group(says).add_mutually_exclusive_group(required=required and not counted)
     counts.add_argument(
         "--counts", metavar="TEXT", help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist"
     )

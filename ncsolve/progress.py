@@ -66,6 +66,19 @@ def stages() -> Iterator[Callable[[str, float], None]]:
         yield move
 
 
+@contextmanager
+def counted(total: int) -> Iterator[Callable[[str], None]]:
+    """A callback that moves a bar by one of `total` and shows a word, with the time that is left; it is cleared at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("", total=total)
+        yield lambda word: shown.update(task, advance=1, description=word)
+
+
 class _Share:
     """How much of a run is done: of its steps where their number is fixed, else of the way that log |gradient| has to fall."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .numeric.descent import Descent
     from .numeric.hessian import HessianCheck
     from .problem import UFM
+    from .rigorous import RigorousCertificate
     from .verification import Verification
 
 #: A line of text: what it is about, and what is said.
@@ -91,18 +92,48 @@ def certificate_lines(certificate: Certificate | None) -> list[Line]:
     return [("certificate", f"{bound} ({certificate.method}; floating point, not a proof)")]
 
 
+def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
+    """What is proved: the enclosures, how, each part of the claim, the outcome."""
+    minimum, objective = certificate.minimum, certificate.objective
+    return [
+        ("objective", _between(float(objective.low), float(objective.high))),
+        ("minimum", _between(certificate.lower_bound, float(minimum.high))),
+        (
+            "proof",
+            f"{certificate.method}, endpoints of {certificate.precision} bits, relative gap {certificate.relative_gap:.6g}",
+        ),
+        *((finding.about, f"{finding.verdict.value}: {finding.says}") for finding in certificate.findings),
+        ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}"),
+    ]
+
+
+def _between(low: float, high: float) -> str:
+    """An enclosure for people: the digits in which its ends agree, or both ends."""
+    return f"{low:.17g}" if low == high else f"between {low:.17g} and {high:.17g}"
+
+
 def text(lines: Sequence[Line]) -> str:
     """Lines with their first words in a column."""
     width = max(len(key) for key, _ in lines)
     return "\n".join(f"{key:{width}}  {said}" for key, said in lines)
 
 
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
+    """Rows of cells below their heads, columns aligned: to the right those listed in `right`."""
+    widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
+    return "\n".join(_aligned(line, widths, set(range(len(head))) - set(right)) for line in (head, *rows))
+
+
+def number(value: float | None) -> str:
+    """Two digits, enough for a difference; a dash where there is none."""
+    return "-" if value is None else f"{value:.1e}"
+
+
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table: words to the left, numbers to the right; a long first cell is cut."""
-    cut = [tuple(_cut(cell) if i == 0 else cell for i, cell in enumerate(row)) for row in rows]
-    lefts = [i for i in range(len(header)) if i == 0 or not any(cell[:1].isdigit() for cell in (row[i] for row in cut))]
-    widths = [max(map(_width, column)) for column in zip(header, *cut, strict=True)]
-    return "\n".join(_aligned(cells, widths, lefts) for cells in (header, *cut))
+    """A grid with words to the left and numbers to the right; a long first cell is cut."""
+    cut = [[_cut(cell) if i == 0 else cell for i, cell in enumerate(row)] for row in rows]
+    numeric = [i for i in range(1, len(header)) if any(row[i][:1].isdigit() for row in cut)]
+    return grid(header, cut, numeric)
 
 
 def table(classes: ClassTable, terminal: bool = False) -> str:
@@ -113,9 +144,9 @@ def table(classes: ClassTable, terminal: bool = False) -> str:
     else:
         order = (-classes.count).argsort(kind="stable").tolist()
         head, tail = order[:SHOWN_ROWS], order[-SHOWN_ROWS:]
-    rows = [_row(classes[k]) for k in (*head, *tail)]
+    rows = [cells(classes[k]) for k in (*head, *tail)]
     widths = [max(map(_width, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    lines = [_aligned(cells, widths) for cells in (COLUMNS, *rows)]
+    lines = [_aligned(line, widths, (0, 2)) for line in (COLUMNS, *rows)]  # names and states to the left
     if terminal:
         lines = [_styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], "")) for i, line in enumerate(lines)]
     if tail:
@@ -194,7 +225,8 @@ def _hessian(check: HessianCheck) -> str:
     )
 
 
-def _row(row: ClassRow) -> tuple[str, ...]:
+def cells(row: ClassRow) -> tuple[str, ...]:
+    """One class as the cells of COLUMNS."""
     numbers = (row.weight_norm, row.feature_norm, row.own_logit, row.margin, row.critical_count, row.critical_decay)
     return (_cut(row.name), _count(row.count), row.state, *map(_cell, numbers))
 
@@ -215,12 +247,11 @@ def _plural(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int], lefts: Sequence[int] = (0, 2)) -> str:
-    """Names and states to the left, numbers to the right."""
+def _aligned(cells: Sequence[str], widths: Sequence[int], left: Collection[int]) -> str:
     padded = []
     for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         blanks = " " * (width - _width(cell))
-        padded.append(cell + blanks if i in lefts else blanks + cell)
+        padded.append(cell + blanks if i in left else blanks + cell)
     return "  ".join(padded).rstrip()
 
 

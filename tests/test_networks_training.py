@@ -209,9 +209,15 @@ def _checkpoint(tmp_path, **changes):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda path: train(_task(loss="ce"), Training(epochs=2), rng=2, checkpoint=path, resume=True), "task.ufm.loss was 'mse', now 'ce'"),
+        (
+            lambda path: train(_task(loss="ce"), Training(epochs=2), rng=2, checkpoint=path, resume=True),
+            "task.ufm.loss was 'mse', now 'ce'",
+        ),
         (lambda path: train(_task(), Training(epochs=2), rng=3, checkpoint=path, resume=True), "rng was 2, now 3"),
-        (lambda path: train(_task(), Training(epochs=2, head_gain=2.0), rng=2, checkpoint=path, resume=True), "training.head_gain"),
+        (
+            lambda path: train(_task(), Training(epochs=2, head_gain=2.0), rng=2, checkpoint=path, resume=True),
+            "training.head_gain",
+        ),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused_with_the_setting_that_differs(tmp_path, call, said):

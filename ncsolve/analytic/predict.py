@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 from ..errors import NoTheorem, ProblemError
 from .prediction import Prediction
 from .theorem import Theorem, Watch
+from .theorems import theorem as named
 from .theorems import theorems
 
 if TYPE_CHECKING:
@@ -108,10 +109,7 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", 
         chosen = next((one for one in found if one.preferred), found[0])
         return Prediction(ufm, chosen, chosen.solution(ufm, progress))
     if isinstance(theorem, str):
-        named = {t.name: t for t in theorems()}
-        if theorem not in named:
-            raise NoTheorem(f"theorem {theorem!r} is unknown; one of {', '.join(named)} works")
-        theorem = named[theorem]
+        theorem = named(theorem)
     if limit and theorem.limit != limit:
         raise NoTheorem(f"theorem {theorem.name!r} is not about the limit {limit!r}; leave out one of the two")
     lacks = theorem.lacks(ufm)

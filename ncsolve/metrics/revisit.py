@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import DataError
 from .labels import listed
+from .rows import BLOCK
 
 if TYPE_CHECKING:
     from ..losses import Array, Indices
@@ -77,7 +78,8 @@ class Revisit:
                 moved = (block - self.statistics.means[k[place]]) @ self.statistics.basis.T
                 within += moved.T @ moved
             if self.weight is not None:
-                mismatches += self._mismatches(block, rows.eps)
+                step = max(1, BLOCK // len(self.place))  # a row of the block becomes K numbers
+                mismatches += sum(self._mismatches(block[i : i + step], rows.eps) for i in range(0, len(block), step))
         if self.within is not None and within is not None:
             self.within += within
         self.mismatches += mismatches

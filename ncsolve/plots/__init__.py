@@ -10,6 +10,7 @@ from .gram import gram_triptych as gram_triptych
 from .norms import norms_against_counts as norms_against_counts
 from .objective import objective_against_step as objective_against_step
 from .saving import save as save
+from .scalar_landscape import scalar_landscape as scalar_landscape
 from .spectrum import spectrum_per_layer as spectrum_per_layer
 from .style import new_axes as new_axes
 from .vectors import vectors as vectors

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
+from ...errors import NoTheorem
 from ..theorem import Theorem
 
 
@@ -21,3 +22,17 @@ def theorems() -> tuple[Theorem, ...]:
     """
     found = [importlib.import_module(f"{__name__}.{module.name}").THEOREM for module in pkgutil.iter_modules(__path__)]
     return tuple(sorted(found, key=lambda theorem: (theorem.claim.rank, theorem.name)))
+
+
+def theorem(name: str) -> Theorem:
+    """The theorem of that name.
+
+    Raises
+    ------
+    NoTheorem
+        There is none; the message lists the names, the closest first.
+    """
+    named = {one.name: one for one in theorems()}
+    if name not in named:
+        raise NoTheorem(f"theorem {name!r} is unknown; one of {', '.join(named)} works")
+    return named[name]
