@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import campaign as campaign
     from .analytic.exact import Exact as Exact
     from .analytic.exact import exact as exact
     from .analytic.predict import applicable as applicable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .conventions import Converted as Converted
     from .conventions import DecayConvention as DecayConvention
     from .conventions import convert as convert
+    from .errors import CampaignError as CampaignError
     from .errors import CountsError as CountsError
     from .errors import DataError as DataError
     from .errors import MissingPackage as MissingPackage
@@ -92,10 +94,11 @@ _HOME = {
     "Comparison": "metrics.comparison",
     "StreamingMeasure": "metrics.streaming",
     "Convention": "metrics.convention",
-    "to_torch": "networks",
-    "simplex_frame": "networks",
-    "orthogonal_frame": "networks",
+    "to_torch": "networks.fixed",
+    "simplex_frame": "networks.frames",
+    "orthogonal_frame": "networks.frames",
     "NcsolveError": "errors",
+    "CampaignError": "errors",
     "CountsError": "errors",
     "DataError": "errors",
     "ProblemError": "errors",
@@ -104,10 +107,14 @@ _HOME = {
     "NoTheorem": "errors",
 }
 
-__all__ = ["__version__", *_HOME]
+_MODULES = ("campaign",)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'ncsolve' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -33,5 +33,9 @@ class CertificateError(CountsError):
     """A file that should hold a rigorous certificate does not."""
 
 
+class CampaignError(NcsolveError, ValueError):
+    """The spec of a campaign, or its file of results, cannot be used."""
+
+
 class NoConversion(NcsolveError, ValueError):
     """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""

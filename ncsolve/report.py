@@ -148,7 +148,7 @@ def table(classes: ClassTable, terminal: bool = False) -> str:
     widths = [max(map(_width, column)) for column in zip(COLUMNS, *rows, strict=True)]
     lines = [_aligned(line, widths, (0, 2)) for line in (COLUMNS, *rows)]  # names and states to the left
     if terminal:
-        lines = [_styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], "")) for i, line in enumerate(lines)]
+        lines = [styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], "")) for i, line in enumerate(lines)]
     if tail:
         lines.insert(1 + len(head), f"... {size - len(head) - len(tail)} more (use --json for all)")
     return "\n".join(lines)
@@ -262,7 +262,7 @@ def _width(cell: str) -> int:
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in cell)
 
 
-def _styled(line: str, style: str) -> str:
+def styled(line: str, style: str) -> str:
     """The line as rich would show it on a terminal; NO_COLOR is honoured."""
     import io
 

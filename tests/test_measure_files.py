@@ -157,6 +157,23 @@ def test_the_text_is_aligned_and_ends_with_the_verdict(capsys, files):
     assert "holds no classifier under W or weight" in err
 
 
+def test_a_limit_that_is_known_up_to_scale_is_compared_without_it(capsys, tmp_path):
+    ufm = ncsolve.UFM([20, 10, 5], "ce", weight_decay=1e-3, feature_decay=1e-3)
+    limit = ncsolve.predict(ufm, limit="vanishing-decay")
+    features, labels, (weight,) = near(limit)
+    np.savez(tmp_path / "seli.npz", H=7.0 * features, y=labels, W=0.1 * weight)
+    code, document = answer(capsys, "compare", tmp_path / "seli.npz", "--loss", "ce", "--limit", "vanishing-decay")
+    assert code == 0
+    assert document["decisive"] == ["nc2_gof_H", "nc2_gof_W", "nc3_gof"]
+    assert document["largest"]["value"] < 1e-12
+
+
+def test_a_label_of_two_lines_stays_on_one(capsys, tmp_path):
+    np.savez(tmp_path / "lines.npz", H=H, y=np.array(["a\nb", "c", "d"])[Y])
+    assert main(["measure", str(tmp_path / "lines.npz"), "--quiet"]) == 0
+    assert "\n'a\\nb'" in capsys.readouterr().out
+
+
 def test_many_classes_show_both_ends(capsys, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "many.npz", H=rng.normal(size=(120, 5)), y=np.arange(120) % 60)
@@ -237,6 +254,11 @@ def _mistakes(folder):
         "no labels": (["measure", "unlabeled.npz"], ["no labels", "z (35,)", "--labels-key"]),
         "no arrays": (["measure", "none.npz"], ["it holds no arrays"]),
         "unknown key": (["measure", "net.npz", "--weight-key", "fc.weight"], ["'fc.weight'", "W (3, 4)", "H (35, 4)"]),
+        "labels as a classifier": (["measure", "net.npz", "--weight-key", "y"], ["weight has shape (35,)"]),
+        "nothing alive": (
+            ["compare", "net.npz", "--weight-decay", "1e9"],
+            ["no distance", "Gram matrix of the class means is zero"],
+        ),
         "unknown bias": (["measure", "net.npz", "--bias-key", "c"], ["'c'", "b (3,)"]),
         "no such file": (["measure", "nowhere.npz"], ["does not exist"]),
         "suffix": (["measure", "net.parquet"], ["'.parquet'", ".safetensors"]),

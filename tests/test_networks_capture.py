@@ -48,9 +48,14 @@ def test_evaluation_mode_is_used_and_every_module_gets_its_own_mode_back():
 
 def test_hooks_are_removed_after_an_exception_in_the_block():
     model = _model()
-    with pytest.raises(RuntimeError, match="planted"), captured(linear_layers(model)):
-        model(torch.randn(4, 6, dtype=torch.float64))
-        raise RuntimeError("planted")
+
+    def fails():
+        with captured(linear_layers(model)):
+            model(torch.randn(4, 6, dtype=torch.float64))
+            raise RuntimeError("planted")
+
+    with pytest.raises(RuntimeError, match="planted"):
+        fails()
     assert not any(_hooks(model))
 
 

@@ -145,11 +145,11 @@ def _check(args: Namespace, terminal: Terminal) -> Answer:
 def _attacked(chosen: list[Theorem], trials: int, starts: int, tolerance: float, seed: int, terminal: Terminal) -> list[Attack]:
     from contextlib import nullcontext
 
-    from ..progress import counted
+    from ..progress import words
     from ..trials import attack
 
     found: list[Attack] = []
-    with counted(len(chosen) * trials) if terminal.bars else nullcontext() as moved:
+    with words(len(chosen) * trials) if terminal.bars else nullcontext() as moved:
         for one in chosen:
             tell = None if moved is None else (lambda index, trial, name=one.name: moved(name))
             found.append(attack(one, trials, rng=seed, starts=starts, tolerance=tolerance, progress=tell))

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from .architectures import MLP as MLP
     from .architectures import VGG16 as VGG16
     from .architectures import ResNet18 as ResNet18
-    from .hooks import capture as capture
-    from .hooks import captured as captured
-    from .hooks import linear_layers as linear_layers
     from .datasets import Dataset as Dataset
     from .datasets import digits as digits
     from .datasets import read as read
@@ -23,6 +20,9 @@ if TYPE_CHECKING:
     from .fixed import to_torch as to_torch
     from .frames import orthogonal_frame as orthogonal_frame
     from .frames import simplex_frame as simplex_frame
+    from .hooks import capture as capture
+    from .hooks import captured as captured
+    from .hooks import linear_layers as linear_layers
     from .method import Training as Training
     from .task import Task as Task
     from .trained import Ending as Ending

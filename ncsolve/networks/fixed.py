@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
-
 from ..errors import ProblemError
+from .extra import missing_is_named
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ..analytic.prediction import Prediction
     from ..losses import Array
 
@@ -29,6 +29,8 @@ def to_torch(prediction: Prediction, linear: nn.Linear | Iterable[nn.Module], *,
 
     Raises
     ------
+    MissingPackage
+        torch is not installed.
     ProblemError
         Widths do not fit, a bias has no place, or what was given is not linear; nothing is changed then.
 
@@ -46,7 +48,9 @@ def to_torch(prediction: Prediction, linear: nn.Linear | Iterable[nn.Module], *,
     >>> layer.weight.requires_grad, round(float(layer.weight[0].norm() ** 2), 4) == round(float(prediction.gram_weights[0, 0]), 4)
     (False, True)
     """
-    if isinstance(linear, nn.Linear):
+    with missing_is_named():
+        import torch
+    if isinstance(linear, torch.nn.Linear):
         layers: Sequence[nn.Module] = [linear]
         weights: tuple[Array, ...] = (prediction.parameters().end_to_end,)
     else:
@@ -64,8 +68,10 @@ def to_torch(prediction: Prediction, linear: nn.Linear | Iterable[nn.Module], *,
 
 
 def _check(prediction: Prediction, layers: Sequence[nn.Module], weights: Sequence[Array]) -> None:
+    from torch.nn import Linear
+
     for layer in layers:
-        if not isinstance(layer, nn.Linear):
+        if not isinstance(layer, Linear):
             raise ProblemError(f"{type(layer).__name__} is not a torch.nn.Linear; give one, or the {len(weights)} of the head")
         if not layer.weight.is_floating_point():
             raise ProblemError(f"a layer has dtype {layer.weight.dtype}; floating point works")

@@ -108,7 +108,8 @@ def read_snapshot(
     layers = {f"H_{j + 1}": array for j, array in enumerate(features)} if len(features) > 1 else features[0]
     order = _one(others, None, ("classes",), head, "labels")
     order = order if getattr(order, "ndim", 0) == 1 else None
-    return Snapshot(layers, found, weight, bias, order, tuple(notes))
+    matrices = weight[0] if weight is not None and len(weight) == 1 else weight
+    return Snapshot(layers, found, matrices, bias, order, tuple(notes))
 
 
 def _one(arrays: Mapping[str, Any], key: str | None, usual: Sequence[str], name: str, what: str) -> Any:

@@ -50,8 +50,8 @@ def balance_steps() -> tuple[Step, ...]:
     for depth, (left, right) in squares.items():
         steps.append(
             Step(
-                f"The same inequality for M = {depth} as a sum of squares, u_j being (lambda_j s_j^2)^(1/{depth + 1}): "
-                "zero only where all are equal.",
+                f"The arithmetic-geometric mean inequality for M = {depth} as a sum of squares, u_j being (lambda_j "
+                f"s_j^2)^(1/{depth + 1}): zero only where all are equal.",
                 eq(left, right),
             )
         )

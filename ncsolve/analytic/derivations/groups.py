@@ -1,6 +1,6 @@
 r"""Groups of classes of equal count: how an invariant matrix splits, and the spectrum of (I - J/K) D^(1/2) for two groups.
 
-Group 1 has m_1 classes of count n_1, group 2 has m_2 of count n_2, K = m_1 + m_2. Between the groups there is one contrast u,
+Group 1 has m_1 classes of count n_1, group 2 has m_2 of count n_2, K = m_1 + m_2. Between the groups there is one contrast w,
 with entries sqrt(m_2/(m_1 K)) on group 1 and -sqrt(m_1/(m_2 K)) on group 2.
 """
 
@@ -26,7 +26,7 @@ def masses(first: int, second: int) -> Any:
 
 
 def contrast(first: int, second: int) -> Any:
-    """The unit vector u."""
+    """The unit vector w."""
     total = first + second
     entries = [sp.sqrt(sp.Rational(second, first * total))] * first + [-sp.sqrt(sp.Rational(first, second * total))] * second
     return matrix(entries)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..derivation import Derivation, Step
 
 WIDTH = 110
+_SIGNS = {"==": "=", ">": ">", ">=": "≥", "<": "<", "<=": "≤"}
 _ESCAPES = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -104,5 +105,11 @@ def _conditions(step: Step) -> list[Any]:
 
 
 def _block(formula: Any) -> list[str]:
-    drawn = sp.pretty(formula, use_unicode=True, wrap_line=False)
-    return textwrap.indent(drawn, " " * 6).split("\n")
+    """A formula over several lines; sides of a relation below each other, and in one line, wrapped, where it is too wide."""
+    drawn = sp.pretty(formula, use_unicode=True, wrap_line=False).split("\n")
+    if max(map(len, drawn)) > WIDTH:
+        if isinstance(formula, sp.core.relational.Relational):
+            left, right = _block(formula.lhs), _block(formula.rhs)
+            return [*left, f"{'':6}{_SIGNS[formula.rel_op]}", *right]
+        drawn = textwrap.wrap(sp.sstr(formula), WIDTH, break_long_words=False)
+    return [f"{'':6}{line}" for line in drawn]

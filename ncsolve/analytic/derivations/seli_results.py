@@ -22,7 +22,7 @@ def seli_results() -> tuple[Result, ...]:
     """Nuclear norm and Gram entries, equal decays."""
     arguments = (m_1, m_2, n_1, n_2)
     total, root = m_1 + m_2, sp.sqrt(between)
-    share = m_2 / (m_1 * total)  # u_1^2
+    share = m_2 / (m_1 * total)  # w_1^2
 
     def result(name: str, expression: sp.Expr, read: str, at: tuple[int, int]) -> Result:
         def numeric(*values: float) -> float:

@@ -32,6 +32,7 @@ MEANING = {
     "p": "shrinkage, sigma = tau (1 - p); 0 < p < 1 is written 1/(1 + y)",
     "x": "the variable of Dang et al. (2023), x^M = (1 - p)/p",
     "S": "singular value of W_M ... W_1",
+    "L": "the objective",
     "h": "singular value of the features",
     "a": "margin: own logit minus any other",
     "s": "an auxiliary number",
@@ -82,6 +83,8 @@ INDEXED = {
     "H": "entries of H",
     "Y": "entries of Y",
     "G": "entries of dF/dZ",
+    "D": "entries of a derivative of L",
+    "E": "entries of a derivative of L",
 }
 
 

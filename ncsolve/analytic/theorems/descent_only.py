@@ -54,7 +54,7 @@ def derive() -> Derivation:
 
     from ..derivation import Derivation, Result, Step
     from ..derivations.draws import spread
-    from ..derivations.symbols import K, N, c, eq, lambda_H, lambda_W, matrix, n, sigma
+    from ..derivations.symbols import K, N, c, eq, lambda_H, lambda_W, n, sigma, times
     from ..predict import predict
 
     def letters(name: str) -> sp.Matrix:
@@ -69,35 +69,39 @@ def derive() -> Derivation:
         + lambda_H * sum(entry**2 for entry in features)
     ) / 2
 
-    def by(objective: sp.Expr, factor: sp.Matrix) -> sp.Matrix:
-        return sp.Matrix(2, 2, lambda i, j: sp.diff(objective, factor[i, j]))
-
     losses = {
-        "a loss with any slope G = dF/dZ (its first-order term is all that a derivative sees)": sum(
+        "any loss (its slope G = dF/dZ is all that a first derivative sees of it)": sum(
             slope[i, j] * logits[i, j] for i in range(2) for j in range(2)
         ),
         "squared loss": sum((logits[i, j] - target[i, j]) ** 2 for i in range(2) for j in range(2)) / 4,
     }
-    steps = []
-    for name, data in losses.items():
-        objective = data + penalty
-        steps += [
-            Step(
-                f"Two layers, 2 x 2 matrices, {name}: W_2^T dL/dW_2 - dL/dW_1 W_1^T loses the loss and keeps the decays. "
-                "Where both derivatives vanish, lambda_2 W_2^T W_2 = lambda_1 W_1 W_1^T.",
-                eq(
-                    matrix(second.T * by(objective, second) - by(objective, first) * first.T),
-                    matrix(decays[1] * second.T * second - decays[0] * first * first.T),
-                ),
+    objective, upper, lower = sp.Symbol("L", real=True), letters("D"), letters("E")
+
+    def derivatives(of: sp.Matrix, names: sp.Matrix) -> dict[sp.Basic, sp.Expr]:
+        return {names[i, j]: sp.Derivative(objective, of[i, j]) for i in range(2) for j in range(2)}
+
+    steps = [
+        Step(
+            f"Two layers, 2 x 2 matrices, {loss}: with D = dL/d{outer[0]} and E = dL/d{inner[0]} the combination loses the loss and keeps "
+            f"the decays. Where both derivatives vanish, {rule}.",
+            eq(
+                times(outer[1].T, upper) - times(lower, inner[1].T),
+                outer[2] * times(outer[1].T, outer[1]) - inner[2] * times(inner[1], inner[1].T),
             ),
-            Step(
-                "The same between W_1 and the features: lambda_1 W_1^T W_1 = lambda_H H H^T.",
-                eq(
-                    matrix(first.T * by(objective, first) - by(objective, features) * features.T),
-                    matrix(decays[0] * first.T * first - lambda_H * features * features.T),
-                ),
-            ),
-        ]
+            derivatives(outer[1], upper) | derivatives(inner[1], lower) | {objective: data + penalty},
+        )
+        for loss, data in losses.items()
+        for outer, inner, rule in (
+            (("W_2", second, decays[1]), ("W_1", first, decays[0]), "lambda_2 W_2^T W_2 = lambda_1 W_1 W_1^T"),
+            (("W_1", first, decays[0]), ("H", features, lambda_H), "lambda_1 W_1^T W_1 = lambda_H H H^T"),
+        )
+    ]
+
+    def draw(rng: np.random.Generator) -> tuple[float, ...]:
+        classes, count, share = float(rng.integers(2, 4)), float(rng.integers(2, 30)), spread(rng, 0.5, 2)
+        decay = float(rng.uniform(0.05, 0.8)) / (classes * count**0.5)
+        return classes, count, decay * share, decay / share
+
     left, right = letters("W"), letters("H")
     free = left.T * left * lambda_W - lambda_H * right * right.T
     at_end = sp.sqrt(lambda_W * lambda_H)
@@ -139,12 +143,7 @@ def derive() -> Derivation:
                 lambda classes, n, weight, feature: (
                     predict(UFM([n] * int(classes), "mse", 1, None, weight, feature), "descent_only").value
                 ),
-                lambda rng: (
-                    float(classes := rng.integers(2, 4)),
-                    (count := float(rng.integers(2, 30))),
-                    (decay := float(rng.uniform(0.05, 0.8)) / (classes * count**0.5)) * (share := spread(rng, 0.5, 2)),
-                    decay / share,
-                ),
+                draw,
             ),
         ),
     )

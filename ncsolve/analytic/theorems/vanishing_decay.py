@@ -63,15 +63,17 @@ def derive() -> Derivation:
     from ..derivation import Derivation, Step
     from ..derivations.centred import centring
     from ..derivations.groups import SIZES, between, contrast, m_1, m_2, masses, mu, n_1, n_2, of, spectrum_steps, within
+    from ..derivations.imbalanced_results import two_class_logit
     from ..derivations.seli_results import seli_results
-    from ..derivations.symbols import eq, matrix, times
+    from ..derivations.symbols import K, c, eq, matrix, n, times
 
-    r, s, counts = (sp.symbols(f"{letter}_1:4", positive=True) for letter in "rsn")
-    u = sp.Matrix([1 / one for one in r]) / sp.sqrt(sum(1 / one**2 for one in r))
-    logits = (sp.eye(3) - u * u.T) * sp.diag(*(1 / (r[k] * s[k]) for k in range(3)))
+    r, s, u, counts = (sp.symbols(f"{letter}_1:4", positive=True) for letter in "rsun")
+    nu, t = sp.symbols("nu t", positive=True)
+    logits = (sp.eye(3) - sp.Matrix(u) * sp.Matrix(u).T) * sp.diag(*(1 / (r[k] * s[k]) for k in range(3)))
     margins = sp.Matrix(3, 3, lambda j, k: s[k] * (r[k] * logits[k, k] - r[j] * logits[j, k]))
-
-    one, two = sp.symbols("u_1 u_2", real=True)
+    direction = {u[k]: 1 / (nu * r[k]) for k in range(3)}
+    one, two = sp.symbols("w_1 w_2", real=True)
+    margin = sp.log(1 / (c * sp.sqrt(n)) - K + 1)
 
     def gram_steps(first: int, second: int) -> tuple[Step, ...]:
         sizes, total = of((first, second)), first + second
@@ -84,12 +86,13 @@ def derive() -> Derivation:
         return (
             Step(
                 f"SELI with {first} and {second} classes: A = (I - J/K) D^(1/2) is the centred blocks times sqrt(n_g) plus "
-                "sqrt(mu) u v^T with v = D^(1/2) u/sqrt(mu), mu = (m_1 n_2 + m_2 n_1)/K.",
+                "sqrt(mu) w v^T with w the unit contrast between the groups, v = D^(1/2) w/sqrt(mu), mu = (m_1 n_2 + m_2 "
+                "n_1)/K.",
                 eq(times(centring(total), masses(first, second).applyfunc(sp.sqrt)), blocks + one * left * right.T),
                 where,
             ),
             Step(
-                "The classifier's Gram is the root of A A^T: blocks times sqrt(n_g) plus sqrt(mu) u u^T; its square",
+                "The classifier's Gram is the root of A A^T: blocks times sqrt(n_g) plus sqrt(mu) w w^T; its square",
                 eq(times(*[blocks + one * left * left.T] * 2), a * a.T),
                 where,
             ),
@@ -100,7 +103,7 @@ def derive() -> Derivation:
                 where,
             ),
             Step(
-                "The polar factor of A, blocks plus u v^T, is orthogonal on the range of A: A is its product with the "
+                "The polar factor of A, blocks plus w v^T, is orthogonal on the range of A: A is its product with the "
                 "features' root.",
                 eq(times(within(first, second, 1, 1) + left * right.T, blocks + one * right * right.T), a),
                 where,
@@ -111,28 +114,45 @@ def derive() -> Derivation:
         "Cross-entropy, M = 1, decays to zero: the least nuclear norm at margin one",
         (
             Step(
-                "Margins (three classes, any temperatures): Zbar = (I - u u^T) diag(1/(r_k s_k)), u proportional to 1/r, "
-                "has s_k (r_k z_kk - r_j z_jk) = 1 for every j other than k.",
+                "As the decays vanish margins grow without bound, like log(1/c): for equal counts (balanced_cross_entropy)",
+                eq(sp.Limit(margin / sp.log(1 / c), c, 0), 1),
+            ),
+            Step(
+                "and for two classes of any counts (imbalanced_cross_entropy), where the margin 2z is the same for both "
+                "at every decay.",
+                eq(sp.Limit(2 * two_class_logit / sp.log(1 / c), c, 0), 1),
+            ),
+            Step(
+                "What is left is the least nuclear norm at margin one. Margins (three classes, any temperatures): Zbar = "
+                "(I - u u^T) diag(1/(r_k s_k)), u = 1/(nu r), has s_k (r_k z_kk - r_j z_jk) = 1 for every j other than k.",
                 eq(matrix(margins), matrix(sp.ones(3) - sp.eye(3))),
+                direction,
+            ),
+            Step(
+                "and (I - u u^T) has u in its null space, so that A has rank K - 1, when nu makes u a unit vector.",
+                eq(times(sp.eye(3) - sp.Matrix(u) * sp.Matrix(u).T, u), matrix(sp.zeros(3, 1))),
+                direction | {nu: sp.sqrt(sum(1 / one**2 for one in r))},
             ),
             Step(
                 "LDT with s_k proportional to sqrt(n_k), no CDT: A = Zbar D^(1/2) is a multiple of I - J/K, the "
                 "classifiers are a simplex.",
-                eq(times(logits, sp.diag(*map(sp.sqrt, counts))), sp.Symbol("t", positive=True) * centring(3)),
-                {one: sp.Integer(1) for one in r}
-                | {s[k]: sp.sqrt(counts[k]) / sp.Symbol("t", positive=True) for k in range(3)},
+                eq(times(logits, sp.diag(*map(sp.sqrt, counts))), t * centring(3)),
+                direction
+                | {one: sp.Integer(1) for one in r}
+                | {nu: sp.sqrt(3)}
+                | {s[k]: sp.sqrt(counts[k]) / t for k in range(3)},
             ),
             *spectrum_steps(),
             *(step for sizes in SIZES[:2] for step in gram_steps(*sizes)),
             Step(
                 "Optimality: the polar factor Q is a subgradient of the nuclear norm, and Q D^(1/2) must be a combination "
-                "of e_k - e_j with weights -Q_jk sqrt(n_k) >= 0. Its columns add up to zero since u does (here m_1 and "
-                "m_2 times u's entries);",
+                "of e_k - e_j with weights -Q_jk sqrt(n_k) >= 0. Its columns add up to zero since w does (here m_1 and "
+                "m_2 times its entries);",
                 eq(m_1 * one + m_2 * two, 0),
                 {one: sp.sqrt(m_2 / (m_1 * (m_1 + m_2))), two: -sp.sqrt(m_1 / (m_2 * (m_1 + m_2)))},
             ),
             Step(
-                "between the groups Q_jk = u_j v_k < 0;",
+                "between the groups Q_jk = w_j v_k < 0;",
                 sp.Lt(
                     -sp.sqrt(m_2 / (m_1 * (m_1 + m_2))) * sp.sqrt(m_1 / (m_2 * (m_1 + m_2))) * sp.sqrt(n_2 / mu),
                     0,
@@ -140,8 +160,8 @@ def derive() -> Derivation:
                 ),
             ),
             Step(
-                "and within group 1 Q_jk = -1/m_1 + u_1 v_1, negative because the square of 1/m_1 is larger than that of "
-                "u_1 v_1.",
+                "and within group 1 Q_jk = -1/m_1 + w_1 v_1, negative because the square of 1/m_1 is larger than that of "
+                "w_1 v_1.",
                 sp.Gt(1 / m_1**2, (m_2 / (m_1 * (m_1 + m_2))) ** 2 * n_1 / mu, evaluate=False),
                 {mu: between},
             ),
@@ -152,6 +172,7 @@ def derive() -> Derivation:
             ),
         ),
         seli_results(),
+        {"nu": "the length of 1/r", "u": "1/(nu r)", "w": "entries of the unit contrast between two groups"},
     )
 
 
