@@ -27,7 +27,9 @@ API = {
         "Newton",
     ],
     "Measuring": ["measure", "Measurement", "StreamingMeasure", "Convention", "compare", "Comparison"],
-    "Errors": ["NcsolveError", "CountsError", "DataError", "ProblemError", "NoTheorem"],
+    "Decays": ["DecayConvention", "convert", "Converted"],
+    "Fixed classifiers": ["to_torch", "simplex_frame", "orthogonal_frame"],
+    "Errors": ["NcsolveError", "CountsError", "DataError", "ProblemError", "NoTheorem", "NoConversion", "MissingPackage"],
 }
 
 

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from .analytic.theorem import Claim as Claim
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
+    from .conventions import Converted as Converted
+    from .conventions import DecayConvention as DecayConvention
+    from .conventions import convert as convert
     from .errors import CampaignError as CampaignError
     from .errors import CountsError as CountsError
     from .errors import DataError as DataError
+    from .errors import MissingPackage as MissingPackage
     from .errors import NcsolveError as NcsolveError
+    from .errors import NoConversion as NoConversion
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
     from .landscapes import Landscape as Landscape
@@ -38,6 +43,9 @@ if TYPE_CHECKING:
     from .metrics.measure import measure as measure
     from .metrics.measurement import Measurement as Measurement
     from .metrics.streaming import StreamingMeasure as StreamingMeasure
+    from .networks.fixed import to_torch as to_torch
+    from .networks.frames import orthogonal_frame as orthogonal_frame
+    from .networks.frames import simplex_frame as simplex_frame
     from .numeric.certify import Certificate as Certificate
     from .numeric.descent import Descent as Descent
     from .numeric.newton import Newton as Newton
@@ -87,6 +95,9 @@ _HOME = {
     "replay": "rigorous",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
+    "DecayConvention": "conventions",
+    "Converted": "conventions",
+    "convert": "conventions",
     "measure": "metrics.measure",
     "Measurement": "metrics.measurement",
     "compare": "metrics.comparison",
@@ -103,11 +114,16 @@ _HOME = {
     "track": "tracking",
     "Track": "tracking",
     "gaussian_start": "tracking",
+    "to_torch": "networks.fixed",
+    "simplex_frame": "networks.frames",
+    "orthogonal_frame": "networks.frames",
     "NcsolveError": "errors",
     "CampaignError": "errors",
     "CountsError": "errors",
     "DataError": "errors",
     "ProblemError": "errors",
+    "MissingPackage": "errors",
+    "NoConversion": "errors",
     "NoTheorem": "errors",
 }
 

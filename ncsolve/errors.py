@@ -35,3 +35,7 @@ class CertificateError(CountsError):
 
 class CampaignError(NcsolveError, ValueError):
     """The spec of a campaign, or its file of results, cannot be used."""
+
+
+class NoConversion(NcsolveError, ValueError):
+    """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""

@@ -40,7 +40,7 @@ def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
         counts = parse_long_tail(args.long_tail)
     elif counts is None:
         counts = read_labels(args.labels)
-    numeric = {"depth": _number, "width": _numbers, "weight_decay": _numbers, "feature_decay": _number, "bias": _number}
+    numeric = {"depth": _number, "width": numbers, "weight_decay": numbers, "feature_decay": _number, "bias": _number}
     given: dict[str, Any] = {"loss": args.loss, "features": args.features}
     given |= {name: None if (text := getattr(args, name)) is None else read(text, name) for name, read in numeric.items()}
     parameters = {name: getattr(args, name) for name in _CROSS_ENTROPY}
@@ -60,7 +60,7 @@ def _cross_entropy(args: argparse.Namespace, texts: dict[str, str | None], count
     if args.loss != "ce":
         name = next(name for name, text in texts.items() if text is not None).replace("_", "-")
         raise UsageError(f"--{name} belongs to --loss ce, not to --loss {args.loss or 'mse'}")
-    fields = {name: None if text is None else _numbers(text, name) for name, text in texts.items()}
+    fields = {name: None if text is None else numbers(text, name) for name, text in texts.items()}
     smoothing = fields["smoothing"]
     if isinstance(smoothing, list):
         raise UsageError(f"--smoothing {shown(texts['smoothing'])} is not one number")
@@ -148,7 +148,7 @@ def _number(text: str, name: str) -> int | float | str:
     return text
 
 
-def _numbers(text: str, name: str) -> Any:
+def numbers(text: str, name: str) -> Any:
     """One number, or several between commas."""
     parts = [_number(part.strip(), name) for part in text.split(",")]
     return parts if len(parts) > 1 else parts[0]

@@ -123,3 +123,23 @@ class _Share:
             done = math.log(self.first / norm) / math.log(self.first / goal)
             self.most = max(self.most, min(done, 1.0))
         return self.most
+
+
+@contextmanager
+def epochs() -> Iterator[Callable[[int, int, float, dict[str, Any]], None]]:
+    """A callback for `networks.train(progress=...)`, and the bar it moves; it is cleared at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("training", total=None)
+
+        def move(epoch: int, total: int, value: float, record: dict[str, Any]) -> None:
+            said = f"epoch {epoch}/{total}  loss {value:.6g}"
+            for key, word in (("nc2_gof_H", "features"), ("nc2_gof_W", "classifier")):
+                said += f"  {word} {record[key]:.3f}" if key in record else ""
+            shown.update(task, description=said, completed=epoch, total=total)
+
+        yield move
