@@ -15,9 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from campaigns import ENVIRONMENT, MIXED, QUICK, children, command, lines, rows, started, toml
 
 import ncsolve
-from campaigns import ENVIRONMENT, MIXED, QUICK, children, command, lines, rows, started, toml
 from ncsolve import campaign
 from ncsolve.campaigns.journal import Journal
 from ncsolve.cli import main
@@ -131,7 +131,10 @@ def test_what_is_stuck_or_not_certified_is_inconclusive(tmp_path, monkeypatch):
     spec = QUICK | {"campaign": {"action": "certify", "tolerance": 1e-300}}
     summary = campaign.run(spec, tmp_path / "gap.jsonl", workers=1)
     assert (summary.total.uncertified, summary.code) == (5, 3)
-    deep = {"campaign": {"action": "certify", "theorem": "descent_only"}, "problem": {"counts": [9, 5], "bias": 0.1, "depth": 2}}
+    deep = {
+        "campaign": {"action": "certify", "theorem": "descent_only"},
+        "problem": {"counts": [9, 5], "bias": 0.1, "depth": 2},
+    }
     summary = campaign.run(deep, tmp_path / "deep.jsonl", workers=1)
     row = lines(tmp_path / "deep.jsonl")[1]
     assert (row["certified"], row["lower_bound"]) == (False, None)
@@ -200,7 +203,9 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path):
 def test_an_interrupted_descent_is_no_row(tmp_path, monkeypatch):
     """verify keeps what an interrupted run has reached; a campaign must not take that for the result."""
     right = ncsolve.verify
-    monkeypatch.setattr("ncsolve.campaigns.row.verify", lambda *words, **named: replace(right(*words, **named), interrupted=True))
+    monkeypatch.setattr(
+        "ncsolve.campaigns.row.verify", lambda *words, **named: replace(right(*words, **named), interrupted=True)
+    )
     path = tmp_path / "results.jsonl"
     with pytest.raises(KeyboardInterrupt):
         campaign.run(QUICK | {"campaign": {"starts": 1}}, path, workers=1)
@@ -244,14 +249,20 @@ def test_a_damaged_line_is_named_and_nothing_is_touched(tmp_path, name):
     assert b'"index":2' in data[3]
     data[3] = damage(data[3])
     path.write_bytes(b"".join(data))
-    for use in (lambda: campaign.run(QUICK, path, workers=1), lambda: campaign.summarize(path), lambda: list(campaign.results(path))):
+    for use in (
+        lambda: campaign.run(QUICK, path, workers=1),
+        lambda: campaign.summarize(path),
+        lambda: list(campaign.results(path)),
+    ):
         message = refused(use)
         assert said in message
         assert "results.jsonl', line 4: " in message
     assert path.read_bytes() == b"".join(data)
 
 
-@pytest.mark.parametrize("content", [b"kept", b"kept\n", b"{}\n", b'{"schema": "ncsolve/predict/1"}\n', b"\x00\xff\n", b"[1]\n"])
+@pytest.mark.parametrize(
+    "content", [b"kept", b"kept\n", b"{}\n", b'{"schema": "ncsolve/predict/1"}\n', b"\x00\xff\n", b"[1]\n"]
+)
 def test_a_file_of_something_else_is_kept(tmp_path, content):
     path = tmp_path / "results.jsonl"
     path.write_bytes(content)

@@ -6,10 +6,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from campaigns import MIXED, toml
 from scipy import stats
 
 import ncsolve
-from campaigns import MIXED, toml
 from ncsolve import campaign
 from ncsolve.campaign import read_spec
 from ncsolve.campaigns.fields import FIELDS
@@ -79,7 +79,7 @@ def test_a_spec_of_a_trillion_problems_costs_nothing():
     assert (last.depth, last.bias) == (100, "free")
     assert peak < 2e6  # measured 2e5
     for index in (-1, 10**12):
-        with pytest.raises(IndexError, match="is not one of 0 .. 999999999999"):
+        with pytest.raises(IndexError, match=r"is not one of 0 \.\. 999999999999"):
             campaign.problem(spec, index)
 
 
@@ -216,8 +216,14 @@ def test_values_per_layer_and_per_class_are_independent():
 MISTAKES = {
     "an unknown key": ({"problem": PAIR | {"dept": 2}}, "[problem]: unknown key 'dept'; the nearest one that works is 'depth'"),
     "an unknown section": ({"problem": PAIR, "grids": {}}, "unknown key 'grids'; the nearest one that works is 'grid'"),
-    "an unknown option": ({"campaign": {"sed": 1}, "problem": PAIR}, "[campaign]: unknown key 'sed'; the nearest one that works is"),
-    "an unknown axis": ({"problem": PAIR, "grid": {"wdth": [2]}}, "[grid]: unknown key 'wdth'; the nearest one that works is 'width'"),
+    "an unknown option": (
+        {"campaign": {"sed": 1}, "problem": PAIR},
+        "[campaign]: unknown key 'sed'; the nearest one that works is",
+    ),
+    "an unknown axis": (
+        {"problem": PAIR, "grid": {"wdth": [2]}},
+        "[grid]: unknown key 'wdth'; the nearest one that works is 'width'",
+    ),
     "an unknown draw": ({"problem": PAIR, "draw": {"deca": DECAY}}, "[draw]: unknown key 'deca'"),
     "an unknown law": ({"problem": PAIR, "draw": {"decay": {"logunif": [1, 2]}}}, "[draw] decay: unknown key 'logunif'"),
     "an unknown part": ({"problem": {"long_tail": {"k": 3}}}, "long_tail: unknown key 'k'; the nearest one that works is 'K'"),
@@ -227,7 +233,10 @@ MISTAKES = {
     "an empty grid": ({"problem": PAIR, "grid": {}}, "[grid] is empty"),
     "an empty list": ({"problem": PAIR, "grid": {"depth": []}}, "[grid]: depth lists nothing"),
     "an empty draw": ({"problem": PAIR, "draw": {}}, "[draw] is empty"),
-    "an empty choice": ({"problem": PAIR, "draw": {"depth": {"choice": []}}}, "choice [] is not a list with at least one value"),
+    "an empty choice": (
+        {"problem": PAIR, "draw": {"depth": {"choice": []}}},
+        "choice [] is not a list with at least one value",
+    ),
     "no trials": ({"campaign": {"trials": 0}, "problem": PAIR}, "trials 0 is not a whole number of 1 or more"),
     "no problem": ({"problem": []}, "problem lists no problem"),
     "no counts": ({"problem": {"depth": 2}}, "[problem] has no class counts"),
@@ -252,16 +261,28 @@ MISTAKES = {
     "a grid of a number": ({"problem": PAIR, "grid": {"depth": 3}}, "depth 3 is not a list; write [3]"),
     "a grid of counts": ({"grid": {"counts": [20, 10]}}, "counts lists 20, which is one number"),
     "a section of a word": ({"problem": PAIR, "grid": "depth"}, "grid 'depth' is not a section"),
-    "an unknown action": ({"campaign": {"action": "prove"}, "problem": PAIR}, "action 'prove' is unknown; predict, certify, verify"),
+    "an unknown action": (
+        {"campaign": {"action": "prove"}, "problem": PAIR},
+        "action 'prove' is unknown; predict, certify, verify",
+    ),
     "no action": ({"campaign": {"action": []}, "problem": PAIR}, "the list of actions is empty"),
     "an action twice": ({"campaign": {"action": ["verify", "verify"]}, "problem": PAIR}, "action 'verify' is given twice"),
     "a seed": ({"campaign": {"seed": -1}, "problem": PAIR}, "seed -1"),
     "a seed that is a word": ({"campaign": {"seed": "x"}, "problem": PAIR}, "seed 'x'"),
     "a tolerance": ({"campaign": {"tolerance": 0}, "problem": PAIR}, "tolerance 0"),
     "a theorem": ({"campaign": {"theorem": "etf"}, "problem": PAIR}, "theorem 'etf' is unknown; one of"),
-    "starts of a prediction": ({"campaign": {"action": "predict", "starts": 3}, "problem": PAIR}, "starts belongs to action 'verify'"),
-    "a tolerance of a prediction": ({"campaign": {"action": "predict", "tolerance": 1}, "problem": PAIR}, "tolerance belongs to"),
-    "trials that are all the same": ({"campaign": {"action": "predict", "trials": 3}, "problem": PAIR}, "would all be the same"),
+    "starts of a prediction": (
+        {"campaign": {"action": "predict", "starts": 3}, "problem": PAIR},
+        "starts belongs to action 'verify'",
+    ),
+    "a tolerance of a prediction": (
+        {"campaign": {"action": "predict", "tolerance": 1}, "problem": PAIR},
+        "tolerance belongs to",
+    ),
+    "trials that are all the same": (
+        {"campaign": {"action": "predict", "trials": 3}, "problem": PAIR},
+        "would all be the same",
+    ),
     "two laws": ({"problem": PAIR, "draw": {"decay": {"uniform": [1, 2], "integers": [1, 2]}}}, "are two distributions"),
     "no law": ({"problem": PAIR, "draw": {"width": {"each": "layer"}}}, "no distribution is named"),
     "a law that is a list": ({"problem": PAIR, "draw": {"decay": [1, 2]}}, "[1, 2] is not a table"),
@@ -310,7 +331,7 @@ def test_a_file_that_is_no_spec_is_named_with_the_line(tmp_path, name):
     content, said = FILES[name]
     path = tmp_path / "spec.toml"
     path.write_bytes(content)
-    with pytest.raises(ncsolve.CampaignError, match="spec.toml") as caught:
+    with pytest.raises(ncsolve.CampaignError, match=r"spec\.toml") as caught:
         read_spec(path)
     assert said in str(caught.value)
     assert str(caught.value).isprintable()
