@@ -23,3 +23,7 @@ class NoTheorem(NcsolveError, ValueError):
 
 class TooLarge(NcsolveError, MemoryError):
     """A matrix was asked for that would not fit in memory."""
+
+
+class NoAnswer(NcsolveError, ValueError):
+    """A question is sound but has no answer, or none is known; the message says why."""
