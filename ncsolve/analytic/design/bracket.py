@@ -32,9 +32,9 @@ def last_double(holds: Callable[[float], bool], guess: float) -> tuple[float, fl
     forward = holds(guess)
     near = far = middle
     while holds(_double(far)) is forward:
-        near, far = far, far + (step if forward else -step)
+        near, far = far, min(max(far + (step if forward else -step), FIRST), LAST)
         step *= 2
-        if not FIRST < far < LAST:
+        if near == far:
             raise NoAnswer(f"what was asked for {'holds' if forward else 'fails'} from {guess:g} to the end of what doubles carry")
     return between(holds, _double(min(near, far)), _double(max(near, far)))
 

@@ -154,9 +154,7 @@ def largest_decay(
     at = _Family(ufm, keep_ratios, wanted, needed, theorem)
     x = level / unit
     if exact:
-        assert known.lives is not None
-        decided = known.lives
-        x, beyond = last_double(lambda y: int(decided(at.problem(y))[wanted].sum()) >= needed, x)
+        x, beyond = last_double(lambda y: int(known.lives(at.problem(y))[wanted].sum()) >= needed, x)
     else:
         x, beyond = x * (1.0 - BESIDE), x * (1.0 + BESIDE)
     recommended = _cut(x * (1.0 - margin))
@@ -212,19 +210,18 @@ class _Family:
 
 def _level(ufm: UFM, known: Survival, wanted: Indices, needed: int) -> tuple[Array, float, bool]:
     """(critical decays, the one up to which enough live, whether it is exact)."""
-    critical, exact = known.critical, known.lives is not None
+    critical = known.critical
     level = _ranked(critical[wanted], needed)
     if known.means is not None and not (math.isfinite(level) and known.means(level) > level):
         critical = known.with_means(complete_collapse(ufm, critical))
         level = _ranked(critical[wanted], needed)
-        exact = exact and not np.isinf(known.critical[critical == level]).any()
     if math.isnan(level):
         most = int((~np.isnan(critical[wanted])).sum())
         raise NoAnswer(
             f"no decay keeps {needed} of these {wanted.size} classes: the width lets {most} of them live "
             f"(rank at most {ufm.rank_limit}); a width of {ufm.classes} works"
         )
-    return critical, level, exact
+    return critical, level, not known.rounded[critical == level].any()
 
 
 def _ranked(critical: Array, needed: int) -> float:

@@ -32,7 +32,7 @@ def class_indices(ufm: UFM, names: Sequence[str]) -> Indices:
             from difflib import get_close_matches
 
             near = get_close_matches(str(name), list(place), n=3) or list(ufm.names[:3])
-            raise CountsError(f"class {shown(name)} does not exist; {', '.join(map(repr, near))} does")
+            raise CountsError(f"class {shown(name)} does not exist; {' and '.join(map(repr, near))} do")
     if not len(names):
         raise CountsError("no class is named; give one name or more, or none to ask about all")
     return np.array(sorted({place[str(name)] for name in names}), dtype=np.intp)

@@ -50,13 +50,14 @@ class Survival:
     ----------
     critical : the geometric mean of the decays up to which each class lives, shape (K,); NaN where none keeps it, infinity where
         the class lives as long as `means` says
-    lives : callable giving for the same problem at other decays which classes live, exactly; those that `means` decides count
-        as living. None where floating point decides
+    lives : callable giving for the same problem at other decays which classes live, those that `means` decides counted as living
+    rounded : the classes whose critical decay is known to rounding only, shape (K,); of all others `lives` knows exactly
     means : callable giving ||dF/dB||_op at B = 0 for a given c; B != 0 iff it exceeds c. None where it decides nothing
     """
 
     critical: Array
-    lives: Callable[[UFM], NDArray[np.bool_]] | None
+    lives: Callable[[UFM], NDArray[np.bool_]]
+    rounded: NDArray[np.bool_]
     means: Callable[[float], float] | None = None
 
     def with_means(self, at_most: float) -> Array:
@@ -87,7 +88,9 @@ def survival(ufm: UFM, theorem: str = "") -> Survival:
     """
     if theorem == "deep_simplex":
         scalar = simplex(ufm)
-        return Survival(np.full(ufm.classes, scalar.critical_c() * scalar.q), None)
+        most = scalar.critical_c() * scalar.q
+        everyone = np.ones(ufm.classes, dtype=bool)
+        return Survival(np.full(ufm.classes, most), lambda at: everyone & (geometric_mean(at.decays) < most), everyone)
     own, squared = rule(ufm), isinstance(ufm.loss, Squared)
     if squared and ufm.bias == "free":
         return _centred_labels(ufm)
@@ -102,10 +105,13 @@ def survival(ufm: UFM, theorem: str = "") -> Survival:
         return own.at(at).lives() | ~own.own
 
     if own.own.all():
-        return Survival(own.critical_decay, lives)
+        return Survival(own.critical_decay, lives, ~own.own)
     over = groups(ufm)
     return Survival(
-        np.where(own.own, own.critical_decay, math.inf), lives, lambda c: reduced_problem(ufm, over, c).norm_without_means()
+        np.where(own.own, own.critical_decay, math.inf),
+        lives,
+        ~own.own,
+        lambda c: reduced_problem(ufm, over, c).norm_without_means(),
     )
 
 
@@ -122,7 +128,7 @@ def _axes(own: Rule) -> Survival:
     fits = np.ones(ufm.classes, dtype=bool)
     if ufm.rank_limit < ufm.classes:
         fits[np.argsort(-ufm.counts, kind="stable")[ufm.rank_limit :]] = False
-    return Survival(np.where(fits, own.critical_decay, math.nan), lambda at: own.at(at).lives() & fits)
+    return Survival(np.where(fits, own.critical_decay, math.nan), lambda at: own.at(at).lives() & fits, ~own.own)
 
 
 def _centred_labels(ufm: UFM) -> Survival:
@@ -145,11 +151,11 @@ def _centred_labels(ufm: UFM) -> Survival:
     def lives(at: UFM) -> NDArray[np.bool_]:
         g = geometric_mean(at.decays)
         alive = critical_root > g
-        if top >= 0 and abs(critical_root - g) < NEAR * g:
+        if top >= 0 and abs(critical_root - g) < NEAR * g and copies.size <= DIGITS:
             sign = spectrum.exceeds(top, critical_power(exact, at.decays), depth)
             alive = sign > 0 or (sign == 0 and depth > 1)
         living: NDArray[np.bool_] = np.where(own.own, own.at(at).lives(), alive) & fits
         return living
 
     critical = np.where(fits, np.where(own.own, own.critical_decay, critical_root), math.nan)
-    return Survival(critical, lives if own.own.all() or copies.size <= DIGITS else None)
+    return Survival(critical, lives, ~own.own & (copies.size > DIGITS))
