@@ -42,7 +42,10 @@ def _decay(found: LargestDecay) -> tuple[list[Line], str]:
     how = "exact: the next double is too large" if found.exact else "to rounding"
     mean = f", geometric mean of the decays {found.mean_decay:.12g}" if found.keep_ratios else ""
     lines = [
-        ("question", f"the largest decay ({what}) at which {found.needed} of {found.wanted.size} {who.replace('of ', '')} live"),
+        (
+            "question",
+            f"the largest decay ({what}) at which {found.needed} of {found.wanted.size} {who.replace('of ', '')} live",
+        ),
         ("answer", f"{found.decay!r} ({how}){mean}"),
         ("recommended", f"{found.recommended:g}, {100.0 * found.distance:.2g} % below it"),
     ]
@@ -69,7 +72,11 @@ def _decay(found: LargestDecay) -> tuple[list[Line], str]:
 
 def _count(found: SmallestCount) -> tuple[list[Line], str]:
     who = _names(found, found.classes)
-    top = "no largest one below 1e100" if found.largest is None else f"up to {found.largest:.9g}, beyond which N has grown too far"
+    top = (
+        "no largest one below 1e100"
+        if found.largest is None
+        else f"up to {found.largest:.9g}, beyond which N has grown too far"
+    )
     whole = "no whole number" if found.integer is None else f"{found.integer:.0f} samples (N = {found.samples:g})"
     lines = [
         ("question", f"the smallest count at which {who} {'lives' if found.classes.size == 1 else 'live'}, N growing with it"),
@@ -89,7 +96,10 @@ def _weights(found: ClassWeights) -> tuple[list[Line], str]:
         ("question", f"class weights in the loss with equal {equal}; sum of omega_k n_k = N"),
         ("answer", f"relative spread {found.spread:.2g}; the weights are in the table"),
         ("inside", _side(found.inside, "all decays" if found.aim == "thresholds" else "factor on the smallest class's weight")),
-        ("outside", _side(found.outside, "all decays" if found.aim == "thresholds" else "factor on the smallest class's weight")),
+        (
+            "outside",
+            _side(found.outside, "all decays" if found.aim == "thresholds" else "factor on the smallest class's weight"),
+        ),
     ]
     more = {"own logit": found.own_logit, "|w_k|": found.weight_norm, "|h_k|": found.feature_norm}
     given = {name: column for name, column in more.items() if column is not None}
@@ -108,7 +118,10 @@ def _temperatures(found: LabelTemperatures) -> tuple[list[Line], str]:
     lines = [
         ("question", f"label temperatures s_k with {what}; sum of s_k n_k = N"),
         ("answer", "--label-scale is in the table"),
-        ("from simplex", f"classifiers at the given decays: {_cell(found.deviation)}, without temperatures {_cell(found.deviation_before)}"),
+        (
+            "from simplex",
+            f"classifiers at the given decays: {_cell(found.deviation)}, without temperatures {_cell(found.deviation_before)}",
+        ),
         ("in the limit", f"{_cell(found.limit_deviation)} from a simplex ETF as decays vanish"),
         ("inside", _side(found.inside, parameter)),
         ("outside", _side(found.outside, parameter)),
@@ -131,7 +144,9 @@ def _bias(found: BiasDecay) -> tuple[list[Line], str]:
 def _oversampling(found: Oversampling) -> tuple[list[Line], str]:
     where = "the needed counts" if found.fixed_total else "N"
     whole = found.whole_factors
-    lines = [("question", f"the smallest oversampling at which every class lives, N {'fixed' if found.fixed_total else 'growing'}")]
+    lines = [
+        ("question", f"the smallest oversampling at which every class lives, N {'fixed' if found.fixed_total else 'growing'}")
+    ]
     if whole is not None:
         raised, most = int((whole > 1).sum()), float(whole.max())
         lines.append(("answer", f"{raised} classes by whole factors up to {most:.0f}; N = {found.whole_samples:g}"))
@@ -143,7 +158,9 @@ def _oversampling(found: Oversampling) -> tuple[list[Line], str]:
         lines.append(("one less", f"for the smallest class: {_tally(found.below_whole)}"))
     lines += [("inside", _side(found.inside, f"factor on {where}")), ("outside", _side(found.outside, f"factor on {where}"))]
     named: dict[str, Any] = {"factor": found.factors, "samples": found.counts}
-    return lines, _table(found, named if whole is None else named | {"whole factor": whole, "whole samples": whole * found.ufm.counts})
+    return lines, _table(
+        found, named if whole is None else named | {"whole factor": whole, "whole samples": whole * found.ufm.counts}
+    )
 
 
 def _width(found: SmallestWidth) -> tuple[list[Line], str]:

@@ -38,7 +38,9 @@ def draw(rng):
 
 def asked(rng, ufm):
     share = float(rng.choice([1.0, 1.0, 0.5, rng.uniform(0.05, 1.0)]))
-    names = list(rng.choice(list(ufm.names), int(rng.integers(1, ufm.classes + 1)), replace=False)) if rng.random() < 0.3 else None
+    names = (
+        list(rng.choice(list(ufm.names), int(rng.integers(1, ufm.classes + 1)), replace=False)) if rng.random() < 0.3 else None
+    )
     return {"share": share, "classes": names, "keep_ratios": bool(rng.random() < 0.5)}
 
 

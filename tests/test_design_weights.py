@@ -151,13 +151,20 @@ def test_weights_for_lengths_make_them_equal_in_descent_too(aim, depth, counts):
 
 
 def test_lengths_that_depth_forbids_are_refused_with_the_largest_ratio():
-    for depth, aim, most in ((2, "classifiers", 4.0), (3, "classifiers", 2.25), (2, "features", 2.0), (3, "features", 1.5 ** (2 / 3))):
+    for depth, aim, most in (
+        (2, "classifiers", 4.0),
+        (3, "classifiers", 2.25),
+        (2, "features", 2.0),
+        (3, "features", 1.5 ** (2 / 3)),
+    ):
         bad = ncsolve.UFM([100 * most * 1.01, 100], depth=depth, weight_decay=1e-6, feature_decay=1e-6)
         with pytest.raises(ncsolve.NoAnswer, match="times the smallest"):
             ncsolve.class_weights(bad, aim)
     with pytest.raises(ncsolve.NoAnswer, match="too large"):
         ncsolve.class_weights(ncsolve.UFM([40, 30], weight_decay=0.2, feature_decay=0.2), "classifiers")
-    assert ncsolve.class_weights(ncsolve.UFM([390, 100], depth=2, weight_decay=1e-6, feature_decay=1e-6), "classifiers").verified
+    assert ncsolve.class_weights(
+        ncsolve.UFM([390, 100], depth=2, weight_decay=1e-6, feature_decay=1e-6), "classifiers"
+    ).verified
 
 
 @pytest.mark.parametrize("bias", ["none", "free"])

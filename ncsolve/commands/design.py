@@ -37,10 +37,16 @@ def add(parser: ArgumentParser) -> None:
     options.add_problem(parser)
     group = parser.add_argument_group("design")
     group.add_argument("--share", metavar="X", help="decay: the share of classes that must live (1)")
-    group.add_argument("--class", dest="class_names", metavar="NAME", action="append", help="decay, count: this class; repeatable")
+    group.add_argument(
+        "--class", dest="class_names", metavar="NAME", action="append", help="decay, count: this class; repeatable"
+    )
     group.add_argument("--keep-ratios", action="store_true", help="decay: a common factor on the given decays")
     group.add_argument("--margin", metavar="X", help="decay: how far below the boundary to recommend (0.01)")
-    group.add_argument("--aim", metavar="WORD", help="class-weights: " + ", ".join(AIMS["class-weights"]) + "; ldt: thresholds, limit, classifiers")
+    group.add_argument(
+        "--aim",
+        metavar="WORD",
+        help="class-weights: " + ", ".join(AIMS["class-weights"]) + "; ldt: thresholds, limit, classifiers",
+    )
     group.add_argument("--cosine", metavar="X", help="bias-decay: between class means")
     group.add_argument("--angle", metavar="X", help="bias-decay: in degrees, instead of --cosine")
     group.add_argument("--fixed-total", action="store_true", help="oversample: keep N by subsampling the other classes")
@@ -60,7 +66,9 @@ def check(args: Namespace) -> None:
         raise options.UsageError(f"{_flag(asked)} is what design {question} answers; leave it out")
     given = [name for name in ("weight_decay", "feature_decay") if getattr(args, name) is not None]
     if question == "decay" and given and not args.keep_ratios:
-        raise options.UsageError(f"{_flag(given[0])} is what design decay answers; leave it out, or add --keep-ratios to scale it")
+        raise options.UsageError(
+            f"{_flag(given[0])} is what design decay answers; leave it out, or add --keep-ratios to scale it"
+        )
     if question == "decay" and args.keep_ratios and not given:
         raise options.UsageError("--keep-ratios needs --weight-decay or --feature-decay, whose ratios are kept")
     if question == "bias-decay" and (args.cosine is None) == (args.angle is None):

@@ -89,17 +89,25 @@ def bias_decay_for_cosine(ufm: UFM, cosine: float) -> BiasDecay:
     >>> import ncsolve
     >>> found = ncsolve.bias_decay_for_cosine(ncsolve.UFM(counts=[50] * 5, weight_decay=1e-3, feature_decay=1e-3), -0.1)
     >>> round(found.bias_decay, 9), round(found.reached, 12), found.verified
-    (0.080645161, -0.1, True)
+    (0.080632537, -0.1, True)
     """
     if not isinstance(cosine, int | float) or isinstance(cosine, bool) or not -1.0 <= cosine <= 1.0:
         raise ProblemError(f"cosine {cosine!r} is not a number from -1 to 1")
-    if not isinstance(ufm.loss, Squared) or not ufm.loss.one_hot or not ufm.balanced or ufm.depth > 1 or ufm.features != "linear":
+    if (
+        not isinstance(ufm.loss, Squared)
+        or not ufm.loss.one_hot
+        or not ufm.balanced
+        or ufm.depth > 1
+        or ufm.features != "linear"
+    ):
         raise NoTheorem("the angle is known for one-hot squared loss with equal counts at depth 1 and linear features")
     classes, pull = ufm.classes, ufm.samples * reduce(ufm).c
     tau, least = math.sqrt(float(ufm.counts[0])), -1.0 / (classes - 1)
     sigma = tau - pull
     if sigma <= 0.0:
-        raise NoAnswer(f"everything is zero at these decays (N c = {pull:.6g} is at least sqrt(n) = {tau:.6g}): there is no angle")
+        raise NoAnswer(
+            f"everything is zero at these decays (N c = {pull:.6g} is at least sqrt(n) = {tau:.6g}): there is no angle"
+        )
     if cosine < least and cosine >= least - 4e-16:  # -1/(K-1) as somebody else rounded it
         cosine = least
     if not least <= cosine < 0.0:

@@ -35,7 +35,9 @@ def last_double(holds: Callable[[float], bool], guess: float) -> tuple[float, fl
         near, far = far, min(max(far + (step if forward else -step), FIRST), LAST)
         step *= 2
         if near == far:
-            raise NoAnswer(f"what was asked for {'holds' if forward else 'fails'} from {guess:g} to the end of what doubles carry")
+            raise NoAnswer(
+                f"what was asked for {'holds' if forward else 'fails'} from {guess:g} to the end of what doubles carry"
+            )
     return between(holds, _double(min(near, far)), _double(max(near, far)))
 
 

@@ -103,7 +103,7 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
     >>> import ncsolve
     >>> found = ncsolve.smallest_count(ncsolve.UFM(counts=[1000, 100, 10, 2], depth=3, weight_decay=5e-4, feature_decay=5e-4))
     >>> found.integer, round(found.count, 6), found.verified
-    (3.0, 2.592646, True)
+    (3.0, 2.593969, True)
     """
     chosen = np.flatnonzero(ufm.counts == ufm.counts.min()) if classes is None else class_indices(ufm, classes)
     named = f"class {ufm.names[int(chosen[0])]!r}" if chosen.size == 1 else f"these {chosen.size} classes"
@@ -115,7 +115,9 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
 
     trial = rule(problem(_unused(ufm)))
     if not trial.own[chosen].all():
-        raise NoAnswer(f"{named} would share a count with no other: such a class merges with none, at any count; name two or more")
+        raise NoAnswer(
+            f"{named} would share a count with no other: such a class merges with none, at any count; name two or more"
+        )
     axes = ufm.bias == "none" and (ufm.loss.name == "mse" or ufm.features == "relu")
     if axes and chosen.size > ufm.rank_limit:
         raise NoAnswer(f"the width lets {ufm.rank_limit} classes live, not {chosen.size}; a width of {ufm.classes} works")

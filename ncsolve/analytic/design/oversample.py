@@ -115,7 +115,9 @@ def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
     """
     own = rule(ufm)
     if isinstance(ufm.loss, Squared) and ufm.rank_limit < ufm.classes - (ufm.bias == "free"):
-        raise NoAnswer(f"the width lets at most {ufm.rank_limit} modes live, whatever the counts; a width of {ufm.classes} works")
+        raise NoAnswer(
+            f"the width lets at most {ufm.rank_limit} modes live, whatever the counts; a width of {ufm.classes} works"
+        )
     if not own.own.any():
         raise NoAnswer("no class shares its count with another, so none merges: there is nothing to oversample")
     if own.lives()[own.own].all():

@@ -55,7 +55,7 @@ class Rule:
 
     @property
     def strength(self) -> Array:
-        """n rho^2 / phi: the counts that squared loss without a bias would have to have."""
+        """Counts times rho^2 / phi: those that squared loss without a bias would have to have."""
         strength: Array = self.ufm.counts * self.slope**2 / float(self.factor)
         return strength
 

@@ -1,7 +1,7 @@
 r"""Label-dependent temperatures (LDT) that treat all classes alike: cross-entropy, one layer.
 
-The logits of a sample of class k are multiplied by s_k (`CrossEntropy(label_scale=s)`; delta_k in Behnia et al. 2023, arXiv:2303.07608); the
-scale of the logits is kept by sum_k s_k n_k = N. There are three aims, and they contradict each other:
+The logits of a sample of class k are multiplied by s_k (`CrossEntropy(label_scale=s)`; delta_k in Behnia et al. 2023, arXiv:2303.07608).
+The scale of the logits is kept by sum_k s_k n_k = N. There are three aims, and they contradict each other:
 
     thresholds    a group merges iff sqrt(n_k) (1 - delta) s_k r_k <= N c (convex.py): s_k = C/(sqrt(n_k) r_k) gives every group the
                   critical decay C (1 - delta)/N. Small classes are scaled up.
@@ -14,10 +14,12 @@ scale of the logits is kept by sum_k s_k n_k = N. There are three aims, and they
 
                       m_k / (e^(m_k) + K - 1) = beta/n_k,     s_k = (N c/(K sqrt(n_k))) (e^(m_k) + K - 1),     beta = alpha N c/K.    (1)
 
-                  The problem is convex, so that point is its global minimizer. The left side of (1) rises up to e^m (m - 1) = K - 1 and falls
-                  beyond; the branch beyond it, on which larger classes have larger margins, tends to `limit` as c -> 0. On it
-                  sum s_k n_k falls in beta, so that the scale fixes beta; there is no such answer iff at the largest beta, n_min times
-                  the peak, the sum is above N: the decays are too large.
+                  The problem is convex, so that point is its global minimizer. The left side of (1) rises up to e^m (m - 1) = K - 1
+                  and falls beyond. On the branch beyond, larger classes have larger margins, sum s_k n_k falls in beta, and the scale
+                  fixes beta; this branch tends to `limit` as c -> 0. Where even the largest beta, n_min times the peak, leaves the
+                  sum above N, the branch before the peak is tried, on which the sum rises from N c sum sqrt(n_k) at A = 0. Answers
+                  with small classes before the peak and large ones beyond it are not looked for: they would fill part of the gap
+                  of decays between the two. From c sum sqrt(n_k) = 1 on there is none, since every s_k >= N c/sqrt(n_k).
 
 The class means then have the Gram matrix of (A^T A)^(1/2) between D^(-1/2): the simplex directions, lengths proportional to n_k^(-1/2).
 """
@@ -40,6 +42,8 @@ from .rule import rule
 from .side import Design, Side
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...losses import Array
     from ...problem import UFM
     from ..prediction import Prediction
@@ -48,7 +52,7 @@ AIMS = ("thresholds", "limit", "classifiers")
 BESIDE, MOVED = 1e-6, 1e-3  # relative distance of the two sides: in the decay, in the temperature of the smallest class
 SIMPLEX = 1e-6  # largest entry of the difference of Gram matrices that counts as none; the solver reaches about 1e-8
 LARGEST = 2000  # classes whose classifiers are looked at
-LARGEST_MARGIN = 700.0
+TINY, LARGEST_MARGIN = 1e-300, 700.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +111,13 @@ def label_temperatures(ufm: UFM, aim: str = "thresholds") -> LabelTemperatures:
     -------
     LabelTemperatures
         For thresholds the sides are predictions at decays 1e-6 below and above the common critical one. For the others, predictions
-        with the temperature of the smallest class 1e-3 smaller and larger: its classifier becomes the longest or the shortest
-        (`number`: its length over the mean of the others). beta of (1) is bisected to neighboring doubles.
+        with the temperature of the smallest class moved by 1e-3 either way: its classifier becomes longer (inside) or shorter than
+        the mean of the others (`number`: their ratio). beta of (1) is bisected to neighboring doubles.
 
     Raises
     ------
     NoAnswer
-        No class can merge, or the decays are too large for an exact simplex.
+        No class can merge; or the decays are too large for an exact simplex, or lie between the branches of (1).
     NoTheorem
         Another loss or depth.
 
@@ -123,7 +127,7 @@ def label_temperatures(ufm: UFM, aim: str = "thresholds") -> LabelTemperatures:
     >>> ufm = ncsolve.UFM(counts=[100, 20, 20], loss="ce", weight_decay=1e-3, feature_decay=1e-3)
     >>> found = ncsolve.label_temperatures(ufm, "classifiers")
     >>> np.round(found.scales, 5).tolist(), found.deviation < 1e-6 < found.deviation_before, found.verified
-    ([1.08779, 0.78053, 0.78053], True, True)
+    ([1.2611, 0.34724, 0.34724], True, True)
     """
     if aim not in AIMS:
         raise ProblemError(f"aim {aim!r} is unknown; {', '.join(map(repr, AIMS))} works")
@@ -185,28 +189,34 @@ def _simplex(ufm: UFM) -> Array:
     """s_k of (1)."""
     n, classes, c = ufm.counts, ufm.classes, reduce(ufm).c
 
-    def margins(beta: float) -> Array:
-        """The roots beyond the peak: log m - log(e^m + K - 1) = log(beta/n), by bisection until no double changes."""
-        low, high = np.full(n.size, peak), np.full(n.size, LARGEST_MARGIN)
+    def margins(beta: float, beyond: bool) -> Array:
+        """The roots of log m - log(e^m + K - 1) = log(beta/n) on one side of the peak, by bisection until no double changes."""
+        low, high = np.full(n.size, peak if beyond else TINY), np.full(n.size, LARGEST_MARGIN if beyond else peak)
         target = np.log(beta / n)
         while True:
             middle = 0.5 * (low + high)
             if ((middle <= low) | (middle >= high)).all():
                 return low
-            above = _log_psi(middle, classes) > target
-            low, high = np.where(above, middle, low), np.where(above, high, middle)
+            before = (_log_psi(middle, classes) > target) == beyond
+            low, high = np.where(before, middle, low), np.where(before, high, middle)
 
-    def total(beta: float) -> float:
+    def total(beta: float, beyond: bool) -> float:
         """Sum of s_k n_k / N, with e^m + K - 1 = m n/beta."""
-        return float(c / classes * (n**1.5 * margins(beta)).sum() / beta)
+        return float(c / classes * (n**1.5 * margins(beta, beyond)).sum() / beta)
 
     peak = _peak(classes)
     most = float(n.min()) * math.exp(float(_log_psi(np.array(peak), classes)))
-    least = most * 1e-250
-    if total(most) > 1.0 or not total(least) > 1.0:
-        raise NoAnswer("no temperatures make the classifiers a simplex at these decays, which are too large; smaller ones work")
-    beta = between(lambda b: total(b) > 1.0, least, most)[0]
-    return _normalized(ufm, np.sqrt(n) * margins(beta))
+    beyond = total(most, True) <= 1.0
+    if not beyond and not c * float(np.sqrt(n).sum()) < 1.0 <= total(most, False):
+        if c * float(np.sqrt(n).sum()) >= 1.0:
+            raise NoAnswer(
+                "no temperatures make the classifiers a simplex at these decays, which are too large; smaller ones work"
+            )
+        raise NoAnswer(
+            "no temperatures with all classes on one branch make the classifiers a simplex here; smaller decays work"
+        )
+    beta = between(lambda b: (total(b, beyond) > 1.0) == beyond, most * 1e-250, most)[0]
+    return _normalized(ufm, np.sqrt(n) * margins(beta, beyond))
 
 
 def _log_psi(m: Array, classes: int) -> Array:
@@ -234,7 +244,7 @@ def _by_decay(scaled: UFM, critical: Array) -> tuple[Side, Side]:
     """All decays a little below and above the common critical one."""
     shared, common = ~np.isnan(critical), float(np.nanmin(critical))
 
-    def side(c: float) -> tuple[float, Array | np.ndarray]:
+    def side(c: float) -> tuple[float, NDArray[np.str_]]:
         states = predict(scaled.replace(weight_decay=c, feature_decay=c)).solution.states().state
         return float((states[shared] == ACTIVE).mean()), states
 
@@ -244,7 +254,10 @@ def _by_decay(scaled: UFM, critical: Array) -> tuple[Side, Side]:
 
 
 def _by_scale(ufm: UFM, scales: Array, aim: str) -> tuple[Side, Side]:
-    """The temperature of the smallest class a little smaller and larger; its classifier's length over the mean of the others'."""
+    """The temperature of the smallest class a little moved either way; its classifier's length over the mean of the others'.
+
+    Which way makes it longer depends on the branch: the longer one is the inside.
+    """
     least = int(np.argmin(ufm.counts))
 
     def side(factor: float) -> Side:
@@ -255,4 +268,5 @@ def _by_scale(ufm: UFM, scales: Array, aim: str) -> tuple[Side, Side]:
         number = float(length[least] / np.delete(length, least).mean())
         return Side(factor, number > 1.0, number, prediction.classes.state)
 
-    return side(1.0 - MOVED), side(1.0 + MOVED)
+    outside, inside = sorted((side(1.0 - MOVED), side(1.0 + MOVED)), key=lambda one: one.number)
+    return inside, outside

@@ -64,7 +64,7 @@ class Weighted:
 
     @property
     def states(self) -> NDArray[np.str_]:
-        """"active" or "vanished" for each class."""
+        """For each class "active" or "vanished"."""
         return np.where(self.sigma > 0, ACTIVE, VANISHED)
 
 
@@ -81,7 +81,7 @@ def weighted_squared(ufm: UFM, weights: Array) -> Weighted:
     """
     reduction = reduce(ufm)
     depth, n, g = reduction.depth, ufm.counts, reduction.mean_decay
-    kappa = scalar.level(n, reduction.samples / weights, g, depth)
+    kappa = scalar.level(n, reduction.samples, g, depth) / weights
     limit = scalar.threshold(depth)
     alive = kappa <= limit if depth > 1 else kappa < limit
     p = np.ones(n.size)

@@ -13,8 +13,8 @@ kappa_k are equal then, and with them all shrinkages p_k: every own logit is the
                    stationarity of (1), omega_k = N g s^(q-1) / (tau_k - s).
     features       class means have the norm sqrt(g/lambda_H) sigma_k^(q/2) / sqrt(n_k): equal iff sigma_k = s n_k^((M+1)/2).
 
-sum omega_k n_k = N then fixes s: the sum rises with s wherever every p_k = 1 - sigma_k/tau_k is at most 1/M, which it must be, or zero would
-beat the mode. So s lies between the largest (1 - 1/M) bound and the smallest sigma = tau bound, which is empty unless
+sum omega_k n_k = N then fixes s: the sum rises with s wherever every p_k = 1 - sigma_k/tau_k is at most 1/M, which it must be, or
+zero would beat the mode. So s lies between the largest (1 - 1/M) bound and the smallest sigma = tau bound, which is empty unless
 
     classifiers   n_max/n_min < (M/(M-1))^2,        features   n_max/n_min < (M/(M-1))^(2/M),
 
@@ -34,7 +34,6 @@ import numpy as np
 
 from ...errors import NoAnswer, NoTheorem, ProblemError
 from ...losses import Squared
-from .. import scalar
 from ..reduction import reduce
 from ..theorem import ACTIVE
 from .bracket import between
@@ -122,7 +121,7 @@ def class_weights(ufm: UFM, aim: str = "thresholds") -> ClassWeights:
     >>> import numpy as np, ncsolve
     >>> found = ncsolve.class_weights(ncsolve.UFM(counts=[1000, 100, 10], weight_decay=1e-3, feature_decay=1e-3))
     >>> np.round(found.weights, 6).tolist(), found.verified
-    ([0.786969, 2.488615, 7.86969], True)
+    ([0.783772, 2.478505, 7.837722], True)
     """
     if aim not in AIMS:
         raise ProblemError(f"aim {aim!r} is unknown; {', '.join(map(repr, AIMS))} works")
@@ -131,7 +130,9 @@ def class_weights(ufm: UFM, aim: str = "thresholds") -> ClassWeights:
     if not ufm.loss.one_hot or ufm.bias != "none":
         raise NoTheorem("weights in the squared loss are solved for one-hot targets without a bias; --bias none works")
     if ufm.rank_limit < ufm.classes:
-        raise NoAnswer(f"the width lets {ufm.rank_limit} of {ufm.classes} classes live, whatever the weights; {ufm.classes} works")
+        raise NoAnswer(
+            f"the width lets {ufm.rank_limit} of {ufm.classes} classes live, whatever the weights; {ufm.classes} works"
+        )
     exponent = ufm.depth / (ufm.depth + 1.0)
     omega = _normalized(ufm, ufm.counts**-exponent) if aim == "thresholds" else _equal_lengths(ufm, aim)
     own = rule(ufm)

@@ -82,7 +82,9 @@ def smallest_width(ufm: UFM) -> SmallestWidth:
     known = f"the geometry has rank {rank}, so width {rank} keeps it"
     searched = isinstance(ufm.loss, CrossEntropy) and ufm.features == "linear"
     if searched and ufm.classes > SEARCHED:
-        raise NoAnswer(f"{known}; what a smaller one costs would have to be searched for, which is done up to {SEARCHED} classes")
+        raise NoAnswer(
+            f"{known}; what a smaller one costs would have to be searched for, which is done up to {SEARCHED} classes"
+        )
 
     def side(width: int) -> Side:
         try:
