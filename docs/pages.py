@@ -26,7 +26,23 @@ API = {
         "Momentum",
         "Newton",
     ],
-    "Errors": ["NcsolveError", "CountsError", "ProblemError", "NoTheorem"],
+    "Design": [
+        "largest_decay",
+        "LargestDecay",
+        "smallest_count",
+        "SmallestCount",
+        "class_weights",
+        "ClassWeights",
+        "label_temperatures",
+        "LabelTemperatures",
+        "bias_decay_for_cosine",
+        "BiasDecay",
+        "oversampling",
+        "Oversampling",
+        "smallest_width",
+        "SmallestWidth",
+    ],
+    "Errors": ["NcsolveError", "CountsError", "ProblemError", "NoTheorem", "NoAnswer"],
 }
 
 

@@ -1,6 +1,9 @@
 """`ncsolve design`: every question in words and in JSON, exit codes, one line for every mistake."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +118,20 @@ def test_an_answer_that_its_predictions_contradict_ends_with_exit_code_one(capsy
     monkeypatch.setattr(rule, "NEAR", 1.0)
     assert main(["design", "decay", "--counts", "200,100,50"]) == 1
     assert "NO: the predictions" in capsys.readouterr().out
+
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+def test_the_outputs_on_the_page_are_those_of_its_commands(capsys):
+    page = (Path(__file__).parents[1] / "docs" / "design.md").read_text(encoding="utf-8")
+    pairs = re.findall(r"^```console\nncsolve ([^\n]*)\n```\n\n```text\n(.*?)\n```", page, re.MULTILINE | re.DOTALL)
+    assert len(pairs) >= 10
+    for command, shown in pairs:
+        words, _, code = command.partition(" # exit ")
+        assert main(shlex.split(words)) == int(code or 0)
+        out, err = capsys.readouterr()
+        said = out.rstrip("\n") or err.rstrip("\n")
+        assert NUMBER.sub("#", said) == NUMBER.sub("#", shown), command
+        numbers = [[float(found) for found in NUMBER.findall(text)] for text in (said, shown)]
+        assert numbers[0] == pytest.approx(numbers[1], rel=1e-6, abs=1e-9), command

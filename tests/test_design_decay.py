@@ -1,6 +1,7 @@
 """The largest decay: neighboring doubles on both sides, against 50 digits, descent, dense grids, and careless questions."""
 
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -11,6 +12,7 @@ import ncsolve
 from ncsolve.analytic import scalar
 from ncsolve.analytic.design.bracket import between, last_double
 from ncsolve.analytic.design.survival import survival
+from ncsolve.analytic.reduction import exact_sum
 from ncsolve.analytic.theorem import ACTIVE
 
 
@@ -228,3 +230,8 @@ def test_a_statement_that_never_changes_has_no_last_double():
         last_double(lambda x: True, 1.0)
     with pytest.raises(ncsolve.NoAnswer, match="fails"):
         last_double(lambda x: False, 1.0)
+
+
+@pytest.mark.parametrize("counts", [[3.0, 5.0], [0.1, 0.2, 0.3], [1e-100, 1e100], [2.5, 1e15 + 0.125], [1e100, 1.0]])
+def test_the_sum_of_doubles_is_exact(counts):
+    assert exact_sum(np.array(counts)) == sum((Fraction(n) for n in counts), Fraction(0))

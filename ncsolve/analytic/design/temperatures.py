@@ -18,7 +18,7 @@ The scale of the logits is kept by sum_k s_k n_k = N. There are three aims, and 
                   and falls beyond. On the branch beyond, larger classes have larger margins, sum s_k n_k falls in beta, and the scale
                   fixes beta; this branch tends to `limit` as c -> 0. Where even the largest beta, n_min times the peak, leaves the
                   sum above N, the branch before the peak is tried, on which the sum rises from N c sum sqrt(n_k) at A = 0. Answers
-                  with small classes before the peak and large ones beyond it are not looked for: they would fill part of the gap
+                  with small classes before the peak and large ones beyond it are not looked for: they might fill part of the gap
                   of decays between the two. From c sum sqrt(n_k) = 1 on there is none, since every s_k >= N c/sqrt(n_k).
 
 The class means then have the Gram matrix of (A^T A)^(1/2) between D^(-1/2): the simplex directions, lengths proportional to n_k^(-1/2).
