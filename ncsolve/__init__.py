@@ -10,6 +10,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import campaign as campaign
     from .analytic.course import TimeCourse as TimeCourse
+    from .analytic.design.bias import BiasDecay as BiasDecay
+    from .analytic.design.bias import bias_decay_for_cosine as bias_decay_for_cosine
+    from .analytic.design.count import SmallestCount as SmallestCount
+    from .analytic.design.count import smallest_count as smallest_count
+    from .analytic.design.decay import LargestDecay as LargestDecay
+    from .analytic.design.decay import largest_decay as largest_decay
+    from .analytic.design.oversample import Oversampling as Oversampling
+    from .analytic.design.oversample import oversampling as oversampling
+    from .analytic.design.temperatures import LabelTemperatures as LabelTemperatures
+    from .analytic.design.temperatures import label_temperatures as label_temperatures
+    from .analytic.design.weights import ClassWeights as ClassWeights
+    from .analytic.design.weights import class_weights as class_weights
+    from .analytic.design.width import SmallestWidth as SmallestWidth
+    from .analytic.design.width import smallest_width as smallest_width
     from .analytic.dynamics import time_course as time_course
     from .analytic.exact import Exact as Exact
     from .analytic.exact import exact as exact
@@ -30,6 +44,7 @@ if TYPE_CHECKING:
     from .errors import DataError as DataError
     from .errors import MissingPackage as MissingPackage
     from .errors import NcsolveError as NcsolveError
+    from .errors import NoAnswer as NoAnswer
     from .errors import NoConversion as NoConversion
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
@@ -117,6 +132,20 @@ _HOME = {
     "to_torch": "networks.fixed",
     "simplex_frame": "networks.frames",
     "orthogonal_frame": "networks.frames",
+    "BiasDecay": "analytic.design.bias",
+    "bias_decay_for_cosine": "analytic.design.bias",
+    "SmallestCount": "analytic.design.count",
+    "smallest_count": "analytic.design.count",
+    "LargestDecay": "analytic.design.decay",
+    "largest_decay": "analytic.design.decay",
+    "Oversampling": "analytic.design.oversample",
+    "oversampling": "analytic.design.oversample",
+    "LabelTemperatures": "analytic.design.temperatures",
+    "label_temperatures": "analytic.design.temperatures",
+    "ClassWeights": "analytic.design.weights",
+    "class_weights": "analytic.design.weights",
+    "SmallestWidth": "analytic.design.width",
+    "smallest_width": "analytic.design.width",
     "NcsolveError": "errors",
     "CampaignError": "errors",
     "CountsError": "errors",
@@ -124,6 +153,7 @@ _HOME = {
     "ProblemError": "errors",
     "MissingPackage": "errors",
     "NoConversion": "errors",
+    "NoAnswer": "errors",
     "NoTheorem": "errors",
 }
 
