@@ -17,6 +17,9 @@ API = {
     "Checks": [
         "certify",
         "Certificate",
+        "RigorousCertificate",
+        "Outcome",
+        "replay",
         "verify",
         "Verification",
         "Verdict",

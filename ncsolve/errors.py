@@ -29,7 +29,7 @@ class MissingPackage(NcsolveError, ImportError):
     """An optional package is needed and not installed; the message says which extra of ncsolve brings it."""
 
 
-class CertificateError(CountsError):
+class CertificateError(DataError):
     """A file that should hold a rigorous certificate does not."""
 
 
