@@ -8,6 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analytic.phase import Axis as Axis
+    from .analytic.phase import LongTail as LongTail
+    from .analytic.phase import PhaseMap as PhaseMap
+    from .analytic.phase import phase_map as phase_map
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
@@ -56,6 +60,10 @@ _HOME = {
     "Verification": "verification",
     "certify": "verification",
     "verify": "verification",
+    "phase_map": "analytic.phase",
+    "PhaseMap": "analytic.phase",
+    "LongTail": "analytic.phase",
+    "Axis": "analytic.phase",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
     "NcsolveError": "errors",

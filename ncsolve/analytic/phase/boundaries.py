@@ -1,0 +1,228 @@
+r"""Curves in a map across which something is lost, from the closed forms of critical.py.
+
+With a decay on one axis the curve is explicit: decay = critical decay of the problem at each value of the other axis. Else it is the set where the
+critical decay equals g: zeros of log(critical/g), found along the lines of a grid and each solved to rounding (Brent). Nothing here looks
+at the fields of the map.
+
+Between whole numbers nothing is defined: a curve over such an axis has a point at each of them; with two such axes there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import NoTheorem
+from ..predict import choose
+from ..reduction import geometric_mean
+from .axes import COUNTS
+from .critical import NAMED, Criticals, Style, critical_decays
+from .plane import DECAYS
+
+if TYPE_CHECKING:
+    from ...losses import Array
+    from ...problem import UFM
+    from .axes import Axis
+    from .plane import Plane
+
+SMOOTH = 200  # points of an explicit curve over a continuous axis
+GRID, LINES = 48, 128  # lines of the grid for implicit curves; whole numbers at which they are solved
+
+
+@dataclass(frozen=True, eq=False)
+class Boundary:
+    """One curve.
+
+    Attributes
+    ----------
+    name : what happens on it
+    kind : "first loss", "class", "complete collapse", "merge", "mode", "fold" or "simplex"
+    x, y : points in data coordinates; NaN between separate pieces and where there is no such loss
+    """
+
+    name: str
+    kind: str
+    x: Array
+    y: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name, kind, x, y."""
+        return {"name": self.name, "kind": self.kind, "x": self.x.tolist(), "y": self.y.tolist()}
+
+
+def boundaries(plane: Plane, theorem: str | None = None, limit: str = "") -> tuple[Boundary, ...]:
+    """Every boundary that enters the map; equal curves are one, under both names."""
+    if limit:
+        return ()
+    family = _Family(plane, theorem)
+    if {plane.x.name, plane.y.name} & set(DECAYS):
+        curves = _explicit(family)
+    elif _whole(plane, plane.x) and _whole(plane, plane.y):
+        return ()
+    elif _whole(plane, plane.x) or _whole(plane, plane.y):
+        curves = _over_whole_numbers(family)
+    else:
+        curves = _contours(family)
+    found: list[Boundary] = []
+    for curve in curves:
+        if not _enters(plane, curve):
+            continue
+        same = next((i for i, other in enumerate(found) if _equal(curve, other)), None)
+        if same is None:
+            found.append(curve)
+        else:
+            found[same] = Boundary(f"{found[same].name}, {curve.name}", found[same].kind, curve.x, curve.y)
+    return tuple(found)
+
+
+class _Family:
+    """Critical decays anywhere in the plane."""
+
+    def __init__(self, plane: Plane, theorem: str | None) -> None:
+        self.plane, self.asked = plane, theorem
+        moved = {plane.x.name, plane.y.name}
+        few = plane.ufm.classes <= NAMED and "K" not in moved
+        self.style = Style(few, not moved & set(COUNTS), plane.tail is not None and plane.tail.step)
+        self.theorems: dict[tuple[object, ...], str] = {}
+
+    def at(self, **values: float) -> tuple[UFM, Criticals]:
+        """The problem at some values of the axes, and its critical decays."""
+        ufm = self.plane.problem({name.replace("_", "-"): value for name, value in values.items()})
+        key = (ufm.classes, ufm.depth, ufm.width, ufm.balanced)
+        if key not in self.theorems:
+            try:
+                self.theorems[key] = choose(ufm, self.asked).name
+            except NoTheorem:
+                self.theorems[key] = ""
+        return ufm, critical_decays(ufm, self.theorems[key], self.style)
+
+    def levels(self, x: float, y: float) -> Criticals:
+        """log(critical / g): positive where it lives."""
+        ufm, found = self.at(**{self.plane.x.name.replace("-", "_"): x, self.plane.y.name.replace("-", "_"): y})
+        g = geometric_mean(ufm.decays)
+        return {key: math.log(critical / g) for key, critical in found.items()}
+
+    @cached_property
+    def names(self) -> tuple[str, str]:
+        """Names of the axes."""
+        return self.plane.x.name, self.plane.y.name
+
+
+def _whole(plane: Plane, axis: Axis) -> bool:
+    return axis.whole or (axis.name == "n" and plane.tail is not None and plane.tail.rule == "floored")
+
+
+def _explicit(family: _Family) -> list[Boundary]:
+    plane = family.plane
+    decay, other = (plane.x, plane.y) if plane.x.name in DECAYS else (plane.y, plane.x)
+    values = other.values if _whole(plane, other) else other.samples(SMOOTH)
+    rows = [family.at(**{other.name.replace("-", "_"): v, decay.name.replace("-", "_"): float(decay.values[0])})[1] for v in values]
+    curves = []
+    for key in dict.fromkeys(key for row in rows for key in row):
+        critical = np.array([row.get(key, math.nan) for row in rows])
+        ends = (critical, values) if decay is plane.x else (values, critical)
+        curves.append(Boundary(key[1], key[0], *ends))
+    return curves
+
+
+def _over_whole_numbers(family: _Family) -> list[Boundary]:
+    """For each whole number the zeros along the other axis; the j-th zeros form a piece."""
+    plane = family.plane
+    across = plane.x if _whole(plane, plane.x) else plane.y
+    along = plane.y if across is plane.x else plane.x
+    at = np.unique(np.linspace(0, len(across) - 1, min(LINES, len(across))).astype(int))
+    nodes = along.between(np.linspace(0.0, 1.0, GRID))
+
+    def levels(fixed: float, moving: float) -> Criticals:
+        return family.levels(fixed, moving) if across is plane.x else family.levels(moving, fixed)
+
+    zeros: dict[tuple[str, str], dict[float, list[float]]] = {}
+    for fixed in across.values[at].tolist():
+        rows = [levels(fixed, node) for node in nodes]
+        for key in dict.fromkeys(key for row in rows for key in row):
+            h = np.array([row.get(key, math.nan) for row in rows])
+            for i in np.flatnonzero(h[:-1] * h[1:] < 0):
+                root = _zero(lambda v, f=fixed, k=key: levels(f, v).get(k, math.nan), nodes[i], nodes[i + 1], along.log)  # type: ignore[misc]
+                zeros.setdefault(key, {}).setdefault(fixed, []).append(root)
+    curves = []
+    for (kind, name), found in zeros.items():
+        fixed_, moving = [], []
+        for j in range(max(map(len, found.values()))):
+            for v in across.values[at].tolist():
+                fixed_.append(v)
+                moving.append(found[v][j] if len(found.get(v, [])) > j else math.nan)
+            fixed_.append(math.nan)
+            moving.append(math.nan)
+        ends = (fixed_, moving) if across is plane.x else (moving, fixed_)
+        curves.append(Boundary(name, kind, np.array(ends[0][:-1]), np.array(ends[1][:-1])))
+    return curves
+
+
+def _contours(family: _Family) -> list[Boundary]:
+    """Zero lines of the level on a grid, every vertex moved along its grid line to where the level vanishes."""
+    from contourpy import contour_generator
+
+    plane = family.plane
+    nodes_x, nodes_y = (axis.between(np.linspace(0.0, 1.0, GRID)) for axis in (plane.x, plane.y))
+    table = [[family.levels(float(x), float(y)) for x in nodes_x] for y in nodes_y]
+    curves = []
+    for key in dict.fromkeys(key for row in table for cell in row for key in cell):
+        h = np.array([[cell.get(key, math.nan) for cell in row] for row in table])
+        if not (np.nanmin(h) < 0 < np.nanmax(h)):
+            continue
+
+        def level(x: float, y: float, key: tuple[str, str] = key) -> float:
+            return family.levels(x, y).get(key, math.nan)
+
+        xs: list[float] = []
+        ys: list[float] = []
+        for line in contour_generator(z=np.ma.masked_invalid(h)).lines(0.0):
+            for u, v in np.asarray(line):
+                i, j = round(u), round(v)
+                if abs(u - i) <= abs(v - j):
+                    low = min(int(v), GRID - 2)
+                    x = float(nodes_x[i])
+                    y = _zero(lambda t, x=x: level(x, t), nodes_y[low], nodes_y[low + 1], plane.y.log)  # type: ignore[misc]
+                else:
+                    low = min(int(u), GRID - 2)
+                    y = float(nodes_y[j])
+                    x = _zero(lambda t, y=y: level(t, y), nodes_x[low], nodes_x[low + 1], plane.x.log)  # type: ignore[misc]
+                xs.append(x)
+                ys.append(y)
+            xs.append(math.nan)
+            ys.append(math.nan)
+        curves.append(Boundary(key[1], key[0], np.array(xs[:-1]), np.array(ys[:-1])))
+    return curves
+
+
+def _zero(function: Any, low: float, high: float, log: bool) -> float:
+    """Where a function changes sign between two points, to rounding; an end where it vanishes."""
+    from scipy.optimize import brentq
+
+    low, high = float(low), float(high)
+    at_low, at_high = function(low), function(high)
+    if at_low == 0.0 or at_high == 0.0 or not at_low * at_high < 0:
+        return low if abs(at_low) <= abs(at_high) else high
+    if log:
+        return math.exp(brentq(lambda t: function(math.exp(t)), math.log(low), math.log(high), xtol=1e-15, rtol=1e-15))
+    return float(brentq(function, low, high, xtol=1e-15 * high, rtol=1e-15))
+
+
+def _enters(plane: Plane, curve: Boundary) -> bool:
+    inside = np.ones(curve.x.size, dtype=bool)
+    for values, axis in ((curve.x, plane.x), (curve.y, plane.y)):
+        with np.errstate(invalid="ignore"):
+            inside &= (values >= axis.values[0]) & (values <= axis.values[-1])
+    return bool(inside.any())
+
+
+def _equal(one: Boundary, other: Boundary) -> bool:
+    return (
+        one.x.size == other.x.size
+        and np.array_equal(one.x, other.x, equal_nan=True)
+        and np.array_equal(one.y, other.y, equal_nan=True)
+    )
