@@ -20,7 +20,7 @@ from ...errors import NoTheorem
 from ..predict import choose
 from ..reduction import geometric_mean
 from .axes import COUNTS
-from .critical import NAMED, Criticals, Style, critical_decays
+from .critical import FIRST, LAST, MERGE, MODE, NAMED, Criticals, Style, critical_decays
 from .plane import DECAYS
 
 if TYPE_CHECKING:
@@ -67,16 +67,34 @@ def boundaries(plane: Plane, theorem: str | None = None, limit: str = "") -> tup
         curves = _over_whole_numbers(family)
     else:
         curves = _contours(family)
-    found: list[Boundary] = []
+    alike: list[list[Boundary]] = []
     for curve in curves:
-        if not _enters(plane, curve):
-            continue
-        same = next((i for i, other in enumerate(found) if _equal(curve, other)), None)
-        if same is None:
-            found.append(curve)
-        else:
-            found[same] = Boundary(f"{found[same].name}, {curve.name}", found[same].kind, curve.x, curve.y)
-    return tuple(found)
+        if _enters(plane, curve):
+            same = next((group for group in alike if _equal(curve, group[0])), None)
+            if same is None:
+                alike.append([curve])
+            else:
+                same.append(curve)
+    return tuple(_joined(group) for group in alike)
+
+
+def _joined(group: list[Boundary]) -> Boundary:
+    """One curve under all names; that modes are lost where classes merge goes without saying."""
+    merges = any(curve.kind == MERGE for curve in group)
+    named = [curve for curve in group if not (merges and curve.kind == MODE)]
+    longest = max(group, key=lambda curve: int(np.isfinite(curve.x + curve.y).sum()))
+    kind = next((curve.kind for kind in (LAST, FIRST, MERGE) for curve in named if curve.kind == kind), named[0].kind)
+    return Boundary(", ".join(_words([curve.name for curve in named])), kind, longest.x, longest.y)
+
+
+def _words(names: list[str]) -> list[str]:
+    """'class a lost', 'class b lost' as 'classes a, b lost'; the same for modes."""
+    for one, many in (("class ", "classes "), ("mode ", "modes ")):
+        whose = [name for name in names if name.startswith(one) and name.endswith(" lost")]
+        if len(whose) > 1:
+            joined = many + ", ".join(name[len(one) : -len(" lost")] for name in whose) + " lost"
+            names = [joined, *(name for name in names if name not in whose)]
+    return names
 
 
 class _Family:
@@ -130,7 +148,7 @@ def _explicit(family: _Family) -> list[Boundary]:
 
 
 def _over_whole_numbers(family: _Family) -> list[Boundary]:
-    """For each whole number the zeros along the other axis; the j-th zeros form a piece."""
+    """For each whole number the zeros along the other axis; those where it lives on the same side, and first, second, ..., form a piece."""
     plane = family.plane
     across = plane.x if _whole(plane, plane.x) else plane.y
     along = plane.y if across is plane.x else plane.x
@@ -140,23 +158,21 @@ def _over_whole_numbers(family: _Family) -> list[Boundary]:
     def levels(fixed: float, moving: float) -> Criticals:
         return family.levels(fixed, moving) if across is plane.x else family.levels(moving, fixed)
 
-    zeros: dict[tuple[str, str], dict[float, list[float]]] = {}
+    zeros: dict[tuple[str, str], dict[tuple[bool, int], dict[float, float]]] = {}
     for fixed in across.values[at].tolist():
         rows = [levels(fixed, node) for node in nodes]
         for key in dict.fromkeys(key for row in rows for key in row):
             h = np.array([row.get(key, math.nan) for row in rows])
-            for i in np.flatnonzero(h[:-1] * h[1:] < 0):
-                root = _zero(lambda v, f=fixed, k=key: levels(f, v).get(k, math.nan), nodes[i], nodes[i + 1], along.log)  # type: ignore[misc]
-                zeros.setdefault(key, {}).setdefault(fixed, []).append(root)
+            for rising in (True, False):
+                for j, i in enumerate(np.flatnonzero((h[:-1] * h[1:] < 0) & ((h[1:] > 0) == rising))):
+                    root = _zero(lambda v, f=fixed, k=key: levels(f, v).get(k, math.nan), nodes[i], nodes[i + 1], along.log)  # type: ignore[misc]
+                    zeros.setdefault(key, {}).setdefault((rising, j), {})[fixed] = root
     curves = []
     for (kind, name), found in zeros.items():
         fixed_, moving = [], []
-        for j in range(max(map(len, found.values()))):
-            for v in across.values[at].tolist():
-                fixed_.append(v)
-                moving.append(found[v][j] if len(found.get(v, [])) > j else math.nan)
-            fixed_.append(math.nan)
-            moving.append(math.nan)
+        for piece in found.values():
+            fixed_ += [*across.values[at].tolist(), math.nan]
+            moving += [piece.get(v, math.nan) for v in [*across.values[at].tolist(), math.nan]]
         ends = (fixed_, moving) if across is plane.x else (moving, fixed_)
         curves.append(Boundary(name, kind, np.array(ends[0][:-1]), np.array(ends[1][:-1])))
     return curves
@@ -213,16 +229,21 @@ def _zero(function: Any, low: float, high: float, log: bool) -> float:
 
 
 def _enters(plane: Plane, curve: Boundary) -> bool:
+    """Whether there is something to draw inside the map: a single point is, over whole numbers only."""
     inside = np.ones(curve.x.size, dtype=bool)
     for values, axis in ((curve.x, plane.x), (curve.y, plane.y)):
         with np.errstate(invalid="ignore"):
             inside &= (values >= axis.values[0]) & (values <= axis.values[-1])
-    return bool(inside.any())
+    points = int(np.isfinite(curve.x + curve.y).sum())
+    return bool(inside.any()) and (points > 1 or _whole(plane, plane.x) or _whole(plane, plane.y))
 
 
 def _equal(one: Boundary, other: Boundary) -> bool:
-    return (
-        one.x.size == other.x.size
-        and np.array_equal(one.x, other.x, equal_nan=True)
-        and np.array_equal(one.y, other.y, equal_nan=True)
-    )
+    """Whether two curves over the same values agree to rounding wherever both are defined, at half of the points of each or more."""
+    if one.x.size != other.x.size:
+        return False
+    with np.errstate(invalid="ignore"):
+        both = np.isfinite(one.x + one.y + other.x + other.y)
+        alike = all(np.allclose(a[both], b[both], rtol=1e-12, atol=0.0) for a, b in ((one.x, other.x), (one.y, other.y)))
+    most = max(int(np.isfinite(curve.x + curve.y).sum()) for curve in (one, other))
+    return alike and 2 * int(both.sum()) > most

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...losses import Array
+    from ...problem import UFM
     from .plane import Indices, Slice
 
     Found = tuple[dict[str, Array], NDArray[np.bool_]]
@@ -90,9 +91,8 @@ class _CentredModes:
     def __init__(self, spectrum: CentredSpectrum, depth: int, rank_limit: int) -> None:
         self.counts, self.depth = spectrum.counts, depth
         self.tau2, self.copies = spectrum.tau2, spectrum.copies
-        self.groups, member, self.sizes = np.unique(self.counts, return_inverse=True, return_counts=True)
-        self.contrast = np.full(self.groups.size, -1)  # the contrast mode of each group
-        self.contrast[member.reshape(-1)] = spectrum.contrast_mode()
+        self.groups, self.first, self.sizes = np.unique(self.counts, return_index=True, return_counts=True)
+        self.contrast = spectrum.contrast_mode()[self.first]  # of each group; -1 where there is none
         self.is_root = np.ones(self.tau2.size, dtype=bool)
         self.is_root[self.contrast[self.contrast >= 0]] = False
         self.spectrum = spectrum
@@ -144,13 +144,12 @@ class _CentredModes:
 
     def _angles(self, sigma: Array, fields: frozenset[str]) -> dict[str, Array]:
         roots = np.flatnonzero(self.is_root)
-        x = self.spectrum.roots.inverse_gaps(roots) if roots.size else np.zeros((self.groups.size, 0))
+        frame = self.spectrum.frame(roots, np.ones(roots.size, dtype=np.intp))
         found: dict[str, Array] = {}
-        for names, power, exponent in ((FEATURES, 0.5, 1.0), (CLASSIFIERS, 1.0, float(self.depth))):
+        for names, side, exponent in ((FEATURES, frame.right, 1.0), (CLASSIFIERS, frame.left, float(self.depth))):
             if not fields & set(names):
                 continue
-            vectors = x * self.groups[:, None] ** power
-            vectors /= np.sqrt(self.sizes @ vectors**2)
+            vectors = side()[self.first]
             strength = np.power(sigma, 2.0 * exponent / (self.depth + 1.0))  # squared singular values, up to a factor
             scale = 1.0 / self.groups if names is FEATURES else np.ones(self.groups.size)  # columns sqrt(n_k) h_k
             rows = vectors * np.sqrt(scale)[:, None]
@@ -164,20 +163,20 @@ class _CentredModes:
 
 def relu_cross_entropy(part: Slice, cells: Indices, fields: frozenset[str]) -> Found:
     """Classes on axes of their own, with explicit margins (theorems/relu_cross_entropy.py)."""
-    classes, smoothing = part.example.classes, _smoothing(part)
+    classes, delta = part.example.classes, smoothing(part.example)
     share = (classes - 1.0) / classes
     active, value = np.empty(cells.size), np.empty(cells.size)
     angles = {name: np.full(cells.size, np.nan) for name in CLASSIFIERS}
     doubtful = np.zeros(cells.size, dtype=bool)
     for block, counts, samples, of in _rows(part, cells, classes if _angles(fields) else 1):
         n, c = counts[of], part.mean_decay[cells[block], None]
-        ratio = np.sqrt(n * share) * (1.0 - smoothing) / (samples[of, None] * c)
+        ratio = np.sqrt(n * share) * (1.0 - delta) / (samples[of, None] * c)
         alive = ratio > 1.0
         doubtful[block] = (np.abs(ratio - 1.0) < NEAR).any(axis=1)
-        x = (samples[of, None] * c / np.sqrt(share * n) + smoothing) * share
+        x = (samples[of, None] * c / np.sqrt(share * n) + delta) * share
         margin = np.where(alive, np.log1p(np.maximum(classes * (share - x) / x, 2.0**-53)), 0.0)
         sigma = np.sqrt(n * share) * margin
-        losses = np.where(alive, np.log1p((classes - 1) * np.exp(-margin)) + smoothing * share * margin, np.log(classes))
+        losses = np.where(alive, np.log1p((classes - 1) * np.exp(-margin)) + delta * share * margin, np.log(classes))
         active[block] = alive.sum(axis=1)
         value[block] = np.einsum("ck,ck->c", n, losses) / samples[of] + c[:, 0] * sigma.sum(axis=1)
         if fields & set(CLASSIFIERS):
@@ -195,13 +194,13 @@ def relu_cross_entropy(part: Slice, cells: Indices, fields: frozenset[str]) -> F
 
 def balanced_cross_entropy(part: Slice, cells: Indices, fields: frozenset[str]) -> Found:
     """The simplex at M = 1 (theorems/balanced_cross_entropy.py)."""
-    classes, smoothing = part.example.classes, _smoothing(part)
+    classes, delta = part.example.classes, smoothing(part.example)
     n, c = _largest(part, cells), part.mean_decay[cells]
-    ratio = np.sqrt(n) * (1.0 - smoothing) / (classes * n * c)
+    ratio = np.sqrt(n) * (1.0 - delta) / (classes * n * c)
     alive = ratio > 1.0
-    x = classes * c * np.sqrt(n) + smoothing
+    x = classes * c * np.sqrt(n) + delta
     a = np.where(alive, np.maximum(np.log1p(np.maximum(classes * (1.0 - x) / x, 0.0)), 2.0**-53), 0.0)
-    loss = np.log1p((classes - 1) * np.exp(-a)) + smoothing * (1.0 - 1.0 / classes) * a
+    loss = np.log1p((classes - 1) * np.exp(-a)) + delta * (1.0 - 1.0 / classes) * a
     value = np.where(alive, loss + c * (classes - 1) * a * np.sqrt(n), np.log(classes))
     found = _all_or_none(classes, alive) | {"rank": np.where(alive, classes - 1.0, 0.0), "value": value}
     angle = np.where(alive, -1.0 / (classes - 1), np.nan)
@@ -258,9 +257,9 @@ def _all_or_none(classes: int, alive: NDArray[np.bool_]) -> dict[str, Array]:
     return {"active": active, "vanished": classes - active, "merged": np.zeros(active.size)}
 
 
-def _smoothing(part: Slice) -> float:
-    loss = part.example.loss
-    return loss.smoothing if isinstance(loss, CrossEntropy) else 0.0
+def smoothing(ufm: UFM) -> float:
+    """Delta of label smoothing."""
+    return ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0
 
 
 def _angles(fields: frozenset[str]) -> bool:

@@ -3,6 +3,7 @@ r"""Critical decays of one problem, in closed form: the g at which a class, a co
     squared loss            mode tau:  kappa* tau^(2M/(M+1)) / N;     its local minimum:  kappa_max tau^(2M/(M+1)) / N     (scalar.py)
     CE, ReLU features       class k:   sqrt(n_k (K-1)/K) (1 - delta) / N
     CE, M = 1               contrast of a group: sqrt(n) rho / N;     all: the dual norm of the gradient at zero         (grouped.py)
+    CE, M = 1, no bias      all group means: where ||dF/dB|| at the best contrasts is c                                  (merging.py)
     CE, the deep simplex    max over a of (log K - loss(a)) / ((K-1) (a sqrt n)^q) times q                               (simplex.py)
     squared, balanced, lambda_b     contrasts: sqrt(n)/N;             mean mode: sqrt(n) / (N (1 + 1/lambda_b)), below which the
                                     class means leave the simplex
@@ -22,6 +23,8 @@ from ..grouped import reduced_problem
 from ..groups import groups
 from ..simplex_solution import simplex
 from ..spectrum import CentredSpectrum, DenseSpectrum
+from .cells import smoothing
+from .merging import GroupMeans
 
 if TYPE_CHECKING:
     from ...losses import Array
@@ -41,7 +44,7 @@ class Style:
 
     Attributes
     ----------
-    by_class : whether single classes are named; else shares of them
+    by_class : whether single classes, or modes, are named; else shares of them
     by_count : whether groups of equal counts keep their counts over the map
     step : whether there are two levels of counts, whatever they are
     """
@@ -57,9 +60,9 @@ def critical_decays(ufm: UFM, theorem: str, style: Style) -> Criticals:
         return _classes(ufm, style) | _folds(ufm, ufm.counts)
     if theorem == "squared_spectral":
         spectrum = CentredSpectrum(ufm.counts)
-        return _modes(ufm, np.repeat(spectrum.tau2, spectrum.copies)) | _squared_merges(ufm, spectrum, style)
+        return _squared_merges(ufm, spectrum, style) | _modes(ufm, np.repeat(spectrum.tau2, spectrum.copies), style)
     if theorem == "squared_targets":
-        return _modes(ufm, _targets(ufm))
+        return _modes(ufm, _targets(ufm), style)
     if theorem == "relu_cross_entropy":
         return _relu(ufm, style)
     if theorem in ("balanced_cross_entropy", "imbalanced_cross_entropy", "imbalanced_regularized_bias"):
@@ -113,12 +116,12 @@ def _folds(ufm: UFM, tau2: Array) -> Criticals:
     return {(FOLD, "first local minimum lost"): float(decay[-1]), (FOLD, "no local minimum but zero"): float(decay[0])}
 
 
-def _modes(ufm: UFM, tau2: Array) -> Criticals:
+def _modes(ufm: UFM, tau2: Array, style: Style) -> Criticals:
     living = np.sort(tau2[tau2 > 0])[::-1][: ufm.rank_limit]
     if not living.size:
         return {}
     decay = _death(ufm, living)
-    if living.size > NAMED:
+    if not style.by_class:
         return _shares(decay, "modes", {0.0: LAST}) | _folds(ufm, living)
     found = {(MODE, f"mode {j + 1} lost"): float(d) for j, d in enumerate(decay) if j}
     return found | {(LAST, "all modes lost"): float(decay[0])} | _folds(ufm, living)
@@ -153,7 +156,7 @@ def _targets(ufm: UFM) -> Array:
 
 
 def _relu(ufm: UFM, style: Style) -> Criticals:
-    kept = 1.0 - (ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0)
+    kept = 1.0 - smoothing(ufm)
     counts = np.sort(ufm.counts)[::-1]
     return _by_rank(ufm, np.sqrt(counts * (ufm.classes - 1.0) / ufm.classes) * kept / ufm.samples, style)
 
@@ -167,4 +170,6 @@ def _convex(ufm: UFM, style: Style) -> Criticals:
         found = _merges(ufm, over.counts[several], pull, style, over.number)
     if over.number == 1:
         return {(LAST, "all lost"): float(pull[0])}
+    if several.any() and ufm.bias == "none" and isinstance(ufm.loss, CrossEntropy) and ufm.loss.plain:
+        found[MERGE, "merged classes vanish"] = GroupMeans(ufm).vanishing()
     return found | {(LAST, "all lost"): max([reduced_problem(ufm, over).norm_at_zero(), *pull.tolist()])}

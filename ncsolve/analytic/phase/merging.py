@@ -23,10 +23,11 @@ import numpy as np
 
 from ..grouped import reduced_problem
 from ..groups import groups
-from .cells import BLOCK, NEAR, _smoothing
+from .cells import BLOCK, NEAR, smoothing
 
 if TYPE_CHECKING:
     from ...losses import Array
+    from ...problem import UFM
     from .cells import Found
     from .plane import Indices, Slice
 
@@ -42,7 +43,7 @@ def imbalanced_cross_entropy(part: Slice, cells: Indices, fields: frozenset[str]
     kinds, kind = np.unique(np.stack([member.reshape(-1), bias_axis]), axis=1, return_inverse=True)
     for i in range(kinds.shape[1]):
         same = np.flatnonzero(kind.reshape(-1) == i)
-        problem = _Groups(part, int(cells[same[0]]))
+        problem = GroupMeans(part.cell(int(cells[same[0]])))
         step = max(1, BLOCK // problem.counts.size**2)
         for start in range(0, same.size, step):
             chosen = same[start : start + step]
@@ -53,15 +54,14 @@ def imbalanced_cross_entropy(part: Slice, cells: Indices, fields: frozenset[str]
     return found, doubtful
 
 
-class _Groups:
-    """The groups of one count vector, to be judged at many decays."""
+class GroupMeans:
+    """The groups of one plain cross-entropy problem with M = 1, to be judged at many decays."""
 
-    def __init__(self, part: Slice, cell: int) -> None:
-        ufm = part.cell(cell)
+    def __init__(self, ufm: UFM) -> None:
         self.bias = ufm.bias
         self.counts, sizes = np.unique(ufm.counts, return_counts=True)
         self.sizes = sizes.astype(np.float64)
-        self.samples, self.classes, self.smoothing = ufm.samples, ufm.classes, _smoothing(part)
+        self.samples, self.classes, self.smoothing = ufm.samples, ufm.classes, smoothing(ufm)
         u = np.sqrt(self.sizes / self.classes)
         self.residual = (np.outer(u, u) - np.eye(u.size)) * (np.sqrt(self.counts) * (1.0 - self.smoothing) / self.samples)
         if ufm.bias == "none":
@@ -79,7 +79,7 @@ class _Groups:
         moved = self.norm_at_zero > c
         open_ = some & matters & ~doubtful & (moved | (self.bias != "none"))
         if self.bias == "none":
-            norm = self._norms(c[open_], alive[open_])
+            norm = self.norms(c[open_], alive[open_])
             moved[open_] = norm > c[open_]
             doubtful[open_] |= np.abs(norm / c[open_] - 1.0) < EDGE
         else:
@@ -89,7 +89,7 @@ class _Groups:
         merged = np.where(moved, (several & ~alive) @ self.sizes, 0.0)
         return {"active": active, "merged": merged, "vanished": self.classes - active - merged}, doubtful
 
-    def _norms(self, c: Array, alive: Array) -> Array:
+    def norms(self, c: Array, alive: Array) -> Array:
         """||dF/dB|| at B = 0 and the contrasts that are best there."""
         if not c.size:
             return np.zeros(0)
@@ -113,3 +113,18 @@ class _Groups:
         factor[cell, group] = (k / z - self.smoothing) / (1.0 - self.smoothing)
         norms: Array = np.linalg.norm(self.residual * factor[:, None, :], 2, axis=(1, 2))
         return norms
+
+    def vanishing(self) -> float:
+        """The largest decay below which B is not zero, no bias: where norms(c) = c, or the norm at zero if no contrast lives there."""
+        from scipy.optimize import brentq
+
+        def excess(c: float) -> float:
+            alive = (self.sizes > 1) & (np.sqrt(self.counts) * (1.0 - self.smoothing) > self.samples * c)
+            return float(self.norms(np.array([c]), alive[None])[0]) / c - 1.0
+
+        high = low = self.norm_at_zero
+        if excess(high) >= -EDGE * EDGE:
+            return high
+        while excess(low) < 0.0:
+            high, low = low, 0.95 * low
+        return float(brentq(excess, low, high, xtol=1e-300, rtol=1e-14))
