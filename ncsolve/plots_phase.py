@@ -1,8 +1,8 @@
 """The picture of a phase map: one field in colours, closed-form boundaries as lines.
 
-Numbers of classes have one colour each, other fields a continuous scale; both grow monotonically in lightness (cividis), so that the picture
-is readable in grey and with any colour vision. Lines are black with a white rim, or white with a black one for ends of local minima,
-and differ by their dashes.
+Numbers of classes have one colour each, other fields a continuous scale; both grow in lightness throughout (cividis), so that the
+picture is readable in grey and with any colour vision. Lines are black with a white rim, or white with a black one for ends of local
+minima, and differ by their dashes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from .analytic.phase.map import FIELDS, WHOLE
+from .analytic.phase.cells import FIELDS, WHOLE
 from .plots import _axes
 
 if TYPE_CHECKING:
@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
 COLORS = "cividis"
 NOTHING = "0.8"  # cells without a number
-DASHES = ("-", (0, (6, 2)), (0, (3, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (2, 3)), (0, (10, 3)))
+DASHES = (
+    "-",
+    (0, (6, 2)),
+    (0, (3, 1.5)),
+    (0, (6, 1.5, 1, 1.5)),
+    (0, (1, 1)),
+    (0, (6, 1.5, 1, 1.5, 1, 1.5)),
+    (0, (2, 3)),
+    (0, (10, 3)),
+)
 THICK = {"complete collapse": 2.0, "first loss": 1.6}
 LONGEST = 64  # letters of a boundary's name in the legend
 LABELS = {
@@ -87,7 +96,13 @@ def phase_diagram(found: PhaseMap, field: str | None = None, ax: Axes | None = N
     axes.set(xlim=edges(found.x)[[0, -1]], ylim=edges(found.y)[[0, -1]])
     if axes.get_legend_handles_labels()[0]:
         axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False, fontsize="small", handlelength=4, borderaxespad=0
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.13),
+            ncols=2,
+            frameon=False,
+            fontsize="small",
+            handlelength=4,
+            borderaxespad=0,
         )
     return axes
 
@@ -161,7 +176,9 @@ def _ticks(axes: Axes, side: str, axis: Axis) -> None:
 def _title(found: PhaseMap) -> str:
     ufm, moved = found.plane.ufm, {found.x.name, found.y.name}
     loss = "squared loss" if ufm.loss.name == "mse" else "cross-entropy"
-    bias = {"none": "no bias", "free": "free bias"}.get(str(ufm.bias), rf"bias decay {ufm.bias:g}" if not isinstance(ufm.bias, str) else "")
+    bias = {"none": "no bias", "free": "free bias"}.get(
+        str(ufm.bias), rf"bias decay {ufm.bias:g}" if not isinstance(ufm.bias, str) else ""
+    )
     said = [loss if ufm.features == "linear" else f"{loss}, ReLU features"]
     said += [] if "K" in moved else [f"$K = {ufm.classes}$"]
     tail = found.plane.tail

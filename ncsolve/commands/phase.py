@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from contextlib import nullcontext
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from ..options import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..analytic.phase import Axis, LongTail, PhaseMap
     from ..problem import UFM
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OUT = (".json", ".csv", ".npz", *options.PICTURES)
 AXIS = "NAME=LOW:HIGH:POINTS[,log|,lin] or NAME=V1,V2,...; NAME is decay, mean-decay, bias-decay, ratio, n, K, depth or width"
+FEW = 20  # cells solved one by one that need no mention
 SET_BY = {  # the options that an axis makes useless, and what works instead
     "decay": (("weight_decay", "feature_decay"), "the axis sets all decays; mean-decay moves them by one factor"),
     "bias-decay": (("bias",), "the axis sets it"),
@@ -35,8 +36,14 @@ def add(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("map")
     group.add_argument("--x", metavar="AXIS", required=True, help=AXIS)
     group.add_argument("--y", metavar="AXIS", required=True, help="the same, another field")
-    group.add_argument("--field", metavar="NAMES", help="active (default), vanished, merged, rank, value, cosine, ... or all; a picture has the first")
-    group.add_argument("--rule", metavar="WORD", help="continuous (default where an axis moves counts) or floored (default else) long tail")
+    group.add_argument(
+        "--field",
+        metavar="NAMES",
+        help="active (default), vanished, merged, rank, value, cosine, ... or all; a picture has the first",
+    )
+    group.add_argument(
+        "--rule", metavar="WORD", help="continuous (default where an axis moves counts) or floored (default else) long tail"
+    )
     group.add_argument("--no-boundaries", action="store_true", help="a picture without the lines")
     group.add_argument("--most-solved", metavar="N", help="how many cells may be solved iteratively, one by one (10000)")
     options.add_picture(parser)
@@ -49,7 +56,9 @@ def check(args: Namespace) -> None:
     if not picture:
         for name in ("size", "dpi", "no_boundaries"):
             if getattr(args, name) not in (None, False):
-                raise UsageError(f"--{name.replace('_', '-')} is about a picture; give --out a name ending in .png, .svg or .pdf")
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is about a picture; give --out a name ending in .png, .svg or .pdf"
+                )
 
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
@@ -66,7 +75,7 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     problem, x, y, tail = _family(args)
     fields = chosen_fields(args.field or "active")
 
-    with _bar(terminal) as progress:
+    with _told(terminal) as progress:
         found = phase_map(
             problem,
             x,
@@ -114,13 +123,21 @@ def _family(args: Namespace) -> tuple[UFM, Axis, Axis, LongTail | None]:
     return options.problem(Namespace(**vars(args) | {"counts": fixed, "long_tail": None})), x, y, tail
 
 
-def _bar(terminal: Terminal) -> Any:
-    """A bar for cells that are predicted one by one; a note where there is none."""
-    if not terminal.bars:
-        return nullcontext()
-    from ..progress import portions
+@contextmanager
+def _told(terminal: Terminal) -> Iterator[Callable[[int, int], None]]:
+    """A bar for cells that are predicted one by one; where nobody watches, a line that there are some."""
+    if terminal.bars:
+        from ..progress import portions
 
-    return portions("cells without a closed form")
+        with portions("cells without a closed form") as move:
+            yield move
+        return
+
+    def say(done: int, total: int) -> None:
+        if done == 0 and total > FEW:
+            terminal.note(f"{total} cells have no closed form (or lie at a threshold) and are predicted one by one")
+
+    yield say
 
 
 def _saver(found: PhaseMap, args: Namespace, size: tuple[float, float] | None, dpi: float) -> Callable[[], None] | None:
@@ -140,7 +157,7 @@ def map_lines(found: PhaseMap) -> Iterable[Line]:
     """Problem, axes, theorems, the range of every field, boundaries, what no theorem covers."""
     import numpy as np
 
-    from ..analytic.phase.map import FIELDS, WHOLE
+    from ..analytic.phase.cells import FIELDS, WHOLE
 
     yield "problem", ", ".join(_family_words(found))
     for side, axis in (("x", found.x), ("y", found.y)):

@@ -1,8 +1,8 @@
 r"""Cosines between class means, and between classifier rows, over all pairs of classes that are not zero.
 
-For classes in groups of m_g equal ones a Gram matrix has three kinds of entries: |v_g|^2, <v_g, v_h> between groups, and <v_g, v_g'> within
-a group. The mean over pairs then weighs m_g m_h of the second kind and m_g (m_g - 1)/2 of the third. With fewer than two vectors
-that are not zero there is no pair: NaN.
+With c of them, and S the sum of their unit vectors, the mean over pairs is (|S|^2 - c) / (c (c - 1)): no matrix is needed. The smallest and
+the largest cosine need the Gram matrix; for classes in groups of m_g equal ones it has one entry for each pair of groups and one
+within each group. With fewer than two vectors that are not zero there is no pair: NaN.
 """
 
 from __future__ import annotations
@@ -12,43 +12,55 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...losses import Array
     from ..prediction import Prediction
 
 ZERO = 1e-12  # vectors shorter than this share of the longest are zero
 
 
-def summary(norm2: Array, between: Array, within: Array, sizes: Array) -> tuple[Array, Array, Array]:
-    """(smallest, mean, largest) cosine of P configurations.
+def present(norm2: Array) -> NDArray[np.bool_]:
+    """Which vectors of P configurations with squared lengths (P, G) are not zero."""
+    length = np.sqrt(np.maximum(norm2, 0.0))
+    found: NDArray[np.bool_] = length > ZERO * length.max(axis=1, keepdims=True, initial=0.0)
+    return found
+
+
+def inverse_lengths(norm2: Array, there: NDArray[np.bool_]) -> Array:
+    """1/|v|, and 0 for vectors that are zero."""
+    return np.divide(1.0, np.sqrt(np.maximum(norm2, 0.0)), out=np.zeros_like(norm2), where=there)
+
+
+def mean(sum2: Array, number: Array) -> Array:
+    """Mean cosine of P configurations from |S|^2 and the number of vectors that are not zero."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Array = np.where(number > 1, (sum2 - number) / (number * (number - 1.0)), np.nan)
+    return np.clip(found, -1.0, 1.0)
+
+
+def extremes(between: Array, within: Array, there: NDArray[np.bool_], sizes: Array) -> tuple[Array, Array]:
+    """(smallest, largest) cosine of P configurations.
 
     Parameters
     ----------
-    norm2 : (P, G) squared lengths
-    between : (P, G, G) inner products of members of different groups; the diagonal is not read
-    within : (P, G) inner products of two members of one group; not read where it has one member
+    between : (P, G, G) cosines of members of different groups; the diagonal is not read, and is overwritten
+    within : (P, G) cosines of two members of one group; not read where it has one member
+    there : (P, G) whether the vectors of a group are not zero
     sizes : (G,) members of each group
     """
-    number = sizes.size
-    longest = np.sqrt(norm2.max(axis=1, keepdims=True, initial=0.0))
-    length = np.sqrt(np.maximum(norm2, 0.0))
-    there = length > ZERO * longest
-    inverse = np.divide(1.0, length, out=np.zeros_like(length), where=there)
-    cosine = between * inverse[:, :, None] * inverse[:, None, :]
-    at = np.arange(number)
-    cosine[:, at, at] = within * inverse**2
-    pairs = np.outer(sizes, sizes).astype(np.float64)
-    pairs[at, at] = sizes * (sizes - 1.0)
-    weight = pairs * there[:, :, None] * there[:, None, :]
-    total = weight.sum(axis=(1, 2))
-    np.clip(cosine, -1.0, 1.0, out=cosine)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (cosine * weight).sum(axis=(1, 2)) / total
-    none = total == 0.0
-    low = np.where(weight > 0, cosine, np.inf).min(axis=(1, 2))
-    high = np.where(weight > 0, cosine, -np.inf).max(axis=(1, 2))
-    for found in (low, mean, high):
-        found[none] = np.nan
-    return low, mean, high
+    at = np.arange(sizes.size)
+    found = []
+    for worst, extreme in ((np.inf, np.minimum), (-np.inf, np.maximum)):
+        between[:, at, at] = np.where(sizes > 1, within, worst)
+        if not there.all():
+            between[~there] = worst
+            between.transpose(0, 2, 1)[~there] = worst
+        one = extreme.reduce(between, axis=(1, 2))
+        one = np.clip(one, -1.0, 1.0)
+        one[there @ sizes < 2] = np.nan
+        found.append(one)
+    return found[0], found[1]
 
 
 def of_prediction(prediction: Prediction, which: str) -> tuple[float, float, float]:
@@ -66,6 +78,10 @@ def of_prediction(prediction: Prediction, which: str) -> tuple[float, float, flo
         rows = frame.right() * layer_spectra(ufm, sigma)[0] / np.sqrt(ufm.counts)[:, None]
     else:
         rows = frame.left() * end_to_end_spectrum(ufm, sigma)
-    gram = rows @ rows.T
-    low, mean, high = summary(gram.diagonal()[None], gram[None], np.zeros((1, len(gram))), np.ones(len(gram)))
-    return float(low[0]), float(mean[0]), float(high[0])
+    norm2 = (rows**2).sum(axis=1)[None]
+    there = present(norm2)
+    unit = rows * inverse_lengths(norm2, there)[0][:, None]
+    one = np.ones(len(rows))
+    low, high = extremes((unit @ unit.T)[None], np.zeros(norm2.shape), there, one)
+    middle = mean(np.array([(unit.sum(axis=0) ** 2).sum()]), there @ one)
+    return float(low[0]), float(middle[0]), float(high[0])

@@ -1,13 +1,13 @@
 r"""An axis of a phase map: which field of the problem moves, through which values.
 
-    decay       all decays are equal to the value            (positive)
-    mean-decay  the problem's own decays times one factor, so that their geometric mean g is the value      (positive)
-    bias-decay  lambda_b                                     (positive)
-    ratio       largest count over smallest, long-tail rule  (at least 1)
-    n           largest count, long-tail rule                (at least 1; whole for the floored rule)
-    K           number of classes, long-tail rule            (whole, at least 2)
-    depth       M                                            (whole, at least 1)
-    width       every layer's width                          (whole, at least 1)
+decay       all decays are equal to the value            (positive)
+mean-decay  the problem's own decays times one factor, so that their geometric mean g is the value      (positive)
+bias-decay  lambda_b                                     (positive)
+ratio       largest count over smallest, long-tail rule  (at least 1)
+n           largest count, long-tail rule                (at least 1; whole for the floored rule)
+K           number of classes, long-tail rule            (whole, at least 2)
+depth       M                                            (whole, at least 1)
+width       every layer's width                          (whole, at least 1)
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class Axis:
         except (TypeError, ValueError):
             raise ProblemError(f"axis {name}: {shown(values)} are not numbers; give two or more, ascending") from None
         if v.ndim != 1 or v.size < 2:
-            raise ProblemError(f"axis {name} needs two or more values, not {shown(v.tolist())}; fix a single one in the problem")
+            raise ProblemError(
+                f"axis {name} needs two or more values, not {shown(v.tolist())}; fix a single one in the problem"
+            )
         for value in (v[0], v[-1], *v[~np.isfinite(v)][:1]):
             _allowed(name, float(value))
         if not (np.diff(v) > 0).all():
@@ -110,7 +112,7 @@ class Axis:
             found: Array = np.exp(math.log(low) + shares * (math.log(high) - math.log(low)))
         else:
             found = low + shares * (high - low)
-        return np.clip(found, low, high)
+        return np.where(shares <= 0.0, low, np.where(shares >= 1.0, high, found))
 
     def samples(self, least: int) -> Array:
         """Where a curve over this axis is evaluated: the values, and at least so many points in all if the axis is no set of integers."""
@@ -217,4 +219,4 @@ def _number(text: str, whole: str) -> float:
 
 
 def _wide(name: str, low: float, high: float) -> bool:
-    return name != "depth" and high / low >= (WIDE if KNOWN[name][2] else DECADE)
+    return name != "depth" and float(high) / float(low) >= (WIDE if KNOWN[name][2] else DECADE)

@@ -1,8 +1,8 @@
 r"""Curves in a map across which something is lost, from the closed forms of critical.py.
 
-With a decay on one axis the curve is explicit: decay = critical decay of the problem at each value of the other axis. Else it is the set where the
-critical decay equals g: zeros of log(critical/g), found along the lines of a grid and each solved to rounding (Brent). Nothing here looks
-at the fields of the map.
+With a decay on one axis the curve is explicit: decay = critical decay of the problem at each value of the other axis. Else it is the set
+where the critical decay equals g: zeros of log(critical/g), found along the lines of a grid and each solved to rounding (Brent).
+Nothing here looks at the fields of the map.
 
 Between whole numbers nothing is defined: a curve over such an axis has a point at each of them; with two such axes there is none.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,9 +106,9 @@ class _Family:
         self.style = Style(few, not moved & set(COUNTS), plane.tail is not None and plane.tail.step)
         self.theorems: dict[tuple[object, ...], str] = {}
 
-    def at(self, **values: float) -> tuple[UFM, Criticals]:
-        """The problem at some values of the axes, and its critical decays."""
-        ufm = self.plane.problem({name.replace("_", "-"): value for name, value in values.items()})
+    def at(self, x: float, y: float) -> tuple[UFM, Criticals]:
+        """The problem at a point, and its critical decays."""
+        ufm = self.plane.problem({self.plane.y.name: y, self.plane.x.name: x})
         key = (ufm.classes, ufm.depth, ufm.width, ufm.balanced)
         if key not in self.theorems:
             try:
@@ -120,14 +119,9 @@ class _Family:
 
     def levels(self, x: float, y: float) -> Criticals:
         """log(critical / g): positive where it lives."""
-        ufm, found = self.at(**{self.plane.x.name.replace("-", "_"): x, self.plane.y.name.replace("-", "_"): y})
+        ufm, found = self.at(x, y)
         g = geometric_mean(ufm.decays)
         return {key: math.log(critical / g) for key, critical in found.items()}
-
-    @cached_property
-    def names(self) -> tuple[str, str]:
-        """Names of the axes."""
-        return self.plane.x.name, self.plane.y.name
 
 
 def _whole(plane: Plane, axis: Axis) -> bool:
@@ -138,7 +132,8 @@ def _explicit(family: _Family) -> list[Boundary]:
     plane = family.plane
     decay, other = (plane.x, plane.y) if plane.x.name in DECAYS else (plane.y, plane.x)
     values = other.values if _whole(plane, other) else other.samples(SMOOTH)
-    rows = [family.at(**{other.name.replace("-", "_"): v, decay.name.replace("-", "_"): float(decay.values[0])})[1] for v in values]
+    some = float(decay.values[0])  # a critical decay does not depend on the decay
+    rows = [family.at(some, float(v))[1] if decay is plane.x else family.at(float(v), some)[1] for v in values]
     curves = []
     for key in dict.fromkeys(key for row in rows for key in row):
         critical = np.array([row.get(key, math.nan) for row in rows])
@@ -148,7 +143,7 @@ def _explicit(family: _Family) -> list[Boundary]:
 
 
 def _over_whole_numbers(family: _Family) -> list[Boundary]:
-    """For each whole number the zeros along the other axis; those where it lives on the same side, and first, second, ..., form a piece."""
+    """For each whole number the zeros along the other axis; the first, second, ... of those that live on the same side form a piece."""
     plane = family.plane
     across = plane.x if _whole(plane, plane.x) else plane.y
     along = plane.y if across is plane.x else plane.x
@@ -165,8 +160,12 @@ def _over_whole_numbers(family: _Family) -> list[Boundary]:
             h = np.array([row.get(key, math.nan) for row in rows])
             for rising in (True, False):
                 for j, i in enumerate(np.flatnonzero((h[:-1] * h[1:] < 0) & ((h[1:] > 0) == rising))):
-                    root = _zero(lambda v, f=fixed, k=key: levels(f, v).get(k, math.nan), nodes[i], nodes[i + 1], along.log)  # type: ignore[misc]
-                    zeros.setdefault(key, {}).setdefault((rising, j), {})[fixed] = root
+
+                    def level(moving: float, fixed: float = fixed, key: tuple[str, str] = key) -> float:
+                        return levels(fixed, moving).get(key, math.nan)
+
+                    pieces = zeros.setdefault(key, {}).setdefault((rising, j), {})
+                    pieces[fixed] = _zero(level, nodes[i], nodes[i + 1], along.log)
     curves = []
     for (kind, name), found in zeros.items():
         fixed_, moving = [], []
@@ -202,11 +201,11 @@ def _contours(family: _Family) -> list[Boundary]:
                 if abs(u - i) <= abs(v - j):
                     low = min(int(v), GRID - 2)
                     x = float(nodes_x[i])
-                    y = _zero(lambda t, x=x: level(x, t), nodes_y[low], nodes_y[low + 1], plane.y.log)  # type: ignore[misc]
+                    y = _zero(lambda t, x=x: level(x, t), nodes_y[low], nodes_y[low + 1], plane.y.log)
                 else:
                     low = min(int(u), GRID - 2)
                     y = float(nodes_y[j])
-                    x = _zero(lambda t, y=y: level(t, y), nodes_x[low], nodes_x[low + 1], plane.x.log)  # type: ignore[misc]
+                    x = _zero(lambda t, y=y: level(t, y), nodes_x[low], nodes_x[low + 1], plane.x.log)
                 xs.append(x)
                 ys.append(y)
             xs.append(math.nan)

@@ -1,12 +1,12 @@
 r"""Critical decays of one problem, in closed form: the g at which a class, a contrast, a mode or everything is lost.
 
-    squared loss            mode tau:  kappa* tau^(2M/(M+1)) / N;     its local minimum:  kappa_max tau^(2M/(M+1)) / N     (scalar.py)
-    CE, ReLU features       class k:   sqrt(n_k (K-1)/K) (1 - delta) / N
-    CE, M = 1               contrast of a group: sqrt(n) rho / N;     all: the dual norm of the gradient at zero         (grouped.py)
-    CE, M = 1, no bias      all group means: where ||dF/dB|| at the best contrasts is c                                  (merging.py)
-    CE, the deep simplex    max over a of (log K - loss(a)) / ((K-1) (a sqrt n)^q) times q                               (simplex.py)
-    squared, balanced, lambda_b     contrasts: sqrt(n)/N;             mean mode: sqrt(n) / (N (1 + 1/lambda_b)), below which the
-                                    class means leave the simplex
+squared loss            mode tau:  kappa* tau^(2M/(M+1)) / N;     its local minimum:  kappa_max tau^(2M/(M+1)) / N     (scalar.py)
+CE, ReLU features       class k:   sqrt(n_k (K-1)/K) (1 - delta) / N
+CE, M = 1               contrast of a group: sqrt(n) rho / N;     all: the dual norm of the gradient at zero         (grouped.py)
+CE, M = 1, no bias      all group means: where ||dF/dB|| at the best contrasts is c                                  (merging.py)
+CE, the deep simplex    max over a of (log K - loss(a)) / ((K-1) (a sqrt n)^q) times q                               (simplex.py)
+squared, balanced, lambda_b     contrasts: sqrt(n)/N;             mean mode: sqrt(n) / (N (1 + 1/lambda_b)), below which the
+                                class means leave the simplex
 """
 
 from __future__ import annotations

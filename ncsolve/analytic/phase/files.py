@@ -11,7 +11,7 @@ import numpy as np
 
 from ...files import atomic_write
 from ..theorem import Claim
-from .map import WHOLE
+from .cells import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def save(found: PhaseMap, path: str | Path, *, overwrite: bool = False) -> None:
 
 
 def _arrays(found: PhaseMap) -> dict[str, Any]:
-    named = {"x": found.x.values, "y": found.y.values} | dict(found.fields)
+    named: dict[str, Any] = {"x": found.x.values, "y": found.y.values} | dict(found.fields)
     named |= {"x_name": np.array(found.x.name), "y_name": np.array(found.y.name)}
     named |= {"theorem": found.theorem, "theorems": np.array(found.theorems), "claim": found.claim}
     named["claims"] = np.array([claim.name for claim in Claim])

@@ -1,7 +1,7 @@
 r"""A phase map: what becomes of the classes, the value and the angles, over two fields of the problem.
 
-Cells that a closed form covers are solved together (cells.py); every other cell is predicted by itself. Both ways give what `predict` says of
-the cell's problem, theorem and claim included.
+Cells that a closed form covers are solved together (squared.py, cross_entropy.py, merging.py), every other cell by itself. Both ways give
+what `predict` says of the cell's problem, theorem and claim included.
 """
 
 from __future__ import annotations
@@ -12,18 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import NoTheorem, ProblemError, TooLarge
-from ...losses import CrossEntropy
-from ..predict import choose
-from ..prediction import Prediction
-from ..theorem import ACTIVE, MERGED, VANISHED, Claim
-from . import cells as closed
-from .angles import of_prediction
+from ...errors import ProblemError, TooLarge
+from ..theorem import Claim
 from .axes import Axis, axis
 from .boundaries import Boundary, boundaries
-from .cells import CLASSIFIERS, FEATURES
-from .merging import imbalanced_cross_entropy
-from .plane import Plane, Slice
+from .cells import FIELDS, WHOLE
+from .filling import Filling
+from .plane import Plane
 from .tail import LongTail
 
 if TYPE_CHECKING:
@@ -33,33 +28,9 @@ if TYPE_CHECKING:
 
     from ...losses import Array
     from ...problem import UFM
-    from ..theorem import Theorem
 
-STATES = ("active", "vanished", "merged")
-#: Field -> what it is, with its unit.
-FIELDS = {
-    "active": "active classes",
-    "vanished": "vanished classes (zero feature and classifier)",
-    "merged": "merged classes (non-zero, shared with another class)",
-    "rank": "rank of the logits without the bias",
-    "value": "objective at the predicted point",
-    "cosine_min": "smallest cosine between class means",
-    "cosine": "mean cosine between class means",
-    "cosine_max": "largest cosine between class means",
-    "classifier_cosine_min": "smallest cosine between classifier rows",
-    "classifier_cosine": "mean cosine between classifier rows",
-    "classifier_cosine_max": "largest cosine between classifier rows",
-}
-WHOLE = (*STATES, "rank")
 LARGEST = 2**31  # bytes that the arrays of a map may take
 MOST_SOLVED = 10_000
-
-_CLOSED: dict[str, tuple[closed.Solver, frozenset[str]]] = {
-    "relu_cross_entropy": (closed.relu_cross_entropy, frozenset(FIELDS)),
-    "balanced_cross_entropy": (closed.balanced_cross_entropy, frozenset(FIELDS)),
-    "balanced_regularized_bias": (closed.balanced_regularized_bias, frozenset(FIELDS)),
-    "imbalanced_cross_entropy": (imbalanced_cross_entropy, frozenset(STATES)),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +89,11 @@ class PhaseMap:
     def to_dict(self) -> dict[str, Any]:
         """The map as plain values; rows of a field run along y. NaN stands where there is no number."""
         tail = self.plane.tail
-        rule = None if tail is None else {"K": tail.classes, "n": tail.largest, "ratio": tail.ratio, "step": tail.step, "rule": tail.rule}
+        rule = (
+            None
+            if tail is None
+            else {"K": tail.classes, "n": tail.largest, "ratio": tail.ratio, "step": tail.step, "rule": tail.rule}
+        )
         return {
             "ufm": self.plane.ufm.to_dict(),
             "long_tail": rule,
@@ -172,8 +147,8 @@ def phase_map(
     problem : UFM
         Gives every field that no axis moves.
     x, y : str or Axis
-        NAME=LOW:HIGH:POINTS[,log|,lin] or NAME=V1,V2,..., with NAME one of decay (all decays equal), mean-decay (the problem's own decays times
-        a factor), bias-decay, ratio, n, K, depth, width.
+        NAME=LOW:HIGH:POINTS[,log|,lin] or NAME=V1,V2,..., with NAME one of decay (all decays equal), mean-decay (the problem's own
+        decays times a factor), bias-decay, ratio, n, K, depth, width.
     long_tail : LongTail, optional
         The rule behind the counts, in place of the problem's own; ratio, n and K need it.
     fields : "all", or names between commas or in a sequence
@@ -203,7 +178,8 @@ def phase_map(
 
     Notes
     -----
-    A cell within rounding of a threshold is predicted by itself, in exact arithmetic: every cell is what `predict` says of `at(row, column)`.
+    A cell within rounding of a threshold is predicted by itself, in exact arithmetic: every cell is what `predict` says of its problem,
+    `at(row, column)`.
 
     Examples
     --------
@@ -214,7 +190,7 @@ def phase_map(
     ... )
     >>> found.fields["active"]
     array([[10., 10.,  0.],
-           [10.,  9.,  0.]])
+           [10.,  9.,  3.]])
     >>> found.at(1, 1).weight_decay
     (0.001, 0.001, 0.001)
     """
@@ -224,19 +200,31 @@ def phase_map(
     needed = 8 * rows * columns * (len(wanted) + 4)
     if needed > LARGEST:
         raise TooLarge(
-            f"a map of {columns} x {rows} points with {len(wanted)} fields would take {needed / 2**30:.3g} GiB; "
+            f"a map of {columns} x {rows} points with {len(wanted)} field{'s' * (len(wanted) > 1)} would take {needed / 2**30:.3g} GiB; "
             f"up to {LARGEST / 2**30:g} GiB are given, which 500 x 500 points with all fields do not need"
         )
-    work = _Work(plane, wanted, theorem, limit)
+    filling = Filling(plane, wanted, theorem, limit)
     for part in plane.slices():
-        work.close(part)
-    work.solve(most_solved, progress)
-    return work.finished()
+        filling.close(part)
+    filling.solve(most_solved, progress)
+    filling.finish()
+    return PhaseMap(
+        plane,
+        filling.fields,
+        boundaries(plane, theorem, limit),
+        tuple(filling.theorems),
+        filling.theorem,
+        filling.claim,
+        filling.uncovered,
+        len(filling.open),
+    )
 
 
 def chosen_fields(fields: str | Sequence[str]) -> tuple[str, ...]:
     """Names of fields, each once, in the order given."""
-    names = list(FIELDS) if fields == "all" else [name.strip() for name in fields.split(",")] if isinstance(fields, str) else fields
+    names = (
+        list(FIELDS) if fields == "all" else [name.strip() for name in fields.split(",")] if isinstance(fields, str) else fields
+    )
     names = [str(name).replace("-", "_") for name in names]
     for name in names:
         if name not in FIELDS:
@@ -251,136 +239,6 @@ def _plane(problem: UFM, x: Axis, y: Axis, tail: LongTail | None, full_width: bo
     if tail is not None and not np.array_equal(tail.counts(), problem.counts):
         problem = problem.replace(counts=tail.counts(), **({} if full else {"width": problem.width}))
     return Plane(problem, x, y, tail, full)
-
-
-class _Work:
-    """A map that is being filled."""
-
-    def __init__(self, plane: Plane, fields: tuple[str, ...], theorem: str | None, limit: str) -> None:
-        self.plane, self.names, self.asked, self.limit = plane, frozenset(fields), theorem, limit
-        self.fields = {name: np.full(plane.shape, np.nan) for name in fields}
-        self.theorem = np.full(plane.shape, -1, dtype=np.int16)
-        self.claim = np.full(plane.shape, -1, dtype=np.int8)
-        self.theorems: dict[str, int] = {}
-        self.uncovered: dict[str, int] = {}
-        self.open: list[tuple[int, int]] = []
-        self.iterative = 0
-
-    def close(self, part: Slice) -> None:
-        """Fill the cells of a slice that closed forms cover; list the others as open."""
-        cells = np.arange(part.size)
-        if part.example.rank_limit < part.example.classes and not _decays_do_not_choose(part.example):
-            relu = part.example.features == "relu"
-            self._leave(part, cells, iterative=isinstance(part.example.loss, CrossEntropy) and not relu)
-            return
-        counts = part.by_counts
-        kinds, first, member = np.unique(counts, return_index=True, return_inverse=True)
-        ends = np.empty(kinds.size, dtype=bool)
-        for block in closed.blocks(np.arange(kinds.size), np.zeros(kinds.size), part.example.classes):
-            vectors = part.counts(first[block])
-            ends[block] = vectors.min(axis=1) == vectors.max(axis=1)
-        balanced = ends[member.reshape(-1)]
-        for same in (cells[balanced], cells[~balanced]):
-            if same.size:
-                self._close_alike(part, same)
-
-    def _close_alike(self, part: Slice, cells: NDArray[np.intp]) -> None:
-        """Cells that differ in numbers only: one theorem covers all or none."""
-        try:
-            chosen = choose(part.cell(cells[0]), self.asked, self.limit)
-        except NoTheorem as error:
-            self.uncovered[str(error)] = self.uncovered.get(str(error), 0) + cells.size
-            return
-        solver, gives = _solver(part, chosen)
-        if solver is None or not gives >= self.names:
-            self._leave(part, cells, iterative=chosen.iterative)
-            return
-        found, doubtful = solver(part, cells, self.names)
-        row, column = part.rows[cells // part.columns.size], part.columns[cells % part.columns.size]
-        for name, field in self.fields.items():
-            field[row, column] = found[name]
-        self.theorem[row, column], self.claim[row, column] = self._index(chosen), chosen.claim.rank
-        self._leave(part, cells[doubtful], iterative=False)
-
-    def _leave(self, part: Slice, cells: NDArray[np.intp], *, iterative: bool) -> None:
-        self.open += [part.where(cell) for cell in cells]
-        self.iterative += cells.size if iterative else 0
-
-    def _index(self, theorem: Theorem) -> int:
-        return self.theorems.setdefault(theorem.name, len(self.theorems))
-
-    def solve(self, most: int, progress: Callable[[int, int], None] | None) -> None:
-        """Predict the open cells one by one."""
-        if self.iterative > most:
-            raise TooLarge(
-                f"{self.iterative} cells have no closed form and an iterative solver each, more than {most}; use fewer points, "
-                "ask for active, merged or vanished alone, or raise the limit (most_solved, --most-solved)"
-            )
-        for done, (row, column) in enumerate(self.open):
-            if progress is not None:
-                progress(done, len(self.open))
-            try:
-                self._predict(row, column)
-            except NoTheorem as error:
-                self.uncovered[str(error)] = self.uncovered.get(str(error), 0) + 1
-                for field in self.fields.values():
-                    field[row, column] = np.nan
-
-    def _predict(self, row: int, column: int) -> None:
-        ufm = self.plane.at(row, column)
-        chosen = choose(ufm, self.asked, self.limit)
-        prediction = Prediction(ufm, chosen, chosen.solution(ufm))
-        for name, number in cell_fields(prediction, self.names).items():
-            self.fields[name][row, column] = number
-        self.theorem[row, column], self.claim[row, column] = self._index(chosen), prediction.claim.rank
-
-    def finished(self) -> PhaseMap:
-        """The map, or the reason why there is none."""
-        if not self.theorems:
-            reason, cells = max(self.uncovered.items(), key=lambda item: item[1])
-            raise NoTheorem(f"no cell of the map has a theorem: {reason}" + (f" ({cells} cells)" if len(self.uncovered) > 1 else ""))
-        for array in (*self.fields.values(), self.theorem, self.claim):
-            array.setflags(write=False)
-        return PhaseMap(
-            self.plane,
-            self.fields,
-            boundaries(self.plane, self.asked, self.limit),
-            tuple(self.theorems),
-            self.theorem,
-            self.claim,
-            self.uncovered,
-            len(self.open),
-        )
-
-
-def cell_fields(prediction: Prediction, names: frozenset[str]) -> dict[str, float]:
-    """The fields of one prediction."""
-    found: dict[str, float] = {"value": prediction.value}
-    if names & set(STATES):
-        state = prediction.solution.states().state
-        found |= {name: float((state == word).sum()) for name, word in zip(STATES, (ACTIVE, VANISHED, MERGED), strict=True)}
-    if "rank" in names:
-        sigma, frame = prediction.solution.sigma_and_frame
-        values = sigma if frame.orthonormal else prediction.singular_values
-        found["rank"] = float((values > 1e-12 * max(float(values.max(initial=0.0)), 1e-300)).sum())
-    for which, group in (("features", FEATURES), ("classifiers", CLASSIFIERS)):
-        if names & set(group):
-            found |= dict(zip(group, of_prediction(prediction, which), strict=True))
-    return {name: found[name] for name in names}
-
-
-def _solver(part: Slice, theorem: Theorem) -> tuple[closed.Solver | None, frozenset[str]]:
-    ufm = part.example
-    if theorem.name == "squared_spectral":
-        return (closed.squared_without_bias if ufm.bias == "none" else closed.squared_with_free_bias), frozenset(FIELDS)
-    if theorem.name == "imbalanced_cross_entropy" and not getattr(ufm.loss, "plain", False):
-        return None, frozenset()
-    return _CLOSED.get(theorem.name, (None, frozenset()))
-
-
-def _decays_do_not_choose(ufm: UFM) -> bool:
-    """Whether the theorem that covers a problem with a bottleneck is the same at all decays."""
-    return not isinstance(ufm.loss, CrossEntropy) and isinstance(ufm.bias, str)
 
 
 def _plain(name: str, field: Array) -> list[list[Any]]:

@@ -1,10 +1,10 @@
 r"""Plain cross-entropy, one layer, unequal counts: what becomes of each class, without solving for the geometry.
 
-The contrast of a group of two or more lives iff sqrt(n_g) (1 - delta) > N c, whatever the group means do (convex.py). What is left is whether
-the means B are zero. If they are not, every class moves: single classes are active, groups without a contrast are merged.
+The contrast of a group of two or more lives iff sqrt(n_g) (1 - delta) > N c, whatever the group means do (convex.py). What is left is
+whether the means B are zero. If they are not, every class moves: single classes are active, groups without a contrast are merged.
 
-Without contrasts B = 0 iff c is at least nu = ||dF/dB|| at zero. With some, and no bias, put B = 0: columns decouple, and the contrast a of a
-group of m solves
+Without contrasts B = 0 iff c is at least nu = ||dF/dB|| at zero. With some, and no bias, put B = 0: columns decouple, and the contrast a
+of a group of m solves
 
     (1 - e^(-a)) / S = 1 - delta - N c / sqrt(n),        S = 1 + (m-1) e^(-a) + (K-m) e^(-a (1 - 1/m)).
 
@@ -26,6 +26,8 @@ from ..groups import groups
 from .cells import BLOCK, NEAR, smoothing
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...losses import Array
     from ...problem import UFM
     from .cells import Found
@@ -89,7 +91,7 @@ class GroupMeans:
         merged = np.where(moved, (several & ~alive) @ self.sizes, 0.0)
         return {"active": active, "merged": merged, "vanished": self.classes - active - merged}, doubtful
 
-    def norms(self, c: Array, alive: Array) -> Array:
+    def norms(self, c: Array, alive: NDArray[np.bool_]) -> Array:
         """||dF/dB|| at B = 0 and the contrasts that are best there."""
         if not c.size:
             return np.zeros(0)

@@ -62,7 +62,9 @@ class LongTail:
         if not 1 <= self.largest <= 1e100:
             raise CountsError(f"long tail: n={self.largest} is not a number of samples, 1 or more")
         if not 1 <= self.ratio <= 1e100:
-            raise CountsError(f"long tail: ratio={self.ratio} is not a number of 1 or more; it is the largest count / the smallest")
+            raise CountsError(
+                f"long tail: ratio={self.ratio} is not a number of 1 or more; it is the largest count / the smallest"
+            )
         if self.rule == "floored":
             if self.largest != int(self.largest) or self.largest > LARGEST_COUNT:
                 raise CountsError(f"long tail: the floored rule needs a whole number n up to 2^53, not {self.largest:g}")
