@@ -32,6 +32,7 @@ API = {
     "Measuring": ["measure", "Measurement", "StreamingMeasure", "Convention", "compare", "Comparison"],
     "Decays": ["DecayConvention", "convert", "Converted"],
     "Fixed classifiers": ["to_torch", "simplex_frame", "orthogonal_frame"],
+    "Phase maps": ["phase_map", "PhaseMap", "Axis", "LongTail"],
     "Rigorous certificates": ["RigorousCertificate", "Outcome", "replay"],
     "Campaigns": ["campaign"],
     "Dynamics and landscape": [

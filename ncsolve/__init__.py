@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from .analytic.landscape import CriticalPoint as CriticalPoint
     from .analytic.landscape import Inertia as Inertia
     from .analytic.landscape import critical_point as critical_point
+    from .analytic.phase import Axis as Axis
+    from .analytic.phase import LongTail as LongTail
+    from .analytic.phase import PhaseMap as PhaseMap
+    from .analytic.phase import phase_map as phase_map
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
@@ -108,6 +112,10 @@ _HOME = {
     "RigorousCertificate": "rigorous",
     "Outcome": "rigorous",
     "replay": "rigorous",
+    "phase_map": "analytic.phase",
+    "PhaseMap": "analytic.phase",
+    "LongTail": "analytic.phase",
+    "Axis": "analytic.phase",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
     "DecayConvention": "conventions",
