@@ -45,9 +45,7 @@ def warnings(course: TimeCourse) -> list[str]:
             f"learning rate {course.learning_rate:g} is not below {rate:.6g} = 2 (1 + momentum)/(largest curvature): descent cannot settle"
         )
     if course.parameters is not None and course.ufm.depth > 1:
-        said.append(
-            "the start is not aligned: at depth 2 or more its projection on the modes is a guide only; --measured shows what happens"
-        )
+        said.append("the start is not aligned: at depth 2 or more its projection on the modes is only a guide")
     if course.escape is not None:
         said.append(
             f"the end is a saddle: rounding grows there, and after about {course.escape:.0f} more steps descent leaves the aligned path"
