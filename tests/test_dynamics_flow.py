@@ -190,7 +190,7 @@ def test_a_bias_off_its_optimum_breaks_the_alignment():
     bases = aligned_bases(modes, rng)
     p = aligned_parameters(modes, np.full((2, 2), 0.5), bases)
     objective = objective_over(ufm, sample_columns(ufm.loss, ufm.counts))
-    theta = objective.pack(Parameters(p.weights, np.repeat(p.features, [5, 3, 2], axis=1), p.bias + [0.1, 0, 0]))
+    theta = objective.pack(Parameters(p.weights, np.repeat(p.features, [5, 3, 2], axis=1), p.bias + np.array([0.1, 0, 0])))
     theta = theta - 0.3 * objective.value_and_gradient(theta)[1]
     assert np.abs(objective.unpack(theta).features.sum(axis=1)).max() > 1e-3  # features had mean zero
 

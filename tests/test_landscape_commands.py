@@ -17,9 +17,10 @@ def document(capsys, *argv):
 
 @pytest.mark.parametrize(
     ("at", "negative", "zero"),
-    [("minimizer", 0, 6), ("zero", 0, 0), ("modes=1", 1, 4), ("unstable=2", 1, 6), ("unstable", 3, 6)],
+    [("minimizer", 0, 6), ("zero", 0, 0), ("modes=1", 1, 4), ("unstable=2", 1, 6), ("unstable", 6, 6)],
 )
 def test_the_document_holds_predicted_and_measured_counts(capsys, at, negative, zero):
+    # all three at their unstable roots: each goes down, and so does each pair, since the unstable root falls where tau rises
     code, found = document(capsys, *DEEP, "--at", at)
     assert (code, found["schema"], found["comparison"], found["columns"]) == (0, "ncsolve/landscape/1", "AGREES", 58)
     assert found["predicted"] == found["measured"]
@@ -59,6 +60,24 @@ def test_a_contradiction_has_exit_code_1_and_an_unproved_difference_3(capsys, mo
         monkeypatch.setattr(landscapes.Landscape, "comparison", comparison)
         assert main(["landscape", *DEEP]) == code
         assert comparison.name in capsys.readouterr().out
+
+
+def test_the_picture_has_every_measured_and_every_predicted_eigenvalue(capsys, tmp_path):
+    from ncsolve.plots_landscape import hessian_spectrum
+
+    found = ncsolve.measure_inertia(ncsolve.UFM([6, 4, 2], depth=2, weight_decay=2e-2, feature_decay=2e-2), "unstable=2")
+    axes = hessian_spectrum(found)
+    axes.get_figure().draw_without_rendering()
+    first, *marks = axes.get_lines()[:-1]
+    assert first.get_ydata().tolist() == found.measured_eigenvalues.tolist()
+    drawn = sorted(value for line in marks for value in line.get_ydata().tolist())
+    assert drawn == found.predicted_eigenvalues.tolist()
+    assert "1 negative, 6 zero" in axes.get_title()
+    path = tmp_path / "spectrum.png"
+    assert main(["landscape", *DEEP, "--picture", str(path)]) == 0
+    assert path.stat().st_size > 1000
+    assert main(["landscape", *DEEP, "--picture", str(path)]) == 4
+    assert main(["landscape", *DEEP, "--picture", str(tmp_path / "a.txt")]) == 2
 
 
 def test_an_unproved_point_that_goes_down_is_unresolved():
