@@ -24,11 +24,11 @@ def test_descent_in_random_hidden_bases_does_what_the_recursion_says(bias, momen
     course = ncsolve.time_course(ufm, learning_rate=0.3 * (1 - momentum), momentum=momentum, start=0.4)
     found = ncsolve.track(course, rng=1)
     assert found.agrees is True
-    assert found.descent_error < 1e-12  # measured 4e-14
+    assert found.descent_error < 1e-13  # measured 1.1e-14
     assert found.class_step.tolist() == course.descent.class_step.tolist()
     assert found.mode_step.tolist() == course.descent.mode_step.tolist()
-    assert np.abs(found.followed.layers - course.descent.layers).max() < 1e-12
-    assert found.followed.outside[-1] < 1e-12
+    assert np.abs(found.followed.layers - course.descent.layers).max() < 1e-13
+    assert found.followed.outside[-1] < 1e-14
     assert np.isfinite(found.class_step).all()
 
 
@@ -79,7 +79,7 @@ def test_a_strong_class_that_starts_too_low_leaves_a_saddle_and_descent_turns_to
 def test_the_flow_of_a_class_is_the_sum_of_its_modes(bias):
     ufm = ncsolve.UFM([30, 20, 20, 8], bias=bias, weight_decay=2e-3, feature_decay=2e-3)
     course = ncsolve.time_course(ufm, learning_rate=1e-2, start=0.2, share=0.7)
-    assert np.abs(course.descent.class_step - course.class_step).max() < 3  # measured 1.7
+    assert np.abs(course.descent.class_step - course.class_step).max() < 3  # measured 1.4
     assert course.class_step[1] == course.class_step[2]
     prediction = ncsolve.predict(ufm)
     rows = course.class_rows()
@@ -111,7 +111,7 @@ def test_a_class_that_lives_on_although_zero_is_lower_is_named():
 def test_modes_beyond_a_bottleneck_are_not_started():
     ufm = ncsolve.UFM([30, 8, 20], width=2, weight_decay=3e-3, feature_decay=3e-3)
     course = ncsolve.time_course(ufm, start=0.2)
-    assert [row["fate"] for row in course.class_rows()] == ["learned", "no room", "learned"]
+    assert [row["fate"] for row in course.class_rows()] == ["learned", "not started", "learned"]
     assert not course.start[1].any()
     assert course.class_step[1] == math.inf
     found = ncsolve.track(course, rng=0)
@@ -145,7 +145,7 @@ def test_a_small_gaussian_start_of_one_wide_layer_is_predicted_to_a_few_percent(
         found = ncsolve.track(course)
         assert found.agrees is None
         errors[scale] = np.abs(found.class_step / course.class_step - 1).max()
-    assert errors[1e-3] < 0.02  # measured 0.010, 0.011
+    assert errors[1e-3] < 0.02  # measured 0.011, 0.010; 0.088 and 0.075 for the large start
     assert errors[1e-1] > errors[1e-3]
 
 
@@ -192,6 +192,7 @@ def test_a_wrong_recursion_is_contradicted():
         ({"start": [0.1, 0.2]}, "shape"),
         ({"start": "small"}, "not made of numbers"),
         ({"start": 1e9}, "far beyond"),
+        ({"start": 1e-200}, "too small"),
     ],
     ids=str,
 )
