@@ -84,7 +84,7 @@ def phase_diagram(found: PhaseMap, field: str | None = None, ax: Axes | None = N
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
     bar.set_label(FIELDS[name])
     if whole:
-        bar.set_ticks(_whole_ticks(int(low), int(high)))
+        bar.set_ticks(_whole_ticks(int(low), int(high)).tolist())
         bar.ax.minorticks_off()
     axes.set_title(_title(found), fontsize="small")
     if lines:
