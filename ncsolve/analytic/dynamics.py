@@ -73,9 +73,12 @@ def time_course(
         ("momentum", momentum, -1e-300, 1.0),
     ):
         if isinstance(number, bool) or not isinstance(number, Real) or not low < number < high:
-            raise ProblemError(
-                f"{name} {number!r} is not a number from {max(low, 0.0):g} to {high:g} (ends excluded, but momentum 0 works)"
-            )
+            allowed = {
+                "learning_rate": "a positive number",
+                "share": "a number between 0 and 1",
+                "momentum": "a number from 0 to below 1",
+            }
+            raise ProblemError(f"{name} {number!r} is not {allowed[name]}")
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or not steps >= 1):
         raise ProblemError(f"steps {steps!r} is not a whole number of 1 or more")
     modes = target_modes(ufm)
