@@ -9,11 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-<<<<<<< HEAD
-from . import cross_entropy, descent_seed, imports, places, predict_million, rigorous
-=======
-from . import campaign, cross_entropy, descent_seed, imports, places, predict_million
->>>>>>> campaign
+from . import campaign, cross_entropy, descent_seed, imports, places, predict_million, rigorous
 
 SUITES = {
     "predict": predict_million,
@@ -21,11 +17,8 @@ SUITES = {
     "descent": descent_seed,
     "places": places,
     "ce": cross_entropy,
-<<<<<<< HEAD
     "rigorous": rigorous,
-=======
     "campaign": campaign,
->>>>>>> campaign
 }
 
 

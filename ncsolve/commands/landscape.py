@@ -60,7 +60,7 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     found = measure_inertia(point, columns=args.columns or "auto", tolerance=ZERO if tolerance is None else tolerance)
     if args.picture is not None:
         from ..plots import save
-        from ..plots_landscape import hessian_spectrum
+        from ..plots.landscape import hessian_spectrum
 
         save(hessian_spectrum(found), args.picture, size=size, dpi=dpi, overwrite=args.force)
     codes = {Comparison.AGREES: DONE, Comparison.CONTRADICTED: CONTRADICTED, Comparison.UNRESOLVED: INCONCLUSIVE}
