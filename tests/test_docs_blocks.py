@@ -1,7 +1,8 @@
 """Every code block of README.md and docs/ runs: Python in one namespace per page, console lines in a shell, in an empty folder.
 
-A line of a console block may end in `# exit N`; a block after `<!-- not run: reason -->` is left out, as are the two commands of README.md
-that make an environment, which .ci/run runs.
+In a console block with lines that begin with "$ " only these are commands, the others are their output. A command may end in `# exit N`. A
+TOML, CSV or JSON block after a line that names a file in backticks is written to that file. A block after `<!-- not run: reason -->` is left
+out, as are the two commands of README.md that make an environment, which .ci/run runs.
 """
 
 import os
@@ -16,17 +17,32 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SLOW = {"README.md", "places_lt.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n+)?^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n+)?^```(console|python|toml|csv|json)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"`([\w.-]+\.(?:toml|csv|json))`[^\n]*\n+\Z")
 
 
 def blocks(text):
-    found = [(kind, code) for skipped, kind, code in BLOCK.findall(text) if not skipped]
-    return [(kind, code) for kind, code in found if not code.startswith("python3 -m venv")]
+    """(kind, code) in order; for files kind is the name."""
+    found = []
+    for match in BLOCK.finditer(text):
+        skipped, kind, code = match.groups()
+        if kind not in ("console", "python"):
+            named = NAMED.search(text, 0, match.start())
+            kind = named[1] if named else ""
+        if not skipped and kind and not code.startswith("python3 -m venv"):
+            found.append((kind, code))
+    return found
+
+
+def commands(code):
+    lines = re.sub(r"\\\n", " ", code).splitlines()
+    marked = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return marked or [line for line in lines if line]
 
 
 def run_console(code, folder):
-    for line in filter(None, re.sub(r"\\\n", " ", code).splitlines()):
-        command, _, expected = line.removeprefix("$ ").partition("# exit ")
+    for line in commands(code):
+        command, _, expected = line.partition("# exit ")
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=folder,
@@ -61,6 +77,8 @@ def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
     for kind, code in blocks(page.read_text(encoding="utf-8")):
         if kind == "console":
             run_console(code, tmp_path)
+        elif kind != "python":
+            (tmp_path / kind).write_text(code, encoding="utf-8")
         else:
             exec(compile(code, f"{page.name}: {code.splitlines()[0]}", "exec"), namespace)
 
@@ -68,6 +86,8 @@ def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
 def test_the_reader_of_blocks_sees_what_a_page_holds():
     text = "a\n```python\nx = 1\n```\n<!-- not run: needs a cluster -->\n```console\nfalse\n```\n```text\nno\n```\n```console\ntrue\n```\n"
     assert blocks(text) == [("python", "x = 1\n"), ("console", "true\n")]
+    assert blocks("This is `a.toml`:\n\n```toml\nx = 1\n```\n```json\n{}\n```\n") == [("a.toml", "x = 1\n")]
+    assert commands("$ ls \\\n  a\nb\n$ true\n") == ["ls    a", "true"]
     assert sum(len(blocks(page.read_text(encoding="utf-8"))) for page in PAGES) >= 10
 
 
