@@ -13,7 +13,7 @@ from ncsolve.cli import parser
 
 API = {
     "The problem": ["UFM", "Squared", "CrossEntropy", "Parameters", "objective"],
-    "Prediction": ["applicable", "predict", "Prediction", "Claim", "thresholds", "Thresholds"],
+    "Prediction": ["applicable", "predict", "Prediction", "Claim", "thresholds", "Thresholds", "exact", "Exact"],
     "Checks": [
         "certify",
         "Certificate",
@@ -42,7 +42,19 @@ API = {
         "smallest_width",
         "SmallestWidth",
     ],
-    "Errors": ["NcsolveError", "CountsError", "ProblemError", "NoTheorem", "NoAnswer"],
+    "Measuring": ["measure", "Measurement", "StreamingMeasure", "Convention", "compare", "Comparison"],
+    "Decays": ["DecayConvention", "convert", "Converted"],
+    "Fixed classifiers": ["to_torch", "simplex_frame", "orthogonal_frame"],
+    "Errors": [
+        "NcsolveError",
+        "CountsError",
+        "DataError",
+        "ProblemError",
+        "NoTheorem",
+        "NoAnswer",
+        "NoConversion",
+        "MissingPackage",
+    ],
 }
 
 

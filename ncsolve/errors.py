@@ -27,3 +27,19 @@ class TooLarge(NcsolveError, MemoryError):
 
 class NoAnswer(NcsolveError, ValueError):
     """A question is sound but has no answer, or none is known; the message says why."""
+
+
+class MissingPackage(NcsolveError, ImportError):
+    """An optional package is needed and not installed; the message says which extra of ncsolve brings it."""
+
+
+class CertificateError(CountsError):
+    """A file that should hold a rigorous certificate does not."""
+
+
+class CampaignError(NcsolveError, ValueError):
+    """The spec of a campaign, or its file of results, cannot be used."""
+
+
+class NoConversion(NcsolveError, ValueError):
+    """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""

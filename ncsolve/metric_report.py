@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .metrics.comparison import OTHERS
 from .report import Line, columns, text
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def measurement_blocks(found: Measurement) -> Iterator[str]:
     names = ("class", "count", "|w_k|", "|h_k|", "variance")
     weight = [None] * len(found.classes) if found.weight_norm is None else found.weight_norm.tolist()
     rows = zip(found.classes, found.counts, weight, found.feature_norm, found.variances, strict=True)
-    yield _table(names, [(str(name), f"{n:g}", _cell(w), _cell(h), _cell(v)) for name, n, w, h, v in rows])
+    yield _table(names, [(_name(name), f"{n:g}", _cell(w), _cell(h), _cell(v)) for name, n, w, h, v in rows])
     if found.layers:
         yield _layers(found.layers)
 
@@ -42,13 +43,13 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
     marked = [
         (key, _cell(value), "held against --tol" if key in found.decisive else "") for key, value in found.distances.items()
     ]
-    others = [(key, _cell(m[key]), "") for key in ("nc2_etf_H", "nc2_of_H", "nc2_etf_W", "nc2_of_W") if key in m]
+    others = [(key, _cell(m[key]), "") for key in OTHERS if key in m]
     more = [("procrustes_H", _cell(found.procrustes), "")]
     yield columns(("distance", "value", ""), [*marked, *more, *others])
     header = ("class", "count", "state", "|w_k|", "predicted", "|h_k|", "predicted", "angle", "cos error")
     rows = [
         (
-            str(row.name),
+            _name(row.name),
             f"{row.count:g}",
             row.state,
             _cell(row.weight_norm),
@@ -109,6 +110,12 @@ def _table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
     lines = columns(header, [*rows[:SHOWN_ROWS], *rows[-SHOWN_ROWS:]]).splitlines()
     lines.insert(1 + SHOWN_ROWS, f"... {len(rows) - 2 * SHOWN_ROWS} more (use --json for all)")
     return "\n".join(lines)
+
+
+def _name(label: object) -> str:
+    """The label on one line."""
+    text = str(label)
+    return text if text.isprintable() else repr(text)
 
 
 def _cell(number: float | None) -> str:

@@ -40,7 +40,7 @@ def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
         counts = parse_long_tail(args.long_tail)
     elif counts is None:
         counts = read_labels(args.labels)
-    numeric = {"depth": _number, "width": _numbers, "weight_decay": _numbers, "feature_decay": _number, "bias": _number}
+    numeric = {"depth": _number, "width": numbers, "weight_decay": numbers, "feature_decay": _number, "bias": _number}
     given: dict[str, Any] = {"loss": args.loss, "features": args.features}
     given |= {name: None if (text := getattr(args, name)) is None else read(text, name) for name, read in numeric.items()}
     parameters = {name: getattr(args, name) for name in _CROSS_ENTROPY}
@@ -60,7 +60,7 @@ def _cross_entropy(args: argparse.Namespace, texts: dict[str, str | None], count
     if args.loss != "ce":
         name = next(name for name, text in texts.items() if text is not None).replace("_", "-")
         raise UsageError(f"--{name} belongs to --loss ce, not to --loss {args.loss or 'mse'}")
-    fields = {name: None if text is None else _numbers(text, name) for name, text in texts.items()}
+    fields = {name: None if text is None else numbers(text, name) for name, text in texts.items()}
     smoothing = fields["smoothing"]
     if isinstance(smoothing, list):
         raise UsageError(f"--smoothing {shown(texts['smoothing'])} is not one number")
@@ -80,11 +80,11 @@ def method(args: argparse.Namespace) -> Descent:
     chosen: Any = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[args.method or "lbfgs"]
     fields: dict[str, Any] = {
         "steps": whole(args.steps, "steps", 1),
-        "learning_rate": _positive(args.learning_rate, "learning-rate"),
+        "learning_rate": positive(args.learning_rate, "learning-rate"),
     }
-    fields["momentum"] = _positive(args.momentum, "momentum", below=1.0, zero=True)
+    fields["momentum"] = positive(args.momentum, "momentum", below=1.0, zero=True)
     optimizer = chosen(**{name: value for name, value in fields.items() if value is not None})
-    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": _positive(args.scale, "scale")}
+    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": positive(args.scale, "scale")}
     unaided: dict[str, Any] = {} if chosen is LBFGS else {"polish": None, "switch": False}
     given = {name: value for name, value in settings.items() if value is not None}
     every: dict[str, Any] = {"rotate": False, "replicas": 0} if args.no_rotate else {}
@@ -93,7 +93,7 @@ def method(args: argparse.Namespace) -> Descent:
 
 def tolerance(args: argparse.Namespace, usual: float = 1e-8) -> float:
     """--tol."""
-    found = _positive(args.tol, "tol")
+    found = positive(args.tol, "tol")
     return usual if found is None else found
 
 
@@ -112,7 +112,7 @@ def whole(text: str | None, name: str, least: int) -> int | None:
 
 def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float]:
     """(width, height) of a picture in inches, or None for its own, and dots per inch."""
-    dpi = _positive(args.dpi, "dpi", below=LARGEST_DPI) or 150.0
+    dpi = positive(args.dpi, "dpi", below=LARGEST_DPI) or 150.0
     if args.size is None:
         return None, dpi
     sides = [_plain(side) for side in args.size.lower().split("x")]
@@ -148,7 +148,7 @@ def _number(text: str, name: str) -> int | float | str:
     return text
 
 
-def _numbers(text: str, name: str) -> Any:
+def numbers(text: str, name: str) -> Any:
     """One number, or several between commas."""
     parts = [_number(part.strip(), name) for part in text.split(",")]
     return parts if len(parts) > 1 else parts[0]
@@ -161,7 +161,8 @@ def _plain(text: str | None) -> float:
         return math.nan
 
 
-def _positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+def positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+    """A positive number less than `below` (or zero, if that is allowed); None if the option was not given."""
     if text is None:
         return None
     number = _plain(text)
@@ -171,10 +172,10 @@ def _positive(text: str | None, name: str, *, below: float = math.inf, zero: boo
     return number
 
 
-def add_problem(parser: argparse.ArgumentParser, *, counted: bool = False) -> None:
+def add_problem(parser: argparse.ArgumentParser, *, counted: bool = False, required: bool = True) -> None:
     """Counts, loss, depth, widths, decays, bias, features, theorem; where samples are counted, the counts may be left out."""
     says = "class counts (default: those of the labels)" if counted else "class counts (exactly one)"
-    counts = parser.add_argument_group(says).add_mutually_exclusive_group(required=not counted)
+    counts = parser.add_argument_group(says).add_mutually_exclusive_group(required=required and not counted)
     counts.add_argument(
         "--counts", metavar="TEXT", help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist"
     )

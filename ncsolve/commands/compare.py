@@ -64,10 +64,11 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
         options.picture(args)
         check_writable(args.picture, overwrite=args.force)
     found = snapshot(args, terminal)
-    measured = measure(found.features, found.labels, found.weight, found.bias, preset=args.preset)
+    measured = measure(found.features, found.labels, found.weight, found.bias, preset=args.preset, classes=found.classes)
     counts = {str(name): float(count) for name, count in zip(measured.classes, measured.counts, strict=True)}
     prediction = predicted(args, terminal, counts)
-    compared = compare(measured, prediction, tolerance=tolerance, scale_free=args.scale_free, subset=args.subset)
+    scale_free = args.scale_free or bool(prediction.theorem.limit)  # a limit is known up to scale
+    compared = compare(measured, prediction, tolerance=tolerance, scale_free=scale_free, subset=args.subset)
     if args.picture is not None:
         _draw(args, compared)
 

@@ -32,7 +32,7 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     if args.preset is not None:
         preset_named(args.preset)  # before anything is read
     found = snapshot(args, terminal)
-    measured = measure(found.features, found.labels, found.weight, found.bias, preset=args.preset)
+    measured = measure(found.features, found.labels, found.weight, found.bias, preset=args.preset, classes=found.classes)
 
     def blocks(_terminal: bool) -> Iterable[str]:
         return measurement_blocks(measured)

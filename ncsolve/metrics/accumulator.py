@@ -46,12 +46,13 @@ class Accumulator:
         return int(self.origin.shape[1])
 
     def add(self, rows: Rows, codes: Indices, classes: Sequence[Hashable]) -> None:
-        """Add samples; `codes` point into `classes`. O(N d), or O(N d^2) with the pooled matrix."""
-        part = Accumulator(self.dimension, full=self.within is not None)  # nothing changes if a block is refused
+        """Add samples; `codes` point into `classes`. O(N d), or O(N d^2) with the pooled matrix.
+
+        Blocks before one that is refused are kept: add to a new accumulator, then merge.
+        """
         for place, block in rows.blocks():
-            part._block(block, codes[place], classes)
+            self._block(block, codes[place], classes)
         self.eps = max(self.eps, rows.eps)
-        self.merge(part)
 
     def merge(self, other: Accumulator) -> None:
         """Add what another accumulator has seen."""

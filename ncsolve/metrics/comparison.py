@@ -282,8 +282,10 @@ def compare(
     )
     decisive = SCALE_FREE if scale_free else (*SCALE_FREE, *ABSOLUTE)
     if not any(key in again for key in decisive):
-        reasons = "; ".join(f"{key}: {again.absent[key]}" for key in decisive)
-        raise DataError(f"no distance to this prediction has a value ({reasons}); smaller decays keep classes alive")
+        why = again.absent[decisive[0]]
+        raise DataError(
+            f"no distance to this prediction has a value: {why}; decays that keep classes alive can be compared with"
+        )
     return Comparison(again, float(tolerance), decisive)
 
 

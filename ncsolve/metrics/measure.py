@@ -85,7 +85,8 @@ def measure(
     """
     from .registry import chosen
 
-    needs = {need for one in chosen(keys).values() for need in one.needs}
+    wanted = None if keys is None else list(chosen(keys))
+    needs = {need for one in chosen(wanted).values() for need in one.needs}
     stream = StreamingMeasure(classes=classes, scatter="trace")
     stream.update(features, labels)
     second = None
@@ -93,5 +94,5 @@ def measure(
         second = stream.second_pass(weight, bias)
         second.update(features, labels)
     return stream.compute(
-        weight, bias, prediction, second_pass=second, preset=preset, convention=convention, subset=subset, keys=keys
+        weight, bias, prediction, second_pass=second, preset=preset, convention=convention, subset=subset, keys=wanted
     )

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import DataError
 from .labels import listed
+from .rows import BLOCK
 
 if TYPE_CHECKING:
     from ..losses import Array, Indices
@@ -32,15 +33,14 @@ class Revisit:
     ----------
     statistics : of the first pass
     weight, bias : (K, d) and (K,), or None: then no mismatches are counted
-    project : whether to gather P
     """
 
-    def __init__(self, statistics: Statistics, weight: Array | None, bias: Array | None, *, project: bool = True) -> None:
+    def __init__(self, statistics: Statistics, weight: Array | None, bias: Array | None) -> None:
         self.statistics = statistics
         self.weight, self.bias = weight, bias
         self.place = {one: i for i, one in enumerate(statistics.classes)}
         size = statistics.basis.shape[0]
-        self.within: Array | None = np.zeros((size, size)) if project else None
+        self.within: Array = np.zeros((size, size))
         self.mismatches = 0
         self.samples = 0
 
@@ -53,34 +53,28 @@ class Revisit:
         """One that has seen nothing, with the same means and classifier."""
         new = object.__new__(Revisit)
         new.__dict__ |= self.__dict__ | {"mismatches": 0, "samples": 0}
-        new.within = None if self.within is None else np.zeros_like(self.within)
+        new.within = np.zeros_like(self.within)
         return new
 
     def merge(self, other: Revisit) -> None:
         """Add what another has seen."""
         if not np.array_equal(self.statistics.means, other.statistics.means):
             raise DataError("the two second passes have different class means; merge the first passes before the second begins")
-        if self.within is not None and other.within is not None:
-            self.within += other.within
+        self.within += other.within
         self.mismatches += other.mismatches
         self.samples += other.samples
 
     def add(self, rows: Rows, codes: Indices, classes: Sequence[Hashable]) -> None:
-        """Look at samples once more."""
+        """Look at samples once more; blocks before one that is refused are kept, as in `Accumulator.add`."""
         if unknown := [one for one in classes if one not in self.place]:
             raise DataError(f"the second pass met classes that the first did not: {listed(unknown)}; pass over the same data")
         k = np.array([self.place[one] for one in classes], dtype=np.intp)[codes]
-        within = None if self.within is None else np.zeros_like(self.within)
-        mismatches = 0
         for place, block in rows.blocks():
-            if within is not None:
-                moved = (block - self.statistics.means[k[place]]) @ self.statistics.basis.T
-                within += moved.T @ moved
+            moved = (block - self.statistics.means[k[place]]) @ self.statistics.basis.T
+            self.within += moved.T @ moved
             if self.weight is not None:
-                mismatches += self._mismatches(block, rows.eps)
-        if self.within is not None and within is not None:
-            self.within += within
-        self.mismatches += mismatches
+                step = max(1, BLOCK // len(self.place))  # a row of the block becomes K numbers
+                self.mismatches += sum(self._mismatches(block[i : i + step], rows.eps) for i in range(0, len(block), step))
         self.samples += k.size
 
     def _mismatches(self, block: Array, eps: float) -> int:

@@ -68,7 +68,8 @@ def rows(features: Any, name: str = "features") -> Rows:
     """
     if hasattr(features, "detach"):
         source = features.detach()
-        kind = "f" if source.dtype.is_floating_point else "c" if source.dtype.is_complex else "i"
+        other = "b" if str(source.dtype) == "torch.bool" else "c" if source.dtype.is_complex else "i"
+        kind = "f" if source.dtype.is_floating_point else other
         eps = _tensor_eps(source) if kind == "f" else DOUBLE
     else:
         try:

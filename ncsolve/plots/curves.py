@@ -52,8 +52,8 @@ def metric_curves(
     keys : which metrics, on one axis
     ax : Axes, optional
     floor : float, optional
-        Where a dashed line marks what the floats resolve. Default: the spacing of the floats that the features came in, if the records
-        are Measurements, else that of float64.
+        Where a dashed line marks what the floats resolve; 0 for none. Default: the spacing of the floats that the features came
+        in, if the records are Measurements, else that of float64.
     xlabel : str
 
     Raises
@@ -82,7 +82,9 @@ def metric_curves(
         axes.plot(steps, heights, style, marker=mark, ms=4, color=CYCLE[i % len(CYCLE)], lw=1.5, label=SAID.get(key, key))
     axes.set_yscale("log")
     low, high = axes.get_ylim()
-    if floor > low * 1e-6:
+    if floor == 0.0:
+        pass
+    elif floor > low * 1e-6:
         axes.axhline(floor, color="0.5", lw=1, ls=(0, (4, 3)), label=f"resolution of the floats, {floor:.1e}")
         axes.set_ylim(min(low, floor / 2), high)
     else:  # far below: named, not drawn, or it would flatten the curves

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..analytic.prediction import Prediction
     from ..numeric.descent import Run
+    from ..results import History
     from ..verification import Verification
 
 ENDINGS = {
@@ -27,7 +28,7 @@ ENDINGS = {
 
 
 def objective_against_step(
-    found: Verification | tuple[Prediction, Sequence[Run]], ax: Axes | None = None, log_steps: bool = True
+    found: Verification | tuple[Prediction, Sequence[Run | History]], ax: Axes | None = None, log_steps: bool = True
 ) -> Axes:
     """Objective minus predicted value against the step, one line per run, on a logarithmic axis.
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import CYCLE, axes_or_new
+from .style import CYCLE, axes_or_new, plain_ticks
+
+MARKS = "os^Dv<>"
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +40,14 @@ def spectrum_per_layer(comparison: Comparison, ax: Axes | None = None) -> Axes:
         color = CYCLE[i % len(CYCLE)]
         alive = np.flatnonzero(one.predicted > 0)
         name = r"$H$" if one.name == "H" else rf"$W_{{{one.name.removeprefix('W_')}}}$"
-        axes.plot(alive + 1, one.predicted[alive], color=color, lw=1.5, label=f"{name}, predicted")
+        dashes = "-" if i == 0 else (3 * i, (6, 3 * (len(comparison.spectra) - 1)))  # equal spectra lie on one another
+        axes.plot(alive + 1, one.predicted[alive], ls=dashes, color=color, lw=1.5, label=f"{name}, predicted")
         points = np.maximum(one.measured[:shown], floor)
-        axes.plot(np.arange(points.size) + 1, points, "o", color=color, mfc="none", ms=6, label=f"{name}, measured")
+        axes.plot(
+            np.arange(points.size) + 1, points, MARKS[i % len(MARKS)], color=color, mfc="none", ms=6, label=f"{name}, measured"
+        )
     axes.set(yscale="log", xlabel="number of the singular value", ylabel="singular value (dimensionless)")
+    plain_ticks(axes, x=False)
     axes.locator_params(axis="x", integer=True)
-    axes.legend(frameon=False, fontsize="small", ncols=1 + len(comparison.spectra) // 4)
+    axes.legend(frameon=False, fontsize="small", ncols=1 + len(comparison.spectra) // 4, handlelength=3.5)
     return axes

@@ -48,38 +48,40 @@ def _npz(path: str, name: str) -> Mapping[str, Any]:
         with open(path, "rb") as stream:
             if stream.read(2) != b"PK":
                 raise ValueError("it does not begin like an archive of arrays")
-        file = np.load(path, allow_pickle=False)
-        return _Lazy(file, name)
+            stream.seek(0)
+            return _Archive(path, name, tuple(np.load(stream, allow_pickle=False).files))
     except OSError:
         raise
     except Exception as error:  # a damaged archive may raise nearly anything
         raise DataError(f"{name} cannot be read as .npz ({_short(error)}); save arrays with np.savez") from None
 
 
-class _Lazy(Mapping[str, Any]):
+class _Archive(Mapping[str, Any]):
     """The arrays of an .npz file, each read once, when it is asked for."""
 
-    def __init__(self, file: Any, name: str) -> None:
-        self._file, self._name, self._read = file, name, {}  # type: ignore[var-annotated]
+    def __init__(self, path: str, name: str, keys: tuple[str, ...]) -> None:
+        self._path, self._name, self._keys = path, name, keys
+        self._arrays: dict[str, Any] = {}
 
     def __getitem__(self, key: str) -> Any:
-        if key not in self._file.files:
+        if key not in self._keys:
             raise KeyError(key)
-        if key not in self._read:
+        if key not in self._arrays:
             try:
-                self._read[key] = self._file[key]
+                with open(self._path, "rb") as stream:
+                    self._arrays[key] = np.load(stream, allow_pickle=False)[key]
             except Exception as error:
                 raise _unreadable(f"{self._name}, array {shown(key)},", error) from None
-        return self._read[key]
+        return self._arrays[key]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._file.files
+        return key in self._keys
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._file.files)
+        return iter(self._keys)
 
     def __len__(self) -> int:
-        return len(self._file.files)
+        return len(self._keys)
 
 
 def _npy(path: str, name: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ Names that are looked for, in this order:
     labels      y, labels, label, targets
     classifier  W, weight, or W_1, ..., W_M
     bias        b, bias
+    order       classes: the K labels in the order of the classifier's rows; default sorted
 
 Keys that the user gives replace them. The .npz that `predict --out` writes is a snapshot too: every sample at its class mean.
 """
@@ -40,7 +41,7 @@ class Keys:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What `ncsolve.measure` needs: features (one array, or a mapping layer -> array), labels, matrices, bias.
+    """What `ncsolve.measure` needs: features (one array, or a mapping layer -> array), labels, matrices, bias, order of classes.
 
     `notes` says what was looked for and not found.
     """
@@ -49,6 +50,7 @@ class Snapshot:
     labels: Any
     weight: Any = None
     bias: Any = None
+    classes: Any = None
     notes: tuple[str, ...] = ()
 
 
@@ -104,7 +106,10 @@ def read_snapshot(
         more = _candidates(others, "weight")
         notes.append(f"{head} holds no classifier under {' or '.join(WEIGHT)}; {more}; choose with --weight-key")
     layers = {f"H_{j + 1}": array for j, array in enumerate(features)} if len(features) > 1 else features[0]
-    return Snapshot(layers, found, weight, bias, tuple(notes))
+    order = _one(others, None, ("classes",), head, "labels")
+    order = order if getattr(order, "ndim", 0) == 1 else None
+    matrices = weight[0] if weight is not None and len(weight) == 1 else weight
+    return Snapshot(layers, found, matrices, bias, order, tuple(notes))
 
 
 def _one(arrays: Mapping[str, Any], key: str | None, usual: Sequence[str], name: str, what: str) -> Any:
@@ -164,8 +169,8 @@ def _of_prediction(arrays: Mapping[str, Any], name: str) -> Snapshot:
             f"{name} is a prediction for {counts.sum():.0f} samples of dimension {means.shape[0]}, too many to list"
         )
     times = counts.astype(np.intp)
-    labels = np.repeat(np.array([int(one) if one.isdigit() else one for one in names], dtype=object), times)
-    return Snapshot(np.repeat(means.T, times, axis=0), labels, weights, bias)
+    classes = np.array([int(one) if one.isdigit() else one for one in names], dtype=object)
+    return Snapshot(np.repeat(means.T, times, axis=0), np.repeat(classes, times), weights, bias, classes)
 
 
 SUFFIXES = tuple(READERS)
