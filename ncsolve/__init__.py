@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from .analytic.landscape import CriticalPoint as CriticalPoint
     from .analytic.landscape import Inertia as Inertia
     from .analytic.landscape import critical_point as critical_point
+    from .analytic.phase import Axis as Axis
+    from .analytic.phase import LongTail as LongTail
+    from .analytic.phase import PhaseMap as PhaseMap
+    from .analytic.phase import phase_map as phase_map
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
@@ -108,6 +112,10 @@ _HOME = {
     "RigorousCertificate": "rigorous",
     "Outcome": "rigorous",
     "replay": "rigorous",
+    "phase_map": "analytic.phase",
+    "PhaseMap": "analytic.phase",
+    "LongTail": "analytic.phase",
+    "Axis": "analytic.phase",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
     "DecayConvention": "conventions",
@@ -119,6 +127,19 @@ _HOME = {
     "Comparison": "metrics.comparison",
     "StreamingMeasure": "metrics.streaming",
     "Convention": "metrics.convention",
+    "critical_point": "analytic.landscape",
+    "CriticalPoint": "analytic.landscape",
+    "Inertia": "analytic.landscape",
+    "measure_inertia": "landscapes",
+    "Landscape": "landscapes",
+    "time_course": "analytic.dynamics",
+    "TimeCourse": "analytic.course",
+    "track": "tracking",
+    "Track": "tracking",
+    "gaussian_start": "tracking",
+    "to_torch": "networks.fixed",
+    "simplex_frame": "networks.frames",
+    "orthogonal_frame": "networks.frames",
     "BiasDecay": "analytic.design.bias",
     "bias_decay_for_cosine": "analytic.design.bias",
     "SmallestCount": "analytic.design.count",
@@ -133,27 +154,14 @@ _HOME = {
     "class_weights": "analytic.design.weights",
     "SmallestWidth": "analytic.design.width",
     "smallest_width": "analytic.design.width",
-    "critical_point": "analytic.landscape",
-    "CriticalPoint": "analytic.landscape",
-    "Inertia": "analytic.landscape",
-    "measure_inertia": "landscapes",
-    "Landscape": "landscapes",
-    "time_course": "analytic.dynamics",
-    "TimeCourse": "analytic.course",
-    "track": "tracking",
-    "Track": "tracking",
-    "gaussian_start": "tracking",
-    "to_torch": "networks.fixed",
-    "simplex_frame": "networks.frames",
-    "orthogonal_frame": "networks.frames",
     "NcsolveError": "errors",
     "CampaignError": "errors",
     "CountsError": "errors",
     "DataError": "errors",
     "ProblemError": "errors",
-    "NoAnswer": "errors",
     "MissingPackage": "errors",
     "NoConversion": "errors",
+    "NoAnswer": "errors",
     "NoTheorem": "errors",
 }
 

@@ -25,15 +25,11 @@ class TooLarge(NcsolveError, MemoryError):
     """A matrix was asked for that would not fit in memory."""
 
 
-class NoAnswer(NcsolveError, ValueError):
-    """A question is sound but has no answer, or none is known; the message says why."""
-
-
 class MissingPackage(NcsolveError, ImportError):
     """An optional package is needed and not installed; the message says which extra of ncsolve brings it."""
 
 
-class CertificateError(CountsError):
+class CertificateError(DataError):
     """A file that should hold a rigorous certificate does not."""
 
 
@@ -43,3 +39,7 @@ class CampaignError(NcsolveError, ValueError):
 
 class NoConversion(NcsolveError, ValueError):
     """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""
+
+
+class NoAnswer(NcsolveError, ValueError):
+    """A question is sound but has no answer, or none is known; the message says why."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .numeric.descent import Descent
     from .numeric.hessian import HessianCheck
     from .problem import UFM
-    from .rigorous import RigorousCertificate
+    from .rigorous import Enclosure, RigorousCertificate
     from .verification import Verification
 
 #: A line of text: what it is about, and what is said.
@@ -96,8 +96,8 @@ def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
     """What is proved: the enclosures, how, each part of the claim, the outcome."""
     minimum, objective = certificate.minimum, certificate.objective
     return [
-        ("objective", _between(float(objective.low), float(objective.high))),
-        ("minimum", _between(certificate.lower_bound, float(minimum.high))),
+        ("objective", _between(objective)),
+        ("minimum", _between(minimum)),
         (
             "proof",
             f"{certificate.method}, endpoints of {certificate.precision} bits, relative gap {certificate.relative_gap:.6g}",
@@ -107,9 +107,15 @@ def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
     ]
 
 
-def _between(low: float, high: float) -> str:
-    """An enclosure for people: the digits in which its ends agree, or both ends."""
-    return f"{low:.17g}" if low == high else f"between {low:.17g} and {high:.17g}"
+def _between(enclosure: Enclosure) -> str:
+    """Both ends to 21 digits, rounded outwards."""
+    from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+
+    low, high = (
+        Context(21, rounding).divide(end.numerator, end.denominator)
+        for end, rounding in ((enclosure.low, ROUND_FLOOR), (enclosure.high, ROUND_CEILING))
+    )
+    return f"from {low} to {high}"
 
 
 def text(lines: Sequence[Line]) -> str:

@@ -1,6 +1,7 @@
 """Enclosures against mpmath at 70 digits: roots, singular values, minima, objectives, ties in decimals."""
 
 import ast
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 from mpmath import mpf
 
 import ncsolve
+from ncsolve import Squared
 from ncsolve.exact_decimals import exact_decimal
 from ncsolve.rigorous import Claimed, certify_rigorously, point, spectral
+from ncsolve.rigorous.balanced import _off_diagonal
 from ncsolve.rigorous.balls import flint
-from ncsolve.rigorous.blocks import is_semidefinite
+from ncsolve.rigorous.blocks import Block, Groups, is_semidefinite
 from ncsolve.rigorous.dual import Dual
 from ncsolve.rigorous.enclosure import Enclosure, ceil_to, cell, floor_to, is_cell, number_of, text_of
 from ncsolve.rigorous.exact import ExactProblem
@@ -398,3 +401,145 @@ def test_the_objective_without_the_dense_product_is_the_one_with_it(depth):
         found = point.objective(problem, matrices)
         assert found.low <= dense[0] <= dense[1] <= found.high
         point.check(problem, matrices, found, "objective")
+
+
+def _moved(cell, steps):
+    width = cell.high - cell.low
+    return Enclosure(cell.low + steps * width, cell.high + steps * width)
+
+
+def _wider(cell, times):
+    return Enclosure(cell.low, cell.low + times * (cell.high - cell.low))
+
+
+FORGED = {
+    "none": ncsolve.UFM([50, 20, 3], depth=3, weight_decay=2e-3, feature_decay=2e-3),
+    "free": ncsolve.UFM([50, 20, 20, 3], depth=2, width=2, bias="free", weight_decay=2e-3, feature_decay=2e-3),
+    "targets": ncsolve.UFM([9, 5, 3], Squared([[1, -1, 0.3], [0, 2, 1]]), 2, 1, 4e-3, 9e-4),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_forged_modes_are_rejected_by_the_check_alone(name):
+    problem = ExactProblem(FORGED[name])
+    modes = spectral.modes(problem)
+    spectral.check(problem, modes)
+    forged = [[*modes[:-1]], modes[1:], [*modes, modes[-1]], [modes[1], modes[0], *modes[2:]], []]
+    forged.append(
+        [replace(modes[1], kept=modes[0].kept), replace(modes[0], kept=0), *modes[2:]]
+    )  # the rank keeps the smaller one
+    for i, mode in enumerate(modes):
+        changes = [
+            {"kept": 1 - mode.kept} if mode.copies == 1 else {"kept": mode.copies - mode.kept},
+            {"copies": mode.copies + 1},
+        ]
+        if mode.copies > 1 and mode.kept * 2 == mode.copies:
+            changes = changes[1:]
+        if mode.shrinkage is not None:
+            p = mode.shrinkage
+            around = [
+                _moved(p, 1),
+                _moved(p, -1),
+                _wider(p, 2),
+                _wider(p, 2**30),
+                _wider(p, Fraction(1, 2)),
+                _moved(p, Fraction(1, 2)),
+            ]
+            changes += [{"shrinkage": q} for q in around] + [{"stand": Stand.UNDECIDED}, {"stand": Stand.TIE}]
+            changes += [{"stand": Stand.ZERO}, {"stand": Stand.ZERO, "shrinkage": None}, {"shrinkage": None}]
+        if not mode.tau2.exact:
+            t = mode.tau2
+            around = [
+                _moved(t, 1),
+                _moved(t, -1),
+                _wider(t, 2),
+                _wider(t, 2**30),
+                _wider(t, Fraction(1, 2)),
+                _moved(t, Fraction(1, 2)),
+            ]
+            changes += [{"tau2": s} for s in (*around, Enclosure(t.low, t.low))]
+        else:
+            changes.append({"tau2": Enclosure(mode.tau2.low + 1, mode.tau2.high + 1)})
+        forged += [[*modes[:i], replace(mode, **change), *modes[i + 1 :]] for change in changes]
+    for found in forged:
+        with pytest.raises(Rejected):
+            spectral.check(problem, found)
+
+
+def test_forged_dual_points_are_rejected_by_the_check_alone():
+    for bias in ("none", "free", 0.05):
+        ufm = ncsolve.UFM([50, 20, 20, 7], ncsolve.CrossEntropy(0.1), 1, None, 2e-3, 1e-3, bias)
+        problem = ExactProblem(ufm)
+        dual, _ = dual_point(problem, ncsolve.predict(ufm).parameters())
+        dual.check()
+        larger = Fraction(1) + Fraction(1, 10**9)  # away from the targets: the norm exceeds c
+        spread = problem.smoothing / 4
+        entry = [
+            [spread + larger * (x - spread) if dual.groups.others(h, g) else x for g, x in enumerate(row)]
+            for h, row in enumerate(dual.entry)
+        ]
+        with pytest.raises(Rejected, match="norm"):
+            replace(dual, entry=entry).check()
+        for g in range(3):
+            entry = [list(row) for row in dual.entry]
+            entry[1][g] = Fraction(-1, 10**9)
+            with pytest.raises(Rejected, match="negative"):
+                replace(dual, entry=entry).check()
+            entry[1][g] = Fraction(2)
+            with pytest.raises(Rejected, match="more than 1"):
+                replace(dual, entry=entry).check()
+        wrong = [_moved(e, 1) for e in dual.entropies]
+        for g in range(3):
+            with pytest.raises(Rejected, match=f"entropy {g}"):
+                dual.check_entropies([*dual.entropies[:g], wrong[g], *dual.entropies[g + 1 :]])
+
+
+def test_a_norm_above_c_on_contrasts_alone_is_rejected():
+    groups = Groups([0, 0, 1], [0, 2], [2, 1], [Fraction(4), Fraction(1)])
+    block = Block([[Fraction(-1, 8), Fraction(0)], [Fraction(0), Fraction(0)]], [Fraction(1, 8), Fraction(0)], [2, 1], groups)
+    assert block.norm() == pytest.approx(0.5, rel=1e-15)  # group means are zero; |1/8 + 1/8| sqrt(4)
+    assert block.is_at_most(Fraction(1, 4) * (1 + Fraction(1, 10**9)))
+    assert not block.is_at_most(Fraction(1, 4) * (1 - Fraction(1, 10**9)))
+
+
+def test_a_matrix_with_a_negative_eigenvalue_far_below_the_others_is_not_semidefinite():
+    module = flint()
+    for value in (-1.0, -1e-3, -1e300):
+        assert not is_semidefinite(module.arb_mat(2, 2, [1.0, 0.0, 0.0, value]))
+    assert not is_semidefinite(module.arb_mat(2, 2, [module.arb(1, 2), 0, 0, 1]))  # a ball that reaches below zero
+
+
+def test_the_nonnegative_norm_is_at_least_every_value_on_the_cone():
+    rng = np.random.default_rng(3)
+    groups = Groups([0, 0, 1, 2, 2, 2], [0, 2, 3], [2, 1, 3], [Fraction(5), Fraction(3), Fraction(1)])
+    for _ in range(20):
+        exact = [[Fraction(x) for x in row] for row in rng.normal(size=(3, 3)).tolist()]
+        block = Block(exact, [Fraction(x) for x in rng.normal(size=3).tolist()], [2, 1, 3], groups)
+        m = groups.member
+        root = [float(groups.counts[g]) ** 0.5 for g in m]
+        whole = np.array(
+            [[float(block.own[m[k]] if j == k else block.entry[m[j]][m[k]]) * root[k] for k in range(6)] for j in range(6)]
+        )
+        gram = whole.T @ whole
+        kept = np.where(np.eye(6, dtype=bool), gram, np.maximum(gram, 0))
+        top = float(np.linalg.eigvalsh(kept)[-1])
+        assert block.nonnegative_norm() ** 2 == pytest.approx(top, rel=1e-12)
+        h = np.abs(rng.normal(size=(6, 200)))
+        assert (np.linalg.norm(whole @ (h / np.linalg.norm(h, axis=0)), axis=0) ** 2).max() <= top * (1 + 1e-12)
+        assert block._gram_is_at_most(Fraction(top) * (1 + Fraction(1, 10**9)))
+        assert not block._gram_is_at_most(Fraction(top) * (1 - Fraction(1, 10**9)))
+
+
+def test_off_diagonal_products_bound_what_balls_find():
+    rng = np.random.default_rng(0)
+    left, right, scales = rng.normal(size=(9, 5)), rng.normal(size=(5, 9)), np.abs(rng.normal(size=5))
+    grams = [
+        [[sum(Fraction(a) * Fraction(b) for a, b in zip(x, y, strict=True)) for y in m] for x in m] for m in (left.T, right)
+    ]
+    exact = sum(
+        abs(grams[0][i][j] * grams[1][i][j]) * Fraction(scales[i]) * Fraction(scales[j])
+        for i in range(5)
+        for j in range(5)
+        if i != j
+    )
+    assert exact <= Fraction(_off_diagonal(left, right, scales)) <= exact * (1 + Fraction(1, 10**5))

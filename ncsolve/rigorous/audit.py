@@ -110,7 +110,7 @@ def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate
     if document.keys() != _FIELDS or document["schema"] != SCHEMA:
         raise Rejected("fields: some are missing or unknown")
     if document["digest"] != digest(document):
-        raise Rejected("digest: the content is not what was signed off")
+        raise Rejected("digest: the content has changed since it was written")
     passed.append("digest")
     problem = ExactProblem.from_dict(document["problem"])
     try:

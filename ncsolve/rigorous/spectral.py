@@ -122,8 +122,6 @@ def minimum(problem: ExactProblem, found: list[Mode]) -> Enclosure:
         low, high = low + zeros * mode.tau2.low, high + zeros * mode.tau2.high
         if mode.shrinkage is not None and mode.kept:
             shares = [scalar.share(p) for p in (mode.shrinkage.low, mode.shrinkage.high)]
-            if mode.stand is Stand.UNDECIDED:
-                shares = [min(share, Fraction(1)) for share in shares]
             low, high = low + mode.kept * mode.tau2.low * shares[0], high + mode.kept * mode.tau2.high * shares[1]
     return Enclosure(floor_to(low / (2 * problem.samples), BITS), ceil_to(high / (2 * problem.samples), BITS))
 

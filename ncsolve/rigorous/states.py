@@ -20,8 +20,9 @@ n_k (1 - delta)^2 (K-1) <= K N^2 lambda_W lambda_H.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .balls import ball, flint
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 ACTIVE, VANISHED, MERGED = STATES = ("active", "vanished", "merged")
 PRECISION = 128
 STRICTLY = 1 - Fraction(1, 2**40)
+Softmax = Callable[[int], list[tuple[Any, Any]]]
 Judged = tuple[Verdict, str]
 NO_RULE = (Verdict.OUTSIDE, "no exact rule decides it")
 
@@ -110,6 +112,7 @@ def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Seq
     groups = dual.groups
     square = problem.samples**2 * problem.weight_decay[0] * problem.feature_decay
     label, rows = problem.per_class[1:]
+    softmax = _enclosed_softmax(dual, gap)
     possible: list[set[str]] = []
     for g, k in enumerate(groups.first):
         rho = (1 - problem.smoothing) * label[k] * rows[k]
@@ -117,7 +120,7 @@ def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Seq
             possible.append({ACTIVE})
         else:
             states = {MERGED if groups.sizes[g] > 1 else ACTIVE}
-            possible.append(states if _does_not_vanish(dual, g, gap) else states | {VANISHED})
+            possible.append(states if _does_not_vanish(dual, g, gap, softmax) else states | {VANISHED})
     return [_is(state, possible[groups.member[k]]) for k, state in enumerate(claimed)]
 
 
@@ -174,7 +177,19 @@ def _all_vanish(problem: ExactProblem) -> bool:
     return Block(entry, own, groups.sizes, groups).is_at_most(square)
 
 
-def _does_not_vanish(dual: Dual, g: int, gap: Fraction) -> bool:
+def _enclosed_softmax(dual: Dual, gap: Fraction) -> Softmax:
+    """Per column: enclosures of the softmax at every minimizer, for one other class of each group, and for the own class."""
+
+    @cache
+    def softmax(column: int) -> list[tuple[Any, Any]]:
+        radius = ball(gap * dual.problem.samples / dual.groups.counts[column]).sqrt()
+        own = _around(1 - dual.missed[column], radius)
+        return [(_around(row[column], radius), own) for row in dual.entry]
+
+    return softmax
+
+
+def _does_not_vanish(dual: Dual, g: int, gap: Fraction, softmax: Softmax) -> bool:
     """Whether a class of group g is proved not to vanish at any minimizer."""
     problem = dual.problem
     if problem.squared:
@@ -182,7 +197,7 @@ def _does_not_vanish(dual: Dual, g: int, gap: Fraction) -> bool:
     with flint().ctx.workprec(PRECISION):
         if problem.ufm.bias != "free" and _is_far_from_bias(dual, g, gap):
             return True
-        return any(_turns(dual, g, f, gap) for f in range(dual.groups.number) if f != g)
+        return any(_turns(dual, g, f, softmax) for f in range(dual.groups.number) if f != g)
 
 
 def _squared_moves(dual: Dual, g: int, gap: Fraction) -> bool:
@@ -217,18 +232,11 @@ def _is_far_from_bias(dual: Dual, g: int, gap: Fraction) -> bool:
     return bool(ball(groups.counts[g] / problem.samples) * divergence > ball(gap))
 
 
-def _turns(dual: Dual, g: int, f: int, gap: Fraction) -> bool:
+def _turns(dual: Dual, g: int, f: int, softmax: Softmax) -> bool:
     """Whether (z*_j - z*_k) . Gamma*_k is not zero for a class k of group g and one, j, of group f."""
     problem, groups = dual.problem, dual.groups
     offset, label, _ = ([ball(numbers[k]) for k in groups.first] for numbers in problem.per_class)
     spread = problem.smoothing / len(groups.member)
-
-    def softmax(column: int) -> list[tuple[Any, Any]]:
-        """Enclosures for one other class of each group, and for the own class."""
-        radius = ball(gap * problem.samples / groups.counts[column]).sqrt()
-        own = _around(1 - dual.missed[column], radius)
-        return [(_around(row[column], radius), own) for row in dual.entry]
-
     mine, theirs = softmax(g), softmax(f)
     total = flint().arb(0)
     for h in range(groups.number):
