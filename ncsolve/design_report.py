@@ -38,13 +38,13 @@ def design_blocks(found: Design) -> Iterator[str]:
 
 def _decay(found: LargestDecay) -> tuple[list[Line], str]:
     what = "a factor on the given decays" if found.keep_ratios else "all decays equal"
-    who = "classes" if found.wanted.size == found.ufm.classes else f"of {found.wanted.size} named classes"
+    who = "classes" if found.wanted.size == found.ufm.classes else "named classes"
     how = "exact: the next double is too large" if found.exact else "to rounding"
     mean = f", geometric mean of the decays {found.mean_decay:.12g}" if found.keep_ratios else ""
     lines = [
         (
             "question",
-            f"the largest decay ({what}) at which {found.needed} of {found.wanted.size} {who.replace('of ', '')} live",
+            f"the largest decay ({what}) at which {found.needed} of {found.wanted.size} {who} live",
         ),
         ("answer", f"{found.decay!r} ({how}){mean}"),
         ("recommended", f"{found.recommended:g}, {100.0 * found.distance:.2g} % below it"),

@@ -102,6 +102,15 @@ def test_a_bottleneck_asks_for_a_count_among_the_largest():
     assert found.inside.states.tolist() == ["active", "vanished", "vanished", "active"]
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_a_bottleneck_with_a_bias_leaves_room_for_contrasts(width):
+    ufm = ncsolve.UFM([64, 2, 82, 300, 25, 2], depth=2, bias="free", width=width, weight_decay=1e-4, feature_decay=1e-4)
+    found = ncsolve.smallest_count(ufm)
+    assert found.verified
+    grid = np.array([*np.geomspace(1, 400, 60), 24.5, 25.5, 63.5, 64.5, 81.5, 82.5, 299.5, 300.5])
+    assert [active(ufm, [1, 5], x) for x in grid] == (grid >= found.count).tolist()
+
+
 def test_questions_without_an_answer_say_why():
     ufm = ncsolve.UFM([500, 500, 5], weight_decay=0.1, feature_decay=0.1)
     with pytest.raises(ncsolve.NoAnswer, match="no count keeps class '2'"):

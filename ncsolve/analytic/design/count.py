@@ -10,7 +10,8 @@ negative, so that no count helps, iff N_0 is too large. M = 1 is a quadratic in 
 
     sqrt(x_low) = 2 N_0 c' / (1 + sqrt(1 - 4 m N_0 c'^2)),        none iff 4 m N_0 c'^2 >= 1.                                  (2)
 
-A rank bound R adds that x must be among the R largest counts, which holds from some x on: still an interval.
+A rank bound R adds that the minority's modes must be among the R largest, which holds from some x on, since as many modes exceed a
+contrast as classes have larger counts: still an interval.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...errors import NoAnswer
+from ...losses import Squared
 from ...problem import FEWEST, MOST
 from .. import scalar
 from ..predict import predict
@@ -32,6 +34,7 @@ from .bracket import between
 from .named import class_indices
 from .rule import rule
 from .side import Design, Side
+from .survival import survival
 
 if TYPE_CHECKING:
     from ...losses import Indices
@@ -118,22 +121,21 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
         raise NoAnswer(
             f"{named} would share a count with no other: such a class merges with none, at any count; name two or more"
         )
-    axes = ufm.bias == "none" and (ufm.loss.name == "mse" or ufm.features == "relu")
-    if axes and chosen.size > ufm.rank_limit:
-        raise NoAnswer(f"the width lets {ufm.rank_limit} classes live, not {chosen.size}; a width of {ufm.classes} works")
+    rank, bound = ufm.rank_limit, _bounded(ufm)
+    shared = int(bound == "contrasts")  # m classes that merge have m - 1 contrasts
+    if bound and chosen.size - shared > rank:
+        raise NoAnswer(f"the width lets {rank} modes live, which is too few for {named}; a width of {ufm.classes} works")
 
     def lives(x: float) -> bool:
         at = problem(x)
-        if axes and ufm.rank_limit < ufm.classes:
-            order = np.argsort(-at.counts, kind="stable")[: ufm.rank_limit]
-            if not np.isin(chosen, order).all():
-                return False
-        return bool(trial.at(at).lives()[chosen].all())
+        living = survival(at).lives(at) if bound else trial.at(at).lives()
+        return bool(living[chosen].all())
 
     rest = np.delete(ufm.counts, chosen)
     top = _best(ufm, float((trial.slope[chosen] ** 2).min()) / float(trial.factor), chosen.size)
-    if axes and rest.size > ufm.rank_limit - chosen.size:
-        top = max(top, float(np.nextafter(np.sort(rest)[::-1][ufm.rank_limit - chosen.size], math.inf)))
+    room = rank - chosen.size + shared  # larger counts that leave the minority its place
+    if bound and rest.size > room:
+        top = max(top, float(np.nextafter(np.sort(rest)[::-1][room], math.inf)))
     if not FEWEST < top < MOST or not lives(top):
         raise NoAnswer(
             f"no count keeps {named} alive: with {float(rest.sum()):g} other samples N grows as fast as they do, the best count "
@@ -174,6 +176,13 @@ def _best(ufm: UFM, strength: float, classes: int) -> float:
     per = math.log(scalar.threshold(depth) * depth / ((depth + 1.0) * reduce(ufm).mean_decay * classes))
     log = (depth + 1.0) * per + depth * math.log(strength)
     return math.exp(min(max(log, -700.0), 700.0))
+
+
+def _bounded(ufm: UFM) -> str:
+    """What the rank bound cuts: "axes", "contrasts", or nothing."""
+    if ufm.bias == "none" and (isinstance(ufm.loss, Squared) or ufm.features == "relu"):
+        return "axes" if ufm.rank_limit < ufm.classes else ""
+    return "contrasts" if isinstance(ufm.loss, Squared) and ufm.bias == "free" and ufm.rank_limit < ufm.classes - 1 else ""
 
 
 def _unused(ufm: UFM) -> float:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 BESIDE = 1e-6  # relative distance in N (in the needed counts, where N is fixed) of the two sides
 MOST_ROUNDS = 100_000
+LARGEST_FACTOR = 2.0**53  # doubles hold every whole number up to here
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +137,7 @@ def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
     if not own.own.all():
         notes.append("classes whose count no other class has merge with none; they are not oversampled")
     if not fixed_total and whole is None:
-        notes.append("no whole factors work: N outgrows them")
+        notes.append("no whole factors up to 2^53 work: N outgrows them")
     return Oversampling(
         ufm=ufm,
         inside=side(1.0 + BESIDE, finder.counts(1.0 + BESIDE)),
@@ -225,7 +226,7 @@ def _whole(own: Rule, counts: Array) -> Array | None:
             return factors
         wanted = np.ceil(own.needed(float(n.sum())) / ufm.counts * (1.0 - 1e-12))
         factors = np.where(dead, np.maximum(factors + 1.0, wanted), factors)
-        if float((factors * ufm.counts).sum()) > growing_at_most:
+        if factors.max() >= LARGEST_FACTOR or float((factors * ufm.counts).sum()) > growing_at_most:
             return None
     return None
 

@@ -115,5 +115,9 @@ def rule(ufm: UFM) -> Rule:
     elif ufm.features == "relu":
         factor = Fraction(ufm.classes, ufm.classes - 1)
         return Rule(ufm, np.full(ufm.classes, 1.0 - ufm.loss.smoothing), factor, ~shared)
+    elif ufm.rank_limit < ufm.classes - 1:
+        raise NoAnswer(
+            f"no thresholds are known for cross-entropy at width {ufm.rank_limit} < K - 1; a width of {ufm.classes - 1} works"
+        )
     over = groups(ufm)
     return Rule(ufm, ufm.loss.own_slope(ufm.classes), Fraction(1), over.sizes[over.member] > 1)

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import NoAnswer
 from ...losses import Squared
 from ..grouped import reduced_problem
 from ..groups import groups
@@ -96,10 +95,6 @@ def survival(ufm: UFM, theorem: str = "") -> Survival:
         return _centred_labels(ufm)
     if ufm.bias == "none" and (squared or ufm.features == "relu"):
         return _axes(own)
-    if not squared and ufm.rank_limit < ufm.classes - 1:
-        raise NoAnswer(
-            f"no thresholds are known for cross-entropy at width {ufm.rank_limit} < K - 1; a width of {ufm.classes - 1} works"
-        )
 
     def lives(at: UFM) -> NDArray[np.bool_]:
         return own.at(at).lives() | ~own.own
@@ -140,10 +135,9 @@ def _centred_labels(ufm: UFM) -> Survival:
     root = spectrum.tau2[top] if top >= 0 else 0.0
     depth = ufm.depth
     critical_root = threshold(depth) * root ** (depth / (depth + 1.0)) / ufm.samples
-    fits = own.own | moved
-    for cut in np.flatnonzero((room < copies) & (np.arange(copies.size) > top)):
-        members = np.flatnonzero(mode == cut)
-        apart = int(room[cut]) + 1 if room[cut] else 0
+    fits = np.where(own.own, room[mode] > 0, moved)
+    for cut in np.flatnonzero((room > 0) & (room < copies)):  # at most one group lies on both sides of the cut
+        members, apart = np.flatnonzero(mode == cut), int(room[cut]) + 1
         if not (moved and members.size == apart + 1):  # one that is left over shares its vector with none
             fits[members[apart:]] = False
     exact = exact_sum(ufm.counts)

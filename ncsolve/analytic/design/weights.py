@@ -167,16 +167,16 @@ def _spread(lengths: Array) -> float:
 
 def _equal_lengths(ufm: UFM, aim: str) -> Array:
     """omega_k = N g sigma_k^(q-1) / (tau_k - sigma_k), sigma_k = s u_k, with the s at which sum omega_k n_k = N."""
-    reduction, tau = reduce(ufm), np.sqrt(ufm.counts)
-    u = np.ones(ufm.classes) if aim == "classifiers" else (ufm.counts / ufm.counts.max()) ** ((ufm.depth + 1) / 2.0)
-    low, high = float((tau / u).max() * (1.0 - 1.0 / ufm.depth)), float((tau / u).min())
+    reduction, tau, depth = reduce(ufm), np.sqrt(ufm.counts), ufm.depth
     ratio = float(ufm.counts.max() / ufm.counts.min())
-    if not low < high:
-        most = (ufm.depth / (ufm.depth - 1.0)) ** (2.0 if aim == "classifiers" else 2.0 / ufm.depth)
+    most = (depth / (depth - 1.0)) ** (2.0 if aim == "classifiers" else 2.0 / depth) if depth > 1 else math.inf
+    if not ratio < most:
         raise NoAnswer(
-            f"no weights make the {aim} equally long at depth {ufm.depth}: the largest count is {ratio:.6g} times the smallest, "
+            f"no weights make the {aim} equally long at depth {depth}: the largest count is {ratio:.6g} times the smallest, "
             f"and only below {most:.6g} does no class lose to zero; less depth works"
         )
+    u = np.ones(ufm.classes) if aim == "classifiers" else (ufm.counts / ufm.counts.max()) ** ((depth + 1) / 2.0)
+    low, high = float((tau / u).max() * (1.0 - 1.0 / depth)), float((tau / u).min())
 
     def weights(s: float) -> Array:
         omega: Array = ufm.samples * reduction.mean_decay * (s * u) ** (reduction.q - 1.0) / (tau - s * u)

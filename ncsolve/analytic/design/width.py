@@ -19,7 +19,7 @@ from .side import Design, Side
 if TYPE_CHECKING:
     from ...problem import UFM
 
-SAME = 1e-9  # relative difference of values that counts as none
+SAME, ROUNDING = 1e-9, 1e-14  # relative differences that count as none: of values that are searched for, of closed forms
 SEARCHED = 12  # classes up to which a bottleneck of cross-entropy is searched for
 
 
@@ -91,7 +91,8 @@ def smallest_width(ufm: UFM) -> SmallestWidth:
             found = predict(ufm.replace(width=width))
         except NoTheorem:
             raise NoAnswer(f"{known}; no theorem says what a smaller one costs here") from None
-        same = found.value <= wide.value + SAME * abs(wide.value)
+        slack = 0.0 if found.claim is Claim.GLOBAL and wide.claim is Claim.GLOBAL else SAME * abs(wide.value)
+        same = found.value <= wide.value * (1.0 + ROUNDING) + slack
         return Side(float(width), same, found.value, found.solution.states().state)
 
     return SmallestWidth(
