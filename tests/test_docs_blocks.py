@@ -1,8 +1,8 @@
 """Every code block of README.md and docs/ runs: Python in one namespace per page, console lines in a shell, in an empty folder.
 
 In a console block with lines that begin with "$ " only these are commands, the others are their output. A command may end in `# exit N`. A
-TOML, CSV or JSON block after a line that names a file in backticks is written to that file. A block after `<!-- not run: reason -->` is left
-out, as are the two commands of README.md that make an environment, which .ci/run runs.
+TOML, CSV or JSON block after a line that names a file in backticks is written to that file. A block after `<!-- not run: reason -->`
+is left out, as are the two commands of README.md that make an environment, which .ci/run runs.
 """
 
 import os
