@@ -216,6 +216,10 @@ def test_a_bottleneck_of_cross_entropy_is_bounded_from_below_and_not_decided():
     assert found.outcome is Outcome.NOT_DECIDED
     assert found.lower_bound < prediction.value
     assert _verdicts(found)["class states"] is Verdict.OUTSIDE
+    narrow = ncsolve.predict(ncsolve.UFM([30, 20, 20, 5], width=3, bias=0.05), "descent_only")
+    found = ncsolve.certify(narrow, rigorous=True)
+    assert found.outcome is not Outcome.DISPROVED
+    assert _verdicts(found)["class states"] is Verdict.OUTSIDE
 
 
 @pytest.mark.parametrize("bias", ["none", "free"])
