@@ -36,7 +36,7 @@ PROBLEMS |= {
 PROBLEMS |= {f"squared-bias_{bias}": ncsolve.UFM(COUNTS, bias=bias) for bias in (1e-4, 0.05, 2.0)}
 PROBLEMS |= {
     "relu": ncsolve.UFM(COUNTS, depth=3, features="relu"),
-    "ce-relu": ncsolve.UFM([200, 100, 50, 2], "ce", features="relu", weight_decay=3e-3, feature_decay=3e-3),
+    "ce-relu": ncsolve.UFM([200, 100, 50, 1], "ce", features="relu", weight_decay=3e-3, feature_decay=3e-3),
     "ce-relu-smoothing": ncsolve.UFM(COUNTS, CrossEntropy(0.1), features="relu"),
     "ce-merging": ncsolve.UFM([100, 50, 50, 9, 9, 9], "ce", weight_decay=0.02, feature_decay=0.015),
     "ce-merging-free": ncsolve.UFM([100, 50, 50, 9, 9, 9], "ce", bias="free", weight_decay=0.02, feature_decay=0.015),
