@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from . import cross_entropy, descent_seed, imports, places, predict_million, rigorous
+from . import campaign, cross_entropy, descent_seed, imports, places, predict_million, rigorous
 
 SUITES = {
     "predict": predict_million,
@@ -18,6 +18,7 @@ SUITES = {
     "places": places,
     "ce": cross_entropy,
     "rigorous": rigorous,
+    "campaign": campaign,
 }
 
 

@@ -10,12 +10,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import campaign as campaign
     from .analytic.course import TimeCourse as TimeCourse
+    from .analytic.design.bias import BiasDecay as BiasDecay
+    from .analytic.design.bias import bias_decay_for_cosine as bias_decay_for_cosine
+    from .analytic.design.count import SmallestCount as SmallestCount
+    from .analytic.design.count import smallest_count as smallest_count
+    from .analytic.design.decay import LargestDecay as LargestDecay
+    from .analytic.design.decay import largest_decay as largest_decay
+    from .analytic.design.oversample import Oversampling as Oversampling
+    from .analytic.design.oversample import oversampling as oversampling
+    from .analytic.design.temperatures import LabelTemperatures as LabelTemperatures
+    from .analytic.design.temperatures import label_temperatures as label_temperatures
+    from .analytic.design.weights import ClassWeights as ClassWeights
+    from .analytic.design.weights import class_weights as class_weights
+    from .analytic.design.width import SmallestWidth as SmallestWidth
+    from .analytic.design.width import smallest_width as smallest_width
     from .analytic.dynamics import time_course as time_course
     from .analytic.exact import Exact as Exact
     from .analytic.exact import exact as exact
     from .analytic.landscape import CriticalPoint as CriticalPoint
     from .analytic.landscape import Inertia as Inertia
     from .analytic.landscape import critical_point as critical_point
+    from .analytic.phase import Axis as Axis
+    from .analytic.phase import LongTail as LongTail
+    from .analytic.phase import PhaseMap as PhaseMap
+    from .analytic.phase import phase_map as phase_map
     from .analytic.predict import applicable as applicable
     from .analytic.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
@@ -30,6 +48,7 @@ if TYPE_CHECKING:
     from .errors import DataError as DataError
     from .errors import MissingPackage as MissingPackage
     from .errors import NcsolveError as NcsolveError
+    from .errors import NoAnswer as NoAnswer
     from .errors import NoConversion as NoConversion
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
@@ -93,6 +112,10 @@ _HOME = {
     "RigorousCertificate": "rigorous",
     "Outcome": "rigorous",
     "replay": "rigorous",
+    "phase_map": "analytic.phase",
+    "PhaseMap": "analytic.phase",
+    "LongTail": "analytic.phase",
+    "Axis": "analytic.phase",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
     "DecayConvention": "conventions",
@@ -117,6 +140,20 @@ _HOME = {
     "to_torch": "networks.fixed",
     "simplex_frame": "networks.frames",
     "orthogonal_frame": "networks.frames",
+    "BiasDecay": "analytic.design.bias",
+    "bias_decay_for_cosine": "analytic.design.bias",
+    "SmallestCount": "analytic.design.count",
+    "smallest_count": "analytic.design.count",
+    "LargestDecay": "analytic.design.decay",
+    "largest_decay": "analytic.design.decay",
+    "Oversampling": "analytic.design.oversample",
+    "oversampling": "analytic.design.oversample",
+    "LabelTemperatures": "analytic.design.temperatures",
+    "label_temperatures": "analytic.design.temperatures",
+    "ClassWeights": "analytic.design.weights",
+    "class_weights": "analytic.design.weights",
+    "SmallestWidth": "analytic.design.width",
+    "smallest_width": "analytic.design.width",
     "NcsolveError": "errors",
     "CampaignError": "errors",
     "CountsError": "errors",
@@ -124,6 +161,7 @@ _HOME = {
     "ProblemError": "errors",
     "MissingPackage": "errors",
     "NoConversion": "errors",
+    "NoAnswer": "errors",
     "NoTheorem": "errors",
 }
 

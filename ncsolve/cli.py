@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from . import __version__
 from .answer import BAD_DATA, INCONCLUSIVE, INTERRUPTED, UNREAD, USAGE, Answer, Terminal
 from .commands import commands
-from .errors import CampaignError, CountsError, DataError, NcsolveError, TooLarge
+from .errors import CampaignError, CountsError, DataError, NcsolveError, NoAnswer, TooLarge
 from .options import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         return UNREAD
     except (CountsError, DataError, CampaignError) as error:
         return _failed(error, BAD_DATA)
-    except TooLarge as error:
+    except (NoAnswer, TooLarge) as error:
         return _failed(error, INCONCLUSIVE)
     except NcsolveError as error:
         return _failed(error, USAGE)

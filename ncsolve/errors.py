@@ -39,3 +39,7 @@ class CampaignError(NcsolveError, ValueError):
 
 class NoConversion(NcsolveError, ValueError):
     """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""
+
+
+class NoAnswer(NcsolveError, ValueError):
+    """A question is sound but has no answer, or none is known; the message says why."""

@@ -122,6 +122,18 @@ def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float
     return (sides[0], sides[1]), dpi
 
 
+def check_extra_picture(args: argparse.Namespace) -> None:
+    """Refuse a --picture beside --out that no picture can be written to, and its options where there is none."""
+    from pathlib import PurePath
+
+    if args.picture is None and (args.size is not None or args.dpi is not None):
+        raise UsageError("--size and --dpi belong to --picture FILE")
+    if args.picture is not None and PurePath(args.picture).suffix.lower() not in PICTURES:
+        raise UsageError(f"--picture {shown(args.picture)} has none of the suffixes {', '.join(PICTURES)}")
+    if args.picture is not None and args.picture == args.out:
+        raise UsageError(f"--picture and --out both name {shown(args.out)}; give two names")
+
+
 def given_to_descent(args: argparse.Namespace) -> list[str]:
     """Names of the options of `add_descent` and `add_tolerance` that were given."""
     return [name for name in _DESCENT if getattr(args, name) not in (None, False)]

@@ -102,6 +102,19 @@ def counted(total: int) -> Iterator[Callable[[int, int], None]]:
         yield move
 
 
+@contextmanager
+def portions(says: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback of (done, total) that moves a bar, shown from the first call on, with the time that is left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(says, total=None, visible=False)
+        yield lambda done, total: shown.update(task, completed=done, total=total, visible=True)
+
+
 class _Share:
     """How much of a run is done: of its steps where their number is fixed, else of the way that log |gradient| has to fall."""
 

@@ -34,7 +34,7 @@ def prediction_lines(prediction: Prediction) -> list[Line]:
     """Problem, theorem, claim, value, what becomes of the classes, uniqueness, warnings."""
     theorem = prediction.theorem
     return [
-        ("problem", _problem(prediction.ufm)),
+        ("problem", problem_words(prediction.ufm)),
         ("theorem", f"{theorem.name}, {theorem.reference}"),
         ("claim", f"{prediction.claim.name}: {prediction.claim.value}"),
         ("value", f"{prediction.value:.15g}"),
@@ -188,15 +188,18 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _problem(ufm: UFM) -> str:
+def problem_words(ufm: UFM, *, decays: bool = True) -> str:
+    """The problem on one line; without its decays where they are what is asked for."""
+
     def layers(values: Sequence[float]) -> str:
         distinct = values[:1] if len(set(values)) == 1 else values
         return ", ".join(f"{value:.6g}" for value in distinct[:6]) + (", ..." if len(distinct) > 6 else "")
 
     bias = {"none": "no bias", "free": "free bias"}.get(str(ufm.bias), f"bias decay {ufm.bias}")
+    decayed = f"weight decay {layers(ufm.weight_decay)}, feature decay {ufm.feature_decay:.6g}, " if decays else ""
     return (
         f"{ufm.classes} classes, N = {_count(ufm.samples)}, {_loss(ufm)}, M = {ufm.depth}, width {layers(ufm.width)}, "
-        f"weight decay {layers(ufm.weight_decay)}, feature decay {ufm.feature_decay:.6g}, {bias}, {ufm.features} features"
+        f"{decayed}{bias}, {ufm.features} features"
     )
 
 

@@ -14,7 +14,6 @@ from ncsolve.campaigns.spec import Spec
 from ncsolve.campaigns.stopping import Stopped
 from ncsolve.campaigns.workers import Feed, Local
 
-LONG = MIXED | {"campaign": MIXED["campaign"] | {"trials": 40}}
 SIMPLE = {
     "campaign": {"starts": 1, "trials": 40},
     "problem": {"counts": [30, 10]},
@@ -22,19 +21,14 @@ SIMPLE = {
 }
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    """The rows of LONG."""
-    path = tmp_path_factory.mktemp("campaign") / "results.jsonl"
-    campaign.run(LONG, path, workers=1)
-    return rows(path)
-
-
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_a_campaign_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, uninterrupted, kills):
+@pytest.mark.parametrize(("kills", "trials"), [(3, 20), pytest.param(20, 60, marks=pytest.mark.slow)])
+def test_a_campaign_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, kills, trials):
     """Killed at a random moment after it has begun to go on: while it starts, solves or writes; with one worker or two."""
     rng = random.Random(kills)
-    (tmp_path / "spec.toml").write_text(toml(LONG))
+    spec = MIXED | {"campaign": MIXED["campaign"] | {"trials": trials}}
+    campaign.run(spec, tmp_path / "calm.jsonl", workers=1)
+    uninterrupted = rows(tmp_path / "calm.jsonl")
+    (tmp_path / "spec.toml").write_text(toml(spec))
     path = tmp_path / "spec.jsonl"
     grown = 0
     for number in range(kills):
@@ -64,14 +58,15 @@ def test_a_campaign_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, 
     assert process.returncode == 3  # for the impossible problems
     assert b"problems are in 'spec.jsonl' already; the rest goes on from there" in err
     assert rows(path) == uninterrupted
-    assert b"problems      240, all finished; 80 are errors" in out
+    assert b"problems      %d, all finished; %d are errors" % (6 * trials, 2 * trials) in out
 
 
 class Poisoned(Spec):
     """A spec of which some problems kill the process that builds them."""
 
     def problem(self, index):
-        if index in (7, 30):
+        if index == 7:
+            time.sleep(0.3)  # a nanny of Dask gives up a worker that dies before it is known to have started
             os.kill(os.getpid(), signal.SIGKILL)
         return super().problem(index)
 
@@ -81,13 +76,11 @@ def test_a_problem_that_kills_its_worker_is_an_error_row_and_the_rest_is_solved(
     healthy, poisoned = tmp_path / "healthy.jsonl", tmp_path / "poisoned.jsonl"
     campaign.run(spec, healthy, workers=1)
     summary = campaign.run(Poisoned(spec.document), poisoned, workers=2)
-    assert [(failure.number, failure.first, failure.message[:10]) for failure in summary.failures] == [(2, 7, "WorkerDied")]
+    assert [(failure.number, failure.first, failure.message[:10]) for failure in summary.failures] == [(1, 7, "WorkerDied")]
     assert (summary.complete, summary.code) == (True, 3)
     found = rows(poisoned)
-    assert {i for i, text in found.items() if "WorkerDied" in text} == {7, 30}
-    assert {i: text for i, text in found.items() if i not in (7, 30)} == {
-        i: text for i, text in rows(healthy).items() if i not in (7, 30)
-    }
+    assert {i for i, text in found.items() if "WorkerDied" in text} == {7}
+    assert {i: text for i, text in found.items() if i != 7} == {i: text for i, text in rows(healthy).items() if i != 7}
 
 
 def test_a_worker_that_is_killed_costs_nothing(tmp_path):
@@ -126,7 +119,7 @@ def test_indices_are_given_out_once_and_those_under_way_are_known():
         thread.start()
     for thread in threads:
         thread.join()
-    given = sorted(index for some in taken for index in some)
+    given = sorted(index for mine in taken for index in mine)
     assert given == list(range(len(given)))
     for index in given[10:]:
         feed.finished(index)

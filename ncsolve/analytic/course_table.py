@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..losses import Array
     from .course import TimeCourse
     from .target_modes import TargetModes
 
-LEARNED, DIES, NO_ROOM = "learned", "dies", "no room"
+LEARNED, DIES, UNSTARTED = "learned", "dies", "not started"
+
+MOST_BISECTED = 40  # basin boundaries that a table may cost, about half a second each
 
 
 def warnings(course: TimeCourse) -> list[str]:
@@ -45,9 +48,7 @@ def warnings(course: TimeCourse) -> list[str]:
             f"learning rate {course.learning_rate:g} is not below {rate:.6g} = 2 (1 + momentum)/(largest curvature): descent cannot settle"
         )
     if course.parameters is not None and course.ufm.depth > 1:
-        said.append(
-            "the start is not aligned: at depth 2 or more its projection on the modes is a guide only; --measured shows what happens"
-        )
+        said.append("the start is not aligned: at depth 2 or more its projection on the modes is only a guide")
     if course.escape is not None:
         said.append(
             f"the end is a saddle: rounding grows there, and after about {course.escape:.0f} more steps descent leaves the aligned path"
@@ -67,14 +68,21 @@ def _known(number: float) -> float | None:
     return None if not math.isfinite(number) else float(number)
 
 
+def _boundary(course: TimeCourse) -> Array:
+    """The basin boundary of each mode; unknown (NaN) where too many would have to be bisected."""
+    distinct = np.unique(course.modes.tau2).size
+    bisected = course.ufm.depth > 1 and min(course.ufm.decays) < max(course.ufm.decays)
+    return np.full(course.lives.size, math.nan) if bisected and distinct > MOST_BISECTED else course.boundary
+
+
 def class_rows(course: TimeCourse) -> list[dict[str, Any]]:
     """Fate, steps of flow and descent, and the geometry at the end, of each class."""
     modes, ufm = course.modes, course.ufm
     own = modes.own_logits(course.end) + modes.bias
     starts = modes.own_logits((course.start.min(axis=1) > 0).astype(float)) != 0
-    rows = []
+    rows, boundary = [], _boundary(course)
     for k in range(ufm.classes):
-        fate = NO_ROOM if not starts[k] else LEARNED if course.class_lives[k] else DIES
+        fate = UNSTARTED if not starts[k] else LEARNED if course.class_lives[k] else DIES
         row = {
             "class": ufm.names[k],
             "count": float(ufm.counts[k]),
@@ -87,7 +95,7 @@ def class_rows(course: TimeCourse) -> list[dict[str, Any]]:
             layers = modes.layers(course.end[k : k + 1])[0] if course.end[k] > 0 else np.zeros(ufm.depth + 1)
             row |= {
                 "start": float(course.start[k].prod() ** (1.0 / (ufm.depth + 1))),
-                "boundary": _known(course.boundary[k]),
+                "boundary": _known(boundary[k]),
                 "feature_norm": float(layers[0] / math.sqrt(ufm.counts[k])),
                 "weight_norm": float(layers[1:].prod()),
             }
@@ -98,14 +106,14 @@ def class_rows(course: TimeCourse) -> list[dict[str, Any]]:
 def mode_rows(course: TimeCourse) -> list[dict[str, Any]]:
     """Start, boundary, fate, end, steps and noise rate of each mode."""
     modes = course.modes
-    started = course.start.min(axis=1) > 0
+    started, boundary = course.start.min(axis=1) > 0, _boundary(course)
     return [
         {
             "mode": modes.names[i],
             "tau2": float(modes.tau2[i]),
             "start": course.start[i].tolist(),
-            "boundary": _known(course.boundary[i]),
-            "fate": NO_ROOM if not started[i] else LEARNED if course.lives[i] else DIES,
+            "boundary": _known(boundary[i]),
+            "fate": UNSTARTED if not started[i] else LEARNED if course.lives[i] else DIES,
             "sigma": float(course.end[i]),
             "flow_step": _known(course.mode_step[i]),
             "lateness": float(course.lateness[i]),

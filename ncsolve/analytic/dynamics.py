@@ -6,6 +6,7 @@ Bias none, or free and at its optimum ybar at the start, where it stays: the res
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ..losses import Array
     from ..problem import UFM
     from .target_modes import TargetModes
+
+SMALLEST = 1e-250  # product of the layers of a mode
 
 
 def time_course(
@@ -69,10 +72,13 @@ def time_course(
         ("share", share, 0.0, 1.0),
         ("momentum", momentum, -1e-300, 1.0),
     ):
-        if isinstance(number, bool) or not isinstance(number, int | float) or not low < number < high:
-            raise ProblemError(
-                f"{name} {number!r} is not a number from {max(low, 0.0):g} to {high:g} (ends excluded, but momentum 0 works)"
-            )
+        if isinstance(number, bool) or not isinstance(number, Real) or not low < number < high:
+            allowed = {
+                "learning_rate": "a positive number",
+                "share": "a number between 0 and 1",
+                "momentum": "a number from 0 to below 1",
+            }
+            raise ProblemError(f"{name} {number!r} is not {allowed[name]}")
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or not steps >= 1):
         raise ProblemError(f"steps {steps!r} is not a whole number of 1 or more")
     modes = target_modes(ufm)
@@ -95,10 +101,13 @@ def _aligned(modes: TargetModes, start: float | ArrayLike) -> Array:
         bad = float(given[~((given > 0) & np.isfinite(given))].flat[0])
         why = "a mode that starts at zero stays there" if bad == 0 else "it is not positive and finite"
         raise ProblemError(f"start {bad:g} does not work: {why}; {advice}")
-    if given.max() ** layers > 1e6 * modes.tau.max() or given.max() > 1e50:
+    product = layers * np.log([given.min(), given.max()])
+    if product[1] > math.log(1e6 * modes.tau.max()):
         raise ProblemError(
             f"start {given.max():g} is far beyond every target ({modes.tau.max():g}); a start of order 1 or less works"
         )
+    if product[0] < math.log(SMALLEST):
+        raise ProblemError(f"start {given.min():g} to the power {layers} is too small for a double; a start of order .1 works")
     full = np.broadcast_to(given[:, None] if given.ndim == 1 else given, (size, layers)).copy()
     full[~modes.room] = 0.0
     return full

@@ -40,6 +40,7 @@ QUADRATURE = 1e-12  # relative error asked of a learning time
 LONGEST = 400.0  # times 1/(smallest decay): by then every mode has settled, or has lost 170 powers of ten
 NEAR = 1e-3  # in log s_j: nearer than this to the outer minimum a mode is caught by it
 HIGHEST = 300.0  # logarithms beyond are cut off
+SAME = 1e-15  # layers that differ by less, relatively, start equal
 BOUNDARY = 1e-8  # relative accuracy of the basin boundary where it is bisected
 
 
@@ -86,7 +87,7 @@ class Flow:
     @cached_property
     def single(self) -> bool:
         """Whether all layers stay equal: equal decays, equal starts."""
-        return self.mode.even and bool(self.start.min() == self.start.max())
+        return self.mode.even and bool(self.start.max() <= self.start.min() * (1.0 + SAME))
 
     @cached_property
     def lives(self) -> bool:

@@ -98,6 +98,12 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", 
     >>> prediction.claim.name, [round(float(row.weight_norm**2), 6) for row in prediction.classes]
     ('GLOBAL', [13.942136, 9.8, 6.871068, 6.871068])
     """
+    chosen = choose(ufm, theorem, limit)
+    return Prediction(ufm, chosen, chosen.solution(ufm, progress))
+
+
+def choose(ufm: UFM, theorem: str | Theorem | None = None, limit: str = "") -> Theorem:
+    """The theorem that `predict` uses, with the same arguments and the same refusals, without solving anything."""
     if theorem is None:
         found = applicable(ufm, limit)
         if not found:
@@ -106,8 +112,7 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", 
             lacking = "; ".join(f"{name} needs that {', '.join(texts)}" for name, texts in near.items())
             instead = "" if limit else "; theorem 'descent_only' gives what descent finds"
             raise NoTheorem(f"no theorem covers this problem: {lacking}{instead}")
-        chosen = next((one for one in found if one.preferred), found[0])
-        return Prediction(ufm, chosen, chosen.solution(ufm, progress))
+        return next((one for one in found if one.preferred), found[0])
     if isinstance(theorem, str):
         theorem = named(theorem)
     if limit and theorem.limit != limit:
@@ -115,4 +120,4 @@ def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", 
     lacks = theorem.lacks(ufm)
     if lacks:
         raise NoTheorem(f"theorem {theorem.name!r} does not cover this problem: it needs that {', '.join(lacks)}")
-    return Prediction(ufm, theorem, theorem.solution(ufm, progress))
+    return theorem

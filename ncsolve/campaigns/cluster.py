@@ -11,6 +11,8 @@ backend that derives from it.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import closing, contextmanager, suppress
@@ -26,32 +28,45 @@ from .stopping import Stopped
 from .workers import Row, died, in_parallel
 
 CONNECT = 10  # seconds
+PATIENCE, LOOK = 600.0, 5.0  # seconds without any worker until the campaign stops, and between two looks
 LOST = "lost"
 
 
 class _Backend(DaskDistributedBackend):  # type: ignore[misc]
     def __init__(self, client: Client) -> None:
-        super().__init__(client=client)
+        super().__init__(client=client, wait_for_workers_timeout=PATIENCE)
         self._under_way: dict[Future[Any], list[int]] = {}
+        self._ended, self._deserted = threading.Event(), False
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """The cores of the cluster, but not one: joblib would take that for this process."""
-        return max(2, int(super().effective_n_jobs(n_jobs)))
+        try:
+            return max(2, int(super().effective_n_jobs(n_jobs)))
+        except TimeoutError:
+            raise _deserted() from None
+
+    def start_call(self) -> None:
+        """Begin to hand out tasks, and to look after the workers."""
+        super().start_call()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def stop_call(self) -> None:
+        """All tasks are done, or given up."""
+        self._ended.set()
+        super().stop_call()
 
     def submit(self, func: Any, callback: Any = None) -> Any:
         """Submit the calls of a joblib batch as one task."""
         future = self.client.submit(_calls, func.items, pure=False)
         self._under_way[future] = [index for _, (_, index, _), _ in func.items]
-        future.add_done_callback(callback)
+        future.add_done_callback(lambda done: callback(self._rows(done)))
         return future
 
-    def retrieve_result_callback(self, out: Any) -> Any:
-        """The rows of a task, or which problems have killed a worker or were beside one that has."""
-        indices = self._under_way.pop(out, [])
-        try:
-            return out.result()
-        except KilledWorker:
-            return [{"index": index, LOST: True} for index in indices]
+    def retrieve_result_callback(self, out: list[Row] | BaseException) -> list[Row]:
+        """The rows of a task, or what it raised."""
+        if isinstance(out, BaseException):
+            raise _deserted() if self._deserted else out
+        return out
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Have the cluster forget what is under way."""
@@ -59,6 +74,32 @@ class _Backend(DaskDistributedBackend):  # type: ignore[misc]
         self._under_way.clear()
         with suppress(OSError, TimeoutError, CancelledError):
             self.client.cancel(futures, force=True)
+
+    def _rows(self, done: Future[Any]) -> list[Row] | BaseException:
+        """The rows of a task, which problems have killed a worker or were beside one that has, or what the task raised."""
+        try:
+            rows: list[Row] | BaseException = done.result()
+        except KilledWorker:
+            rows = [{"index": index, LOST: True} for index in self._under_way.get(done, [])]
+        except BaseException as error:
+            rows = error
+        self._under_way.pop(done, None)
+        return rows
+
+    def _watch(self) -> None:
+        """Give up when there has been no worker for long; tasks would wait for one for ever."""
+        seen = time.monotonic()
+        while not self._ended.wait(LOOK):
+            with suppress(OSError, TimeoutError, CancelledError):
+                seen = time.monotonic() if self.client.ncores() else seen
+            if time.monotonic() - seen > PATIENCE:
+                self._deserted = True
+                self.abort_everything()
+                return
+
+
+def _deserted() -> TimeoutError:
+    return TimeoutError(f"it has had no worker for {PATIENCE:g} seconds")
 
 
 class Cluster:

@@ -108,7 +108,8 @@ def in_parallel(
     with deaf_children():
         found = pool(delayed(_work)(spec, index, parent) for index in indices)
     try:
-        yield from found
+        for row in found:  # noqa: UP028 (`yield from` would close it outside of the block below)
+            yield row
     finally:
         with warnings.catch_warnings():  # that closing gives up what is under way is no news
             warnings.simplefilter("ignore")

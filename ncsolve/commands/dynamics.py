@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from .. import options
 from ..answer import CONTRADICTED, DONE, Answer, Terminal
-from ..border import shown
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -47,14 +46,7 @@ def add(parser: ArgumentParser) -> None:
 
 def check(args: Namespace) -> None:
     """Options that would be ignored, and pictures of unknown kind, are refused."""
-    from pathlib import PurePath
-
-    if args.picture is None and (args.size is not None or args.dpi is not None):
-        raise options.UsageError("--size and --dpi belong to --picture FILE")
-    if args.picture is not None and PurePath(args.picture).suffix.lower() not in options.PICTURES:
-        raise options.UsageError(f"--picture {shown(args.picture)} has no suffix of {', '.join(options.PICTURES)}")
-    if args.picture is not None and args.picture == args.out:
-        raise options.UsageError(f"--picture and --out both name {shown(args.out)}; give two names")
+    options.check_extra_picture(args)
     if args.rng is not None and not args.measured and args.start != "gaussian":
         raise options.UsageError("--rng has an effect with --measured or --start gaussian only")
 

@@ -33,20 +33,36 @@ def add(parser: ArgumentParser) -> None:
         "--columns", choices=COLUMNS, help="columns of H: samples (all N), means (K class means), auto (samples if few enough)"
     )
     group.add_argument("--tol", metavar="X", help="share of the largest eigenvalue that counts as zero (1e-10)")
+    picture = options.add_picture(parser)
+    picture.add_argument("--picture", metavar="FILE", help="all eigenvalues in order (.png, .svg or .pdf)")
     options.add_output(parser)
+
+
+def check(args: Namespace) -> None:
+    """Pictures of unknown kind are refused."""
+    options.check_extra_picture(args)
 
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Predict the inertia, and measure it."""
     from ..analytic.landscape import critical_point
+    from ..files import check_writable
     from ..landscapes import ZERO, Comparison, measure_inertia
     from ..report import grid, prediction_lines, text
     from ..steps import predicted
 
+    if args.picture is not None:
+        check_writable(args.picture, overwrite=args.force)
+    size, dpi = options.picture(args) if args.picture is not None else (None, 150.0)
     tolerance = options.positive(args.tol, "tol", below=1.0)
     prediction = predicted(args, terminal)
     point = critical_point(prediction, args.at or "minimizer")
     found = measure_inertia(point, columns=args.columns or "auto", tolerance=ZERO if tolerance is None else tolerance)
+    if args.picture is not None:
+        from ..plots import save
+        from ..plots.landscape import hessian_spectrum
+
+        save(hessian_spectrum(found), args.picture, size=size, dpi=dpi, overwrite=args.force)
     codes = {Comparison.AGREES: DONE, Comparison.CONTRADICTED: CONTRADICTED, Comparison.UNRESOLVED: INCONCLUSIVE}
 
     def blocks(terminal: bool) -> Iterable[str]:
@@ -73,7 +89,8 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
             [(name, str(one.negative), str(one.zero), str(one.positive)) for name, one in counts],
             right=(1, 2, 3),
         )
-        yield text([("verdict", f"{found.comparison.name}: {found.comparison.value}")])
+        drawn = [("picture", args.picture)] if args.picture is not None else []
+        yield text([*drawn, ("verdict", f"{found.comparison.name}: {found.comparison.value}")])
 
     return Answer(found.to_dict(), blocks, codes[found.comparison], point.warnings)
 
