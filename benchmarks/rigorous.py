@@ -1,12 +1,13 @@
 """Rigorous certificates: 1,000 classes of distinct counts with squared loss, cross-entropy with 50 distinct counts, and their replay.
 
 Promises: under 10 s for 1,000 classes at every depth and both biases, under a minute for 50 distinct counts (K = 50 and K = 200). The
-prediction is not counted; writing and reading the file is part of the replay.
+prediction is not counted, reading the file is part of the replay.
 """
 
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,17 @@ def row(what: str, ufm: ncsolve.UFM, promise: str) -> tuple[str, str, str]:
     """Certify the prediction, replay the file."""
     prediction = ncsolve.predict(ufm)
     prediction.parameters()
-    found: list[ncsolve.RigorousCertificate] = []
-    taken = seconds(lambda: found.append(ncsolve.certify(prediction, rigorous=True)))
-    proof = found[0]
-    if proof.outcome is not ncsolve.Outcome.PROVED:
+    found: list[tuple[ncsolve.RigorousCertificate, ncsolve.Outcome]] = []
+
+    def prove() -> None:
+        made = ncsolve.certify(prediction, rigorous=True)
+        found.append((made, made.outcome))
+
+    busy = time.process_time()
+    taken = seconds(prove)
+    busy = time.process_time() - busy
+    proof, outcome = found[0]
+    if outcome is not ncsolve.Outcome.PROVED:
         raise AssertionError(f"{what}: {proof.outcome.name}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "certificate.json"
@@ -37,7 +45,8 @@ def row(what: str, ufm: ncsolve.UFM, promise: str) -> tuple[str, str, str]:
         again = seconds(lambda: replayed.append(ncsolve.replay(path).accepted))
     if not replayed[0]:
         raise AssertionError(f"{what}: the replay rejects it")
-    shown = f"{taken:.2f} s, PROVED to relative gap {proof.relative_gap:.0e}; replay {again:.2f} s, file {size:.2g} MB"
+    proved = f"{taken:.2f} s ({busy:.2f} s of one core), PROVED to relative gap {proof.relative_gap:.0e}"
+    shown = f"{proved}; replay {again:.2f} s, file {size:.2g} MB"
     return f"rigorous, {what}", shown, promise
 
 

@@ -331,6 +331,8 @@ def test_one_cell_is_left_for_every_number():
         Enclosure(made.low - width, made.high),
         Enclosure(made.low, made.high + width),
         Enclosure(made.low + width, made.high + width),
+        Enclosure(made.low - width / 4, made.high - width / 4),
+        Enclosure(made.low + width / 4, made.high + width / 4),
     ):
         assert not is_cell(moved, third, third, 64)
     around = cell(Fraction(1, 2) - Fraction(1, 2**90), Fraction(1, 2) + Fraction(1, 2**90), 64)
@@ -425,6 +427,7 @@ def test_forged_modes_are_rejected_by_the_check_alone(name):
     modes = spectral.modes(problem)
     spectral.check(problem, modes)
     forged = [[*modes[:-1]], modes[1:], [*modes, modes[-1]], [modes[1], modes[0], *modes[2:]], []]
+    forged.append([*modes, replace(modes[-1], kept=0)])
     forged.append(
         [replace(modes[1], kept=modes[0].kept), replace(modes[0], kept=0), *modes[2:]]
     )  # the rank keeps the smaller one
@@ -526,6 +529,9 @@ def test_the_nonnegative_norm_is_at_least_every_value_on_the_cone():
         assert block.nonnegative_norm() ** 2 == pytest.approx(top, rel=1e-12)
         h = np.abs(rng.normal(size=(6, 200)))
         assert (np.linalg.norm(whole @ (h / np.linalg.norm(h, axis=0)), axis=0) ** 2).max() <= top * (1 + 1e-12)
+        square = Fraction(float(np.linalg.norm(whole, 2) ** 2))
+        assert block._is_at_most(square * (1 + Fraction(1, 10**9)))
+        assert not block._is_at_most(square * (1 - Fraction(1, 10**9)))
         assert block._gram_is_at_most(Fraction(top) * (1 + Fraction(1, 10**9)))
         assert not block._gram_is_at_most(Fraction(top) * (1 - Fraction(1, 10**9)))
 

@@ -36,7 +36,7 @@ PROBLEMS |= {
 PROBLEMS |= {f"squared-bias_{bias}": ncsolve.UFM(COUNTS, bias=bias) for bias in (1e-4, 0.05, 2.0)}
 PROBLEMS |= {
     "relu": ncsolve.UFM(COUNTS, depth=3, features="relu"),
-    "ce-relu": ncsolve.UFM([200, 100, 50, 2], "ce", features="relu", weight_decay=3e-3, feature_decay=3e-3),
+    "ce-relu": ncsolve.UFM([200, 100, 50, 1], "ce", features="relu", weight_decay=3e-3, feature_decay=3e-3),
     "ce-relu-smoothing": ncsolve.UFM(COUNTS, CrossEntropy(0.1), features="relu"),
     "ce-merging": ncsolve.UFM([100, 50, 50, 9, 9, 9], "ce", weight_decay=0.02, feature_decay=0.015),
     "ce-merging-free": ncsolve.UFM([100, 50, 50, 9, 9, 9], "ce", bias="free", weight_decay=0.02, feature_decay=0.015),
@@ -215,6 +215,10 @@ def test_a_bottleneck_of_cross_entropy_is_bounded_from_below_and_not_decided():
     found = ncsolve.certify(prediction, rigorous=True)
     assert found.outcome is Outcome.NOT_DECIDED
     assert found.lower_bound < prediction.value
+    assert _verdicts(found)["class states"] is Verdict.OUTSIDE
+    narrow = ncsolve.predict(ncsolve.UFM([30, 20, 20, 5], width=3, bias=0.05), "descent_only")
+    found = ncsolve.certify(narrow, rigorous=True)
+    assert found.outcome is not Outcome.DISPROVED
     assert _verdicts(found)["class states"] is Verdict.OUTSIDE
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..border import opened, shown
-from ..errors import CertificateError
+from ..errors import CertificateError, NcsolveError
 from .balls import flint
 from .certificate import PRECISION, SCHEMA, RigorousCertificate, digest
 from .certify import refuse
@@ -115,7 +115,7 @@ def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate
     problem = ExactProblem.from_dict(document["problem"])
     try:
         refuse(problem.ufm)
-    except Exception as error:
+    except NcsolveError as error:
         raise Rejected(f"problem: {error}") from None
     claimed = _claimed(document["claim"], problem)
     if document["precision"] != PRECISION:

@@ -105,7 +105,8 @@ def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Seq
         return [NO_RULE] * len(claimed)
     if problem.ufm.features == "relu":
         return _relu_states(problem, claimed)
-    if problem.ufm.rank_limit < problem.ufm.classes - 1:
+    blind = 0 if problem.squared else 1  # cross-entropy does not see multiples of 1/r, which costs A one rank
+    if problem.ufm.rank_limit < problem.ufm.classes - blind:
         return [NO_RULE] * len(claimed)
     if _all_vanish(problem):
         return [_is(state, {VANISHED}) for state in claimed]
