@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -492,3 +494,19 @@ def test_a_terminal_sees_how_far_it_is_and_the_time_left(tmp_path):
     assert re.search(r"left.{0,20}\d:\d\d:\d\d", shown)
     assert "errors" in shown
     assert "30, all finished" in shown
+
+
+def test_the_documented_campaign_is_what_the_documentation_says(capsys, tmp_path, monkeypatch):
+    text = (Path(__file__).parent.parent / "docs" / "campaigns.md").read_text()
+    spec, tail = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    shown = re.search(r"\$ ncsolve campaign spec.toml\n(.*?)```", text, re.DOTALL).group(1)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spec.toml").write_text(spec)
+    out, _ = answer(capsys, "spec.toml", "--workers", 1)
+
+    def settled(said):  # without the last digits of doubles and the times
+        return [re.sub(r"(\s+-?[\d.]+e-1\d\S*.*)|(\s+\S+)$", "", line) for line in said.splitlines()]
+
+    assert settled(out) == settled(shown)
+    assert out.splitlines()[:5] == shown.splitlines()[:5]
+    assert campaign.read_spec(tomllib.loads(tail)).problems == 6
