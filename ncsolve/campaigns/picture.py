@@ -90,10 +90,10 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
     left_out = f", {nothing} without a value" if nothing else ""
     title = f"{' and '.join(spec.actions)}: {len(points)} problems, {errors} error{'' if errors == 1 else 's'}{left_out}"
     axes.set_title(title, fontsize="medium")
-    handles = {line.get_label(): line for line in axes.get_lines() if line.get_label()}
+    handles = {label: line for line in axes.get_lines() if not (label := str(line.get_label())).startswith("_")}
     if handles:
-        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if few else {}
-        axes.legend(list(handles.values()), list(handles), frameon=False, fontsize="small", **place)
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if few else {"loc": "best"}
+        axes.legend(list(handles.values()), list(handles), edgecolor="none", fontsize="small", **place)
     return axes
 
 
