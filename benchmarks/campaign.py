@@ -20,7 +20,7 @@ from ncsolve.campaigns.workers import here
 from .timing import seconds
 
 SPEC = {  # problems of some 50 ms
-    "campaign": {"action": "verify", "starts": 1, "trials": 60},
+    "campaign": {"action": "verify", "starts": 1, "trials": 120},
     "problem": {"long_tail": {"K": 30, "n": 60, "ratio": 10}, "depth": 3},
     "draw": {"decay": {"loguniform": [1e-5, 1e-4]}},
 }

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from dataclasses import replace
@@ -200,6 +201,25 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         campaign.run(QUICK, tmp_path / "other.jsonl", workers=1, progress=at_once)
+
+
+def test_an_interrupt_while_a_row_is_written_waits_for_it(tmp_path, monkeypatch):
+    """Also when it is another thread that the signal reaches."""
+    right = os.write
+
+    def struck(file, data):
+        if b'"index":2' in data:
+            killer = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
+            killer.start()
+            killer.join()
+            time.sleep(0.01)
+        return right(file, data)
+
+    monkeypatch.setattr(os, "write", struck)
+    path = tmp_path / "results.jsonl"
+    summary = campaign.run(QUICK, path, workers=1)
+    assert (summary.stopped, summary.finished) == ("interrupted", 3)
+    assert sorted(rows(path)) == [0, 1, 2]
 
 
 def test_an_interrupted_descent_is_no_row(tmp_path, monkeypatch):
@@ -394,6 +414,7 @@ USAGE = {
     "workers of a summary": (["--summarize", "b.jsonl", "--workers", "2"], 2, "--workers belongs to a run"),
     "out of a summary": (["--summarize", "b.jsonl", "--out", "c.jsonl"], 2, "--out belongs to a run"),
     "workers of a cluster": (["a.toml", "--workers", "2", "--dask", "tcp://127.0.0.1:1"], 2, "--workers counts"),
+    "no address": (["a.toml", "--dask", ""], 2, "--dask '' is not an address"),
     "a suffix": (["a.toml", "--out", "x.json"], 2, "x.json"),
     "a picture": (["a.toml", "--plot", "x.bmp"], 2, "x.bmp"),
     "a size without a picture": (["a.toml", "--size", "3x3"], 2, "--size belongs to --plot"),
