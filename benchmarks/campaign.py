@@ -20,12 +20,12 @@ from ncsolve.campaigns.workers import here
 from .timing import seconds
 
 SPEC = {  # problems of some 50 ms
-    "campaign": {"action": "verify", "starts": 1, "trials": 160},
+    "campaign": {"action": "verify", "starts": 1, "trials": 120},
     "problem": {"long_tail": {"K": 30, "n": 60, "ratio": 10}, "depth": 3},
     "draw": {"decay": {"loguniform": [1e-5, 1e-4]}},
 }
 QUICK = {  # problems of some .5 ms
-    "campaign": {"action": "predict", "trials": 2000},
+    "campaign": {"action": "predict", "trials": 1000},
     "problem": {"counts": [40, 20, 10]},
     "draw": {"decay": {"loguniform": [1e-5, 1e-3]}},
 }
@@ -62,7 +62,7 @@ def plain(spec: campaign.Spec) -> float:
     return time.process_time() - cpu
 
 
-def rows(repeats: int = 5) -> list[tuple[str, str, str]]:
+def rows(repeats: int = 3) -> list[tuple[str, str, str]]:
     """(what, measured, promise)."""
     table = []
     for what, document in (("50 ms", SPEC), ("0.5 ms", QUICK)):

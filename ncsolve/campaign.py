@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .campaigns.journal import Journal, mark, read_results
 from .campaigns.reading import read_spec as read_spec
 from .campaigns.spec import Spec as Spec
-from .campaigns.stopping import Stopped
+from .campaigns.stopping import Stopped, interrupts_held
 from .campaigns.summary import Group as Group
 from .campaigns.summary import Summary as Summary
 from .campaigns.summary import Tally
@@ -106,8 +106,9 @@ def run(
                 progress(tally.finished, tally.errors)
             with closing(solve(spec, _unseen(spec.problems, seen))) as rows:
                 for row in rows:
-                    journal.append(row)
-                    tally.add(row)
+                    with interrupts_held():  # a row that is written is counted
+                        journal.append(row)
+                        tally.add(row)
                     if progress is not None:
                         progress(tally.finished, tally.errors)
         except Stopped as reason:

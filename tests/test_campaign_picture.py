@@ -105,4 +105,6 @@ def test_a_campaign_of_errors_alone_and_one_of_many_depths_are_drawn(tmp_path):
     campaign.run(many, tmp_path / "many.jsonl", workers=1)
     axes = results_picture(tmp_path / "many.jsonl")
     axes.get_figure().draw_without_rendering()
-    assert len({tuple(np.atleast_1d(line.get_color())) for line in points(axes)[0].values()}) == 12
+    assert len({line.get_color() for line in axes.get_lines()}) == 12
+    assert axes.get_legend() is None  # a prediction has no mark to explain
+    assert [other.get_ylabel() for other in axes.get_figure().axes] == [axes.get_ylabel(), "depth M"]

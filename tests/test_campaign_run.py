@@ -10,8 +10,11 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -198,6 +201,25 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         campaign.run(QUICK, tmp_path / "other.jsonl", workers=1, progress=at_once)
+
+
+def test_an_interrupt_while_a_row_is_written_waits_for_it(tmp_path, monkeypatch):
+    """Also when it is another thread that the signal reaches."""
+    right = os.write
+
+    def struck(file, data):
+        if b'"index":2' in data:
+            killer = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
+            killer.start()
+            killer.join()
+            time.sleep(0.01)
+        return right(file, data)
+
+    monkeypatch.setattr(os, "write", struck)
+    path = tmp_path / "results.jsonl"
+    summary = campaign.run(QUICK, path, workers=1)
+    assert (summary.stopped, summary.finished) == ("interrupted", 3)
+    assert sorted(rows(path)) == [0, 1, 2]
 
 
 def test_an_interrupted_descent_is_no_row(tmp_path, monkeypatch):
@@ -392,6 +414,7 @@ USAGE = {
     "workers of a summary": (["--summarize", "b.jsonl", "--workers", "2"], 2, "--workers belongs to a run"),
     "out of a summary": (["--summarize", "b.jsonl", "--out", "c.jsonl"], 2, "--out belongs to a run"),
     "workers of a cluster": (["a.toml", "--workers", "2", "--dask", "tcp://127.0.0.1:1"], 2, "--workers counts"),
+    "no address": (["a.toml", "--dask", ""], 2, "--dask '' is not an address"),
     "a suffix": (["a.toml", "--out", "x.json"], 2, "x.json"),
     "a picture": (["a.toml", "--plot", "x.bmp"], 2, "x.bmp"),
     "a size without a picture": (["a.toml", "--size", "3x3"], 2, "--size belongs to --plot"),
@@ -492,3 +515,19 @@ def test_a_terminal_sees_how_far_it_is_and_the_time_left(tmp_path):
     assert re.search(r"left.{0,20}\d:\d\d:\d\d", shown)
     assert "errors" in shown
     assert "30, all finished" in shown
+
+
+def test_the_documented_campaign_is_what_the_documentation_says(capsys, tmp_path, monkeypatch):
+    text = (Path(__file__).parent.parent / "docs" / "campaigns.md").read_text()
+    spec, tail = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    shown = re.search(r"\$ ncsolve campaign spec.toml\n(.*?)```", text, re.DOTALL).group(1)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spec.toml").write_text(spec)
+    out, _ = answer(capsys, "spec.toml", "--workers", 1)
+
+    def settled(said):  # without the last digits of doubles and the times
+        return [re.sub(r"(\s+-?[\d.]+e-1\d\S*.*)|(\s+\S+)$", "", line) for line in said.splitlines()]
+
+    assert settled(out) == settled(shown)
+    assert out.splitlines()[:5] == shown.splitlines()[:5]
+    assert campaign.read_spec(tomllib.loads(tail)).problems == 6

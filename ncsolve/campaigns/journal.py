@@ -19,7 +19,7 @@ from .. import __version__
 from ..border import opened, shown
 from ..errors import CampaignError, CountsError
 from .spec import Spec
-from .stopping import Stopped, interrupts_held
+from .stopping import Stopped
 
 SCHEMA = "ncsolve/campaign/1"
 LARGEST = 1 << 44  # bytes
@@ -80,8 +80,7 @@ class Journal:
             The disk is full, or the file can no longer be written; it is as it was.
         """
         try:
-            with interrupts_held():
-                self._write(_line(row))
+            self._write(_line(row))
         except OSError as error:
             why = f"{self._name} cannot be written ({error.strerror}); its rows are whole: make room and run it again"
             raise Stopped(why) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .spec import Spec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MARKS = {"AGREES": "o", "STUCK": "^", "REFUTED": "X", "BEATEN": "v", "certified": "o", "not certified": "^", "": "o"}
 LABELS = {
@@ -23,6 +24,7 @@ LABELS = {
     "value": "objective at the prediction",
 }
 EPS = float(np.finfo(float).eps)
+ORDER = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 SEVERAL = 1.5  # decays that differ by such a factor make the horizontal axis
 
 
@@ -60,7 +62,8 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
     decays = np.array([point.decay for point in points])
     against_decay = decays.size > 0 and bool(decays.max() > SEVERAL * decays.min())
     depths = sorted({point.depth for point in points})
-    colors = _colors(depths)
+    few = len(depths) <= len(CYCLE)
+    colors = dict(zip(depths, ORDER, strict=False)) if few else _shades(depths, axes)
     for depth in depths:
         for mark in sorted({point.mark for point in points if point.depth == depth}):
             chosen = [point for point in points if (point.depth, point.mark) == (depth, mark)]
@@ -72,7 +75,7 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
                 "mew": 0.8,
                 "zorder": 3 if bad else 2,
             }
-            label = f"M = {depth}" + (f", {mark}" if mark else "")
+            label = f"M = {depth}" + (f", {mark}" if mark else "") if few else mark
             height = [point.height for point in chosen]
             axes.plot(x, height, MARKS[mark], color=colors[depth], alpha=1.0 if bad else 0.7, label=label, **style)
     if quantity != "value":
@@ -87,8 +90,10 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
     left_out = f", {nothing} without a value" if nothing else ""
     title = f"{' and '.join(spec.actions)}: {len(points)} problems, {errors} error{'' if errors == 1 else 's'}{left_out}"
     axes.set_title(title, fontsize="medium")
-    if points or quantity != "value":
-        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    handles = {label: line for line in axes.get_lines() if not (label := str(line.get_label())).startswith("_")}
+    if handles:
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if few else {"loc": "best"}
+        axes.legend(list(handles.values()), list(handles), edgecolor="none", fontsize="small", **place)
     return axes
 
 
@@ -118,12 +123,12 @@ def _mean_decay(fields: Mapping[str, Any], depth: int) -> float:
     return math.exp(math.fsum(math.log(decay) for decay in (*each, fields.get("feature_decay", both))) / (depth + 1))
 
 
-def _colors(depths: list[int]) -> dict[int, Any]:
-    """Okabe and Ito's colors for few depths, cividis for many: readers with any color vision tell them apart."""
-    if len(depths) <= len(CYCLE):
-        order = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
-        return dict(zip(depths, order, strict=False))
+def _shades(depths: list[int], axes: Axes) -> dict[int, Any]:
+    """Shades of cividis, which readers with any color vision tell apart, and the bar that names them."""
     from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
 
-    shades = colormaps["cividis"](np.linspace(0.0, 1.0, len(depths)))
-    return dict(zip(depths, shades, strict=True))
+    scale, shades = Normalize(depths[0], depths[-1]), colormaps["cividis"]
+    cast("Figure", axes.get_figure()).colorbar(ScalarMappable(scale, shades), ax=axes, label="depth M")
+    return {depth: shades(scale(depth)) for depth in depths}

@@ -105,15 +105,18 @@ def in_parallel(
     from joblib import Parallel, delayed
 
     pool = Parallel(**parallel, batch_size=batch, return_as="generator_unordered")
-    with deaf_children():
-        found = pool(delayed(_work)(spec, index, parent) for index in indices)
+    found: Generator[Row, None, None] | None = None
     try:
+        with deaf_children():
+            found = pool(delayed(_work)(spec, index, parent) for index in indices)
+        assert found is not None
         for row in found:  # noqa: UP028 (`yield from` would close it outside of the block below)
             yield row
     finally:
         with warnings.catch_warnings():  # that closing gives up what is under way is no news
             warnings.simplefilter("ignore")
-            found.close()
+            if found is not None:
+                found.close()
 
 
 def died(spec: Spec, index: int) -> Row:

@@ -43,6 +43,8 @@ def check(args: Namespace) -> None:
                 raise options.UsageError(f"--{name} belongs to a run; --summarize solves nothing")
     if args.workers is not None and args.dask is not None:
         raise options.UsageError("--workers counts processes of this machine; with --dask the cluster decides")
+    if args.dask is not None and ":" not in args.dask:
+        raise options.UsageError(f"--dask {args.dask!r} is not an address such as tcp://10.0.0.1:8786")
     if args.plot is None and (args.size is not None or args.dpi is not None):
         raise options.UsageError(f"--{'size' if args.size is not None else 'dpi'} belongs to --plot")
     if args.plot is not None and (suffix := PurePath(args.plot).suffix.lower()) not in options.PICTURES:
