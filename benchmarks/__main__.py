@@ -9,9 +9,16 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from . import cross_entropy, descent_seed, imports, places, predict_million
+from . import cross_entropy, descent_seed, imports, phase, places, predict_million
 
-SUITES = {"predict": predict_million, "imports": imports, "descent": descent_seed, "places": places, "ce": cross_entropy}
+SUITES = {
+    "predict": predict_million,
+    "imports": imports,
+    "phase": phase,
+    "descent": descent_seed,
+    "places": places,
+    "ce": cross_entropy,
+}
 
 
 def main() -> None:

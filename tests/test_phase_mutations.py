@@ -37,7 +37,7 @@ FAULTS = [  # file, what stands there, what is planted
     ("cross_entropy.py", "c * (classes - 1) * a", "1.01 * c * (classes - 1) * a"),
     ("cross_entropy.py", "-1.0 / (classes - 1)", "-1.01 / (classes - 1)"),
     ("merging.py", "spread = (k - m) * np.exp(-a", "spread = 1.01 * (k - m) * np.exp(-a"),
-    ("merging.py", "(k / z - self.smoothing)", "(k / z + self.smoothing)"),
+    ("merging.py", "(k * share - self.smoothing)", "(k * share + self.smoothing)"),
     ("merging.py", "moved &= matters", "moved &= True"),
     ("merging.py", "np.outer(u, u) - np.eye", "np.outer(u, u) - 1.01 * np.eye"),
     ("angles.py", "(sum2 - number)", "(sum2 - number + 0.01)"),
@@ -45,7 +45,11 @@ FAULTS = [  # file, what stands there, what is planted
     ("tail.py", "np.arange(classes) / (classes - 1.0)", "np.arange(classes) / classes"),
     ("tail.py", "<= NEAR * counts)", "< 0.0)"),
     ("plane.py", "factor = values", "factor = 1.01 * values"),
-    ("plane.py", "self.columns[cells % self.columns.size]\n        moved", "self.columns[cells // self.columns.size]\n        moved"),
+    (
+        "plane.py",
+        "self.columns[cells % self.columns.size]\n        moved",
+        "self.columns[cells // self.columns.size]\n        moved",
+    ),
     ("critical.py", "np.power(tau2, m / (m + 1.0))", "np.power(tau2, 1.01 * m / (m + 1.0))"),
     ("critical.py", "scalar.fold(ufm.depth) / scalar", "1.01 * scalar.fold(ufm.depth) / scalar"),
     ("critical.py", "(ufm.classes - 1.0) / ufm.classes) * kept", "(ufm.classes - 1.0) / ufm.classes)"),
@@ -64,7 +68,18 @@ def run_on_a_copy(place, file=None, old="", new=""):
         path.write_text(text.replace(old, new))
     probe = "import ncsolve, pathlib, pytest, sys; assert pathlib.Path(ncsolve.__file__).is_relative_to(sys.argv.pop(1)); "
     command = [sys.executable, "-c", probe + "sys.exit(pytest.main(sys.argv[1:]))", str(place), "-x", "-q", "--tb=no"]
-    command += ["-c", str(TESTS.parent / "pyproject.toml"), "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow", "-k", HEAVY]
+    command += [
+        "-c",
+        str(TESTS.parent / "pyproject.toml"),
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-m",
+        "not slow",
+        "-k",
+        HEAVY,
+    ]
     command += [str(TESTS / f"test_phase_{name}.py") for name in ("map", "boundaries", "axes")]
     environment = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
