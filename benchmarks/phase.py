@@ -1,6 +1,6 @@
 """Phase maps: 500 x 500 cells of 100 classes, in seconds and against predicting cell by cell.
 
-Promises: the map of states of a squared-loss problem (decay x ratio, M = 3, no bias) with its boundaries in 5 s, with the value too; under 1 GB.
+Promises: the map of a squared-loss problem (decay x ratio, M = 3, no bias), states and value, with its boundaries, in 5 s; under 1 GB.
 The peer predicts a sample of the same cells one at a time and is multiplied out.
 """
 

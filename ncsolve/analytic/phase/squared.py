@@ -12,8 +12,6 @@ from .angles import extremes, inverse_lengths, mean, present
 from .cells import CLASSIFIERS, ENDS, FEATURES, NEAR, STATES, all_or_none, blocks, largest, rows, wants_angles
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ...losses import Array
     from .cells import Found
     from .plane import Indices, Slice
