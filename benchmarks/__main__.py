@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from . import cross_entropy, descent_seed, imports, phase, places, predict_million
+from . import campaign, cross_entropy, descent_seed, imports, phase, places, predict_million, rigorous
 
 SUITES = {
     "predict": predict_million,
@@ -18,6 +18,8 @@ SUITES = {
     "descent": descent_seed,
     "places": places,
     "ce": cross_entropy,
+    "rigorous": rigorous,
+    "campaign": campaign,
 }
 
 
@@ -35,7 +37,7 @@ def main() -> None:
             lines.append("| " + " | ".join(row) + " |")
             print(lines[-1], flush=True)
     packages = []
-    for name in ("numpy", "scipy", "torch", "cvxpy", "scs"):
+    for name in ("numpy", "scipy", "torch", "cvxpy", "scs", "python-flint"):
         try:
             packages.append(f"{name} {version(name)}")
         except ImportError:

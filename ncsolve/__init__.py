@@ -8,6 +8,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import campaign as campaign
+    from .analytic.course import TimeCourse as TimeCourse
+    from .analytic.design.bias import BiasDecay as BiasDecay
+    from .analytic.design.bias import bias_decay_for_cosine as bias_decay_for_cosine
+    from .analytic.design.count import SmallestCount as SmallestCount
+    from .analytic.design.count import smallest_count as smallest_count
+    from .analytic.design.decay import LargestDecay as LargestDecay
+    from .analytic.design.decay import largest_decay as largest_decay
+    from .analytic.design.oversample import Oversampling as Oversampling
+    from .analytic.design.oversample import oversampling as oversampling
+    from .analytic.design.temperatures import LabelTemperatures as LabelTemperatures
+    from .analytic.design.temperatures import label_temperatures as label_temperatures
+    from .analytic.design.weights import ClassWeights as ClassWeights
+    from .analytic.design.weights import class_weights as class_weights
+    from .analytic.design.width import SmallestWidth as SmallestWidth
+    from .analytic.design.width import smallest_width as smallest_width
+    from .analytic.dynamics import time_course as time_course
+    from .analytic.exact import Exact as Exact
+    from .analytic.exact import exact as exact
+    from .analytic.landscape import CriticalPoint as CriticalPoint
+    from .analytic.landscape import Inertia as Inertia
+    from .analytic.landscape import critical_point as critical_point
     from .analytic.phase import Axis as Axis
     from .analytic.phase import LongTail as LongTail
     from .analytic.phase import PhaseMap as PhaseMap
@@ -18,12 +40,31 @@ if TYPE_CHECKING:
     from .analytic.theorem import Claim as Claim
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
+    from .conventions import Converted as Converted
+    from .conventions import DecayConvention as DecayConvention
+    from .conventions import convert as convert
+    from .errors import CampaignError as CampaignError
     from .errors import CountsError as CountsError
+    from .errors import DataError as DataError
+    from .errors import MissingPackage as MissingPackage
     from .errors import NcsolveError as NcsolveError
+    from .errors import NoAnswer as NoAnswer
+    from .errors import NoConversion as NoConversion
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
+    from .landscapes import Landscape as Landscape
+    from .landscapes import measure_inertia as measure_inertia
     from .losses import CrossEntropy as CrossEntropy
     from .losses import Squared as Squared
+    from .metrics.comparison import Comparison as Comparison
+    from .metrics.comparison import compare as compare
+    from .metrics.convention import Convention as Convention
+    from .metrics.measure import measure as measure
+    from .metrics.measurement import Measurement as Measurement
+    from .metrics.streaming import StreamingMeasure as StreamingMeasure
+    from .networks.fixed import to_torch as to_torch
+    from .networks.frames import orthogonal_frame as orthogonal_frame
+    from .networks.frames import simplex_frame as simplex_frame
     from .numeric.certify import Certificate as Certificate
     from .numeric.descent import Descent as Descent
     from .numeric.newton import Newton as Newton
@@ -33,6 +74,12 @@ if TYPE_CHECKING:
     from .problem import UFM as UFM
     from .raw_objective import Parameters as Parameters
     from .raw_objective import objective as objective
+    from .rigorous import Outcome as Outcome
+    from .rigorous import RigorousCertificate as RigorousCertificate
+    from .rigorous import replay as replay
+    from .tracking import Track as Track
+    from .tracking import gaussian_start as gaussian_start
+    from .tracking import track as track
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify
@@ -46,6 +93,8 @@ _HOME = {
     "objective": "raw_objective",
     "Squared": "losses",
     "CrossEntropy": "losses",
+    "exact": "analytic.exact",
+    "Exact": "analytic.exact",
     "applicable": "analytic.predict",
     "predict": "analytic.predict",
     "Prediction": "analytic.prediction",
@@ -60,22 +109,70 @@ _HOME = {
     "Verification": "verification",
     "certify": "verification",
     "verify": "verification",
+    "RigorousCertificate": "rigorous",
+    "Outcome": "rigorous",
+    "replay": "rigorous",
     "phase_map": "analytic.phase",
     "PhaseMap": "analytic.phase",
     "LongTail": "analytic.phase",
     "Axis": "analytic.phase",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
+    "DecayConvention": "conventions",
+    "Converted": "conventions",
+    "convert": "conventions",
+    "measure": "metrics.measure",
+    "Measurement": "metrics.measurement",
+    "compare": "metrics.comparison",
+    "Comparison": "metrics.comparison",
+    "StreamingMeasure": "metrics.streaming",
+    "Convention": "metrics.convention",
+    "critical_point": "analytic.landscape",
+    "CriticalPoint": "analytic.landscape",
+    "Inertia": "analytic.landscape",
+    "measure_inertia": "landscapes",
+    "Landscape": "landscapes",
+    "time_course": "analytic.dynamics",
+    "TimeCourse": "analytic.course",
+    "track": "tracking",
+    "Track": "tracking",
+    "gaussian_start": "tracking",
+    "to_torch": "networks.fixed",
+    "simplex_frame": "networks.frames",
+    "orthogonal_frame": "networks.frames",
+    "BiasDecay": "analytic.design.bias",
+    "bias_decay_for_cosine": "analytic.design.bias",
+    "SmallestCount": "analytic.design.count",
+    "smallest_count": "analytic.design.count",
+    "LargestDecay": "analytic.design.decay",
+    "largest_decay": "analytic.design.decay",
+    "Oversampling": "analytic.design.oversample",
+    "oversampling": "analytic.design.oversample",
+    "LabelTemperatures": "analytic.design.temperatures",
+    "label_temperatures": "analytic.design.temperatures",
+    "ClassWeights": "analytic.design.weights",
+    "class_weights": "analytic.design.weights",
+    "SmallestWidth": "analytic.design.width",
+    "smallest_width": "analytic.design.width",
     "NcsolveError": "errors",
+    "CampaignError": "errors",
     "CountsError": "errors",
+    "DataError": "errors",
     "ProblemError": "errors",
+    "MissingPackage": "errors",
+    "NoConversion": "errors",
+    "NoAnswer": "errors",
     "NoTheorem": "errors",
 }
 
-__all__ = ["__version__", *_HOME]
+_MODULES = ("campaign",)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'ncsolve' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -28,20 +28,19 @@ class UsageError(NcsolveError, ValueError):
     """The command line cannot be understood."""
 
 
-def problem(args: argparse.Namespace) -> UFM:
-    """The UFM that the problem options describe."""
+def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
+    """The UFM that the problem options describe; `counts` are used where the options give none."""
     from .counts import parse_counts, parse_long_tail, read_labels
     from .problem import UFM
     from .targets import read_targets
 
-    counts: Any
     if args.counts is not None:
         counts = parse_counts(args.counts)
-    elif args.labels is not None:
-        counts = read_labels(args.labels)
-    else:
+    elif args.long_tail is not None:
         counts = parse_long_tail(args.long_tail)
-    numeric = {"depth": _number, "width": _numbers, "weight_decay": _numbers, "feature_decay": _number, "bias": _number}
+    elif counts is None:
+        counts = read_labels(args.labels)
+    numeric = {"depth": _number, "width": numbers, "weight_decay": numbers, "feature_decay": _number, "bias": _number}
     given: dict[str, Any] = {"loss": args.loss, "features": args.features}
     given |= {name: None if (text := getattr(args, name)) is None else read(text, name) for name, read in numeric.items()}
     parameters = {name: getattr(args, name) for name in _CROSS_ENTROPY}
@@ -61,7 +60,7 @@ def _cross_entropy(args: argparse.Namespace, texts: dict[str, str | None], count
     if args.loss != "ce":
         name = next(name for name, text in texts.items() if text is not None).replace("_", "-")
         raise UsageError(f"--{name} belongs to --loss ce, not to --loss {args.loss or 'mse'}")
-    fields = {name: None if text is None else _numbers(text, name) for name, text in texts.items()}
+    fields = {name: None if text is None else numbers(text, name) for name, text in texts.items()}
     smoothing = fields["smoothing"]
     if isinstance(smoothing, list):
         raise UsageError(f"--smoothing {shown(texts['smoothing'])} is not one number")
@@ -81,21 +80,21 @@ def method(args: argparse.Namespace) -> Descent:
     chosen: Any = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[args.method or "lbfgs"]
     fields: dict[str, Any] = {
         "steps": whole(args.steps, "steps", 1),
-        "learning_rate": _positive(args.learning_rate, "learning-rate"),
+        "learning_rate": positive(args.learning_rate, "learning-rate"),
     }
-    fields["momentum"] = _positive(args.momentum, "momentum", below=1.0, zero=True)
+    fields["momentum"] = positive(args.momentum, "momentum", below=1.0, zero=True)
     optimizer = chosen(**{name: value for name, value in fields.items() if value is not None})
-    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": _positive(args.scale, "scale")}
+    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": positive(args.scale, "scale")}
     unaided: dict[str, Any] = {} if chosen is LBFGS else {"polish": None, "switch": False}
     given = {name: value for name, value in settings.items() if value is not None}
     every: dict[str, Any] = {"rotate": False, "replicas": 0} if args.no_rotate else {}
     return Descent(optimizer, **every, **given, **unaided)
 
 
-def tolerance(args: argparse.Namespace) -> float:
-    """--tol, by default 1e-8."""
-    found = _positive(args.tol, "tol")
-    return 1e-8 if found is None else found
+def tolerance(args: argparse.Namespace, usual: float = 1e-8) -> float:
+    """--tol."""
+    found = positive(args.tol, "tol")
+    return usual if found is None else found
 
 
 def whole(text: str | None, name: str, least: int) -> int | None:
@@ -113,7 +112,7 @@ def whole(text: str | None, name: str, least: int) -> int | None:
 
 def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float]:
     """(width, height) of a picture in inches, or None for its own, and dots per inch."""
-    dpi = _positive(args.dpi, "dpi", below=LARGEST_DPI) or 150.0
+    dpi = positive(args.dpi, "dpi", below=LARGEST_DPI) or 150.0
     if args.size is None:
         return None, dpi
     sides = [_plain(side) for side in args.size.lower().split("x")]
@@ -121,6 +120,18 @@ def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float
         most = MOST_PIXELS / dpi
         raise UsageError(f"--size {shown(args.size)} is not of the form 8x5, width x height in inches from 0.5 to {most:g}")
     return (sides[0], sides[1]), dpi
+
+
+def check_extra_picture(args: argparse.Namespace) -> None:
+    """Refuse a --picture beside --out that no picture can be written to, and its options where there is none."""
+    from pathlib import PurePath
+
+    if args.picture is None and (args.size is not None or args.dpi is not None):
+        raise UsageError("--size and --dpi belong to --picture FILE")
+    if args.picture is not None and PurePath(args.picture).suffix.lower() not in PICTURES:
+        raise UsageError(f"--picture {shown(args.picture)} has none of the suffixes {', '.join(PICTURES)}")
+    if args.picture is not None and args.picture == args.out:
+        raise UsageError(f"--picture and --out both name {shown(args.out)}; give two names")
 
 
 def given_to_descent(args: argparse.Namespace) -> list[str]:
@@ -149,7 +160,7 @@ def _number(text: str, name: str) -> int | float | str:
     return text
 
 
-def _numbers(text: str, name: str) -> Any:
+def numbers(text: str, name: str) -> Any:
     """One number, or several between commas."""
     parts = [_number(part.strip(), name) for part in text.split(",")]
     return parts if len(parts) > 1 else parts[0]
@@ -162,7 +173,8 @@ def _plain(text: str | None) -> float:
         return math.nan
 
 
-def _positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+def positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+    """A positive number less than `below` (or zero, if that is allowed); None if the option was not given."""
     if text is None:
         return None
     number = _plain(text)
@@ -172,13 +184,15 @@ def _positive(text: str | None, name: str, *, below: float = math.inf, zero: boo
     return number
 
 
-def add_problem(parser: argparse.ArgumentParser) -> None:
-    """Counts, loss, depth, widths, decays, bias, features, theorem."""
-    counts = parser.add_argument_group("class counts (exactly one)").add_mutually_exclusive_group(required=True)
+def add_problem(parser: argparse.ArgumentParser, *, counted: bool = False, required: bool = True) -> None:
+    """Counts, loss, depth, widths, decays, bias, features, theorem; where samples are counted, the counts may be left out."""
+    says = "class counts (default: those of the labels)" if counted else "class counts (exactly one)"
+    counts = parser.add_argument_group(says).add_mutually_exclusive_group(required=required and not counted)
     counts.add_argument(
         "--counts", metavar="TEXT", help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist"
     )
-    counts.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted")
+    if not counted:
+        counts.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted")
     counts.add_argument("--long-tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]")
     group = parser.add_argument_group("problem")
     group.add_argument("--loss", metavar="NAME", help="mse (default) or ce, cross-entropy")
@@ -201,6 +215,20 @@ def add_problem(parser: argparse.ArgumentParser) -> None:
         help="use this theorem; descent_only gives the lowest end of a few descents for any problem",
     )
     group.add_argument("--limit", metavar="WORD", help="vanishing-decay: what minimizers tend to as all decays go to zero")
+
+
+def add_snapshot(parser: argparse.ArgumentParser) -> None:
+    """A file of features, labels and a classifier."""
+    parser.add_argument(
+        "file", metavar="FILE", help=".npz (H, y, W, b; or H_1 .., W_1 ..; or of predict --out), .npy, .csv, .safetensors, .pt"
+    )
+    group = parser.add_argument_group("what is in the file")
+    group.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt); default: those in FILE")
+    group.add_argument("--classifier", metavar="FILE", help="a file for weight and bias, such as a checkpoint; default: FILE")
+    group.add_argument("--features-key", metavar="KEY", help="name of the features, or of several layers between commas")
+    group.add_argument("--labels-key", metavar="KEY", help="name of the labels")
+    group.add_argument("--weight-key", metavar="KEY", help="name of the classifier, or of W_1, ..., W_M between commas")
+    group.add_argument("--bias-key", metavar="KEY", help="name of the bias")
 
 
 def add_descent(parser: argparse.ArgumentParser) -> None:

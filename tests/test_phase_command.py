@@ -14,7 +14,7 @@ import ncsolve
 from ncsolve import LongTail, phase_map
 from ncsolve.analytic.phase import FIELDS, Axis
 from ncsolve.cli import main
-from ncsolve.plots_phase import edges, phase_diagram, stairs
+from ncsolve.plots.phase import edges, phase_diagram, stairs
 
 LONG = ["--long-tail", "K=6,n=300,ratio=30"]
 AXES = ["--x", "decay=1e-4:1e-1:7", "--y", "ratio=1:100:5"]

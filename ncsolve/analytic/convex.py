@@ -162,11 +162,13 @@ class ConvexProblem:
         return slope
 
     def norm_at_zero(self) -> float:
-        """||dF/dB||_op at A = 0 with the best bias: from c = this on, B = 0."""
-        zero = np.zeros(self.groups.number)
-        rest = replace(self, alive=np.zeros(self.groups.number, dtype=bool))
-        x = rest.without_means(zero, zero)
-        return float(np.linalg.norm(rest.slope(_descend(rest, x, 0, None), 0), 2))
+        """||dF/dB||_op at A = 0 with the best bias: from c = this on, all is zero, unless a contrast still lives."""
+        return replace(self, alive=np.zeros(self.groups.number, dtype=bool)).norm_without_means()
+
+    def norm_without_means(self) -> float:
+        """||dF/dB||_op at B = 0 with the best a and b: B is zero iff this is at most c."""
+        x = self.without_means(np.where(self.alive, 2.0, 0.0), np.zeros(self.groups.number))
+        return float(np.linalg.norm(self.slope(_descend(self, x, 0, None), 0), 2))
 
     def gap(self, x: Array, rank: int) -> tuple[float, float]:
         """(objective, objective - lower bound): the dual point is the gradient, scaled back until it is feasible in every block.

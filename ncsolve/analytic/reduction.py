@@ -79,11 +79,19 @@ def exceeding(counts: Array, slope: Array | float, ufm: UFM, factor: Fraction = 
     found: NDArray[np.bool_] = ratio > 1.0
     near = np.flatnonzero(np.abs(ratio - 1.0) < 1e-9)
     if near.size:
-        samples = sum((Fraction(float(n)) for n in ufm.counts), Fraction(0))
-        limit = factor * samples**2 * Fraction(ufm.weight_decay[0]) * Fraction(ufm.feature_decay)
+        limit = factor * exact_sum(ufm.counts) ** 2 * Fraction(ufm.weight_decay[0]) * Fraction(ufm.feature_decay)
         for i in near.tolist():
             found[i] = Fraction(float(counts[i])) * Fraction(float(rho[i])) ** 2 > limit
     return found
+
+
+def exact_sum(counts: Array) -> Fraction:
+    """N as a rational number: doubles are whole multiples of the power of two that the finest of them needs."""
+    if (counts == np.floor(counts)).all():
+        return Fraction(sum(map(int, counts.tolist())))
+    ratios = [count.as_integer_ratio() for count in counts.tolist()]
+    finest = max(denominator for _, denominator in ratios)
+    return Fraction(sum(numerator * (finest // denominator) for numerator, denominator in ratios), finest)
 
 
 def geometric_mean(decays: tuple[float, ...]) -> float:

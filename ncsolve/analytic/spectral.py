@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import scalar
-from .reduction import reduce
+from .reduction import exact_sum, reduce
 from .theorem import ACTIVE, MERGED, VANISHED, ClassStates, Solution
 
 if TYPE_CHECKING:
@@ -102,10 +102,12 @@ class Selection:
         return np.repeat(self.modes.sigma[chosen], self.kept[chosen]), self.spectrum.frame(chosen, self.kept[chosen])
 
     def states(self, mode_of_class: Indices, state: Callable[[Selection], np.ndarray]) -> ClassStates:
-        """Class states when class k's own mode is `mode_of_class[k]` (-1: it has none, the largest mode decides)."""
+        """Class states when class k's own mode is `mode_of_class[k]` (-1: it has none, the largest mode that is no class's decides)."""
         modes, tau2, room = self.modes, self.modes.tau2, self.room
         own = mode_of_class >= 0
-        mode = np.where(own, mode_of_class, int(np.argmax(tau2)))
+        shared = tau2.copy()
+        shared[mode_of_class[own]] = -1.0
+        mode = np.where(own, mode_of_class, int(np.argmax(shared)))
         depth, samples = modes.depth, modes.samples
         limit, exponent = scalar.threshold(depth), depth / (depth + 1.0)
         with np.errstate(over="ignore"):
@@ -157,15 +159,12 @@ def select(ufm: UFM, spectrum: Spectrum) -> Selection:
     """Solve the scalar problem of every mode of the target and apply the rank bound."""
     reduction = reduce(ufm)
 
-    def exact_samples() -> Fraction:
-        return sum((Fraction(n) for n in ufm.counts.tolist()), Fraction(0))
-
     modes = scalar.solve(
         spectrum.tau2,
         samples=reduction.samples,
         mean_decay=reduction.mean_decay,
         decays=ufm.decays,
-        exact_samples=exact_samples,
+        exact_samples=lambda: exact_sum(ufm.counts),
         exceeds=spectrum.exceeds,
     )
     return Selection(ufm, spectrum, modes)

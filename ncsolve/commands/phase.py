@@ -140,16 +140,15 @@ def _told(terminal: Terminal) -> Iterator[Callable[[int, int], None]]:
     yield say
 
 
-def _saver(found: PhaseMap, args: Namespace, size: tuple[float, float] | None, dpi: float) -> Callable[[], None] | None:
+def _saver(found: PhaseMap, args: Namespace, size: tuple[float, float] | None, dpi: float) -> Callable[[str], None] | None:
     suffix = "" if args.out is None else PurePath(args.out).suffix.lower()
     if suffix in (".csv", ".npz"):
-        return lambda: found.save(args.out, overwrite=args.force)
+        return lambda _document: found.save(args.out, overwrite=args.force)
     if suffix in options.PICTURES:
-        from ..plots import save
-        from ..plots_phase import phase_diagram
+        from ..plots import phase_diagram, save
 
         axes = phase_diagram(found, lines=not args.no_boundaries)
-        return lambda: save(axes, args.out, size=size, dpi=dpi, overwrite=args.force)
+        return lambda _document: save(axes, args.out, size=size, dpi=dpi, overwrite=args.force)
     return None
 
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from .analytic.phase.cells import FIELDS, WHOLE
-from .plots import _axes
+from ..analytic.phase.cells import FIELDS, WHOLE
+from .style import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
 
-    from .analytic.phase import Axis, Boundary, PhaseMap
-    from .losses import Array
+    from ..analytic.phase import Axis, Boundary, PhaseMap
+    from ..losses import Array
 
 COLORS = "cividis"
 NOTHING = "0.8"  # cells without a number
@@ -68,7 +68,7 @@ def phase_diagram(found: PhaseMap, field: str | None = None, ax: Axes | None = N
     name = next(iter(found.fields)) if field is None else field
     if name not in found.fields:
         raise ValueError(f"field {name!r} is not in the map; {', '.join(found.fields)} is")
-    axes = _axes(ax, (7.2, 5.6))
+    axes = axes_or_new(ax, (7.2, 5.6))
     numbers = found.fields[name]
     known = numbers[np.isfinite(numbers)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
@@ -84,7 +84,7 @@ def phase_diagram(found: PhaseMap, field: str | None = None, ax: Axes | None = N
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
     bar.set_label(FIELDS[name])
     if whole:
-        bar.set_ticks(_whole_ticks(int(low), int(high)))  # type: ignore[arg-type]
+        bar.set_ticks(_whole_ticks(int(low), int(high)).tolist())
         bar.ax.minorticks_off()
     axes.set_title(_title(found), fontsize="small")
     if lines:
