@@ -132,7 +132,7 @@ class GroupMeans:
         if excess(np.array([high]))[0] >= -EDGE * EDGE:
             return high
         while True:
-            levels = high * STEPS
+            levels = np.float64(high) * STEPS
             positive = np.flatnonzero(excess(levels) >= 0.0)
             if positive.size:
                 break
