@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from . import campaign, cross_entropy, descent_seed, imports, places, predict_million, rigorous
+from . import campaign, cross_entropy, descent_seed, imports, phase, places, predict_million, rigorous
 
 SUITES = {
     "predict": predict_million,
     "imports": imports,
+    "phase": phase,
     "descent": descent_seed,
     "places": places,
     "ce": cross_entropy,

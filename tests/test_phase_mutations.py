@@ -37,7 +37,7 @@ FAULTS = [  # file, what stands there, what is planted
     ("cross_entropy.py", "c * (classes - 1) * a", "1.01 * c * (classes - 1) * a"),
     ("cross_entropy.py", "-1.0 / (classes - 1)", "-1.01 / (classes - 1)"),
     ("merging.py", "spread = (k - m) * np.exp(-a", "spread = 1.01 * (k - m) * np.exp(-a"),
-    ("merging.py", "(k / z - self.smoothing)", "(k / z + self.smoothing)"),
+    ("merging.py", "(k * share - self.smoothing)", "(k * share + self.smoothing)"),
     ("merging.py", "moved &= matters", "moved &= True"),
     ("merging.py", "np.outer(u, u) - np.eye", "np.outer(u, u) - 1.01 * np.eye"),
     ("angles.py", "(sum2 - number)", "(sum2 - number + 0.01)"),

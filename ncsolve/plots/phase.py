@@ -185,6 +185,7 @@ def _title(found: PhaseMap) -> str:
     if tail is not None:
         said += [] if "n" in moved else [f"$n_1 = {tail.largest:g}$"]
         said += [] if "ratio" in moved else [f"$n_1/n_K = {tail.ratio:g}$"]
+        said += ["two levels of counts"] if tail.step else []
     said += [] if "depth" in moved else [f"$M = {ufm.depth}$"]
     said += [] if "bias-decay" in moved else [bias]
     return ", ".join(said)

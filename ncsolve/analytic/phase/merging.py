@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .cells import Found
     from .plane import Indices, Slice
 
+STEPS = 0.95 ** np.arange(64)  # in which the decay is lowered until B is not zero
+HALVINGS = 60  # of a bracket: to the last bit
 EDGE = 1e-6  # of where B appears: the engine drops singular values that small
 
 
@@ -95,24 +97,26 @@ class GroupMeans:
         """||dF/dB|| at B = 0 and the contrasts that are best there."""
         if not c.size:
             return np.zeros(0)
-        from scipy.optimize.elementwise import find_root
-
         cell, group = np.nonzero(alive)
         m, k = self.sizes[group], self.classes
-        left = self.smoothing + self.samples * c[cell] / np.sqrt(self.counts[group])  # 1 minus the right-hand side
+        wanted = self.smoothing + self.samples * c[cell] / np.sqrt(self.counts[group])  # 1 minus the right-hand side
 
-        def terms(a: Array, m: Array) -> tuple[Array, Array]:
+        def terms(a: Array) -> tuple[Array, Array]:
             spread = (k - m) * np.exp(-a * (1.0 - 1.0 / m))
-            return m * np.exp(-a) + spread, 1.0 + (m - 1.0) * np.exp(-a) + spread
+            near = np.exp(-a)
+            return m * near + spread, 1.0 + (m - 1.0) * near + spread
 
-        def excess(a: Array, m: Array, left: Array) -> Array:
-            rest, total = terms(a, m)
-            return np.asarray(rest / total - left)
-
-        a = find_root(excess, (np.zeros_like(left), 2.0 * np.log(2.0 * k / left)), args=(m, left)).x
-        z = terms(a, m)[1] * np.exp(a * (1.0 - 1.0 / m))
+        a, step = (
+            np.zeros_like(wanted),
+            2.0 * np.log(2.0 * k / wanted),
+        )  # 1 - (1 - e^-a)/S <= 2 K e^(-a/2): the root lies before
+        for _ in range(HALVINGS):
+            step *= 0.5
+            rest, total = terms(a + step)
+            a = np.where(rest > wanted * total, a + step, a)
+        share = np.exp(-a * (1.0 - 1.0 / m)) / terms(a)[1]  # 1/Z
         factor = np.ones(alive.shape)
-        factor[cell, group] = (k / z - self.smoothing) / (1.0 - self.smoothing)
+        factor[cell, group] = (k * share - self.smoothing) / (1.0 - self.smoothing)
         norms: Array = np.linalg.norm(self.residual * factor[:, None, :], 2, axis=(1, 2))
         return norms
 
@@ -120,13 +124,18 @@ class GroupMeans:
         """The largest decay below which B is not zero, no bias: where norms(c) = c, or the norm at zero if no contrast lives there."""
         from scipy.optimize import brentq
 
-        def excess(c: float) -> float:
-            alive = (self.sizes > 1) & (np.sqrt(self.counts) * (1.0 - self.smoothing) > self.samples * c)
-            return float(self.norms(np.array([c]), alive[None])[0]) / c - 1.0
+        def excess(c: Array) -> Array:
+            alive = (self.sizes > 1) & (np.sqrt(self.counts) * (1.0 - self.smoothing) > self.samples * c[:, None])
+            return self.norms(c, alive) / c - 1.0
 
-        high = low = self.norm_at_zero
-        if excess(high) >= -EDGE * EDGE:
+        high = self.norm_at_zero
+        if excess(np.array([high]))[0] >= -EDGE * EDGE:
             return high
-        while excess(low) < 0.0:
-            high, low = low, 0.95 * low
-        return float(brentq(excess, low, high, xtol=1e-300, rtol=1e-14))
+        while True:
+            levels = np.float64(high) * STEPS
+            positive = np.flatnonzero(excess(levels) >= 0.0)
+            if positive.size:
+                break
+            high = float(levels[-1])
+        low, high = float(levels[positive[0]]), float(levels[positive[0] - 1])
+        return float(brentq(lambda c: float(excess(np.array([c]))[0]), low, high, xtol=1e-300, rtol=1e-14))
