@@ -9,9 +9,16 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from . import cross_entropy, descent_seed, imports, places, predict_million
+from . import cross_entropy, descent_seed, imports, places, predict_million, rigorous
 
-SUITES = {"predict": predict_million, "imports": imports, "descent": descent_seed, "places": places, "ce": cross_entropy}
+SUITES = {
+    "predict": predict_million,
+    "imports": imports,
+    "descent": descent_seed,
+    "places": places,
+    "ce": cross_entropy,
+    "rigorous": rigorous,
+}
 
 
 def main() -> None:
@@ -28,7 +35,7 @@ def main() -> None:
             lines.append("| " + " | ".join(row) + " |")
             print(lines[-1], flush=True)
     packages = []
-    for name in ("numpy", "scipy", "torch", "cvxpy", "scs"):
+    for name in ("numpy", "scipy", "torch", "cvxpy", "scs", "python-flint"):
         try:
             packages.append(f"{name} {version(name)}")
         except ImportError:

@@ -8,8 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import campaign as campaign
     from .analytic.course import TimeCourse as TimeCourse
     from .analytic.dynamics import time_course as time_course
+    from .analytic.exact import Exact as Exact
+    from .analytic.exact import exact as exact
     from .analytic.landscape import CriticalPoint as CriticalPoint
     from .analytic.landscape import Inertia as Inertia
     from .analytic.landscape import critical_point as critical_point
@@ -19,14 +22,30 @@ if TYPE_CHECKING:
     from .analytic.theorem import Claim as Claim
     from .analytic.thresholds import Thresholds as Thresholds
     from .analytic.thresholds import thresholds as thresholds
+    from .conventions import Converted as Converted
+    from .conventions import DecayConvention as DecayConvention
+    from .conventions import convert as convert
+    from .errors import CampaignError as CampaignError
     from .errors import CountsError as CountsError
+    from .errors import DataError as DataError
+    from .errors import MissingPackage as MissingPackage
     from .errors import NcsolveError as NcsolveError
+    from .errors import NoConversion as NoConversion
     from .errors import NoTheorem as NoTheorem
     from .errors import ProblemError as ProblemError
     from .landscapes import Landscape as Landscape
     from .landscapes import measure_inertia as measure_inertia
     from .losses import CrossEntropy as CrossEntropy
     from .losses import Squared as Squared
+    from .metrics.comparison import Comparison as Comparison
+    from .metrics.comparison import compare as compare
+    from .metrics.convention import Convention as Convention
+    from .metrics.measure import measure as measure
+    from .metrics.measurement import Measurement as Measurement
+    from .metrics.streaming import StreamingMeasure as StreamingMeasure
+    from .networks.fixed import to_torch as to_torch
+    from .networks.frames import orthogonal_frame as orthogonal_frame
+    from .networks.frames import simplex_frame as simplex_frame
     from .numeric.certify import Certificate as Certificate
     from .numeric.descent import Descent as Descent
     from .numeric.newton import Newton as Newton
@@ -36,6 +55,9 @@ if TYPE_CHECKING:
     from .problem import UFM as UFM
     from .raw_objective import Parameters as Parameters
     from .raw_objective import objective as objective
+    from .rigorous import Outcome as Outcome
+    from .rigorous import RigorousCertificate as RigorousCertificate
+    from .rigorous import replay as replay
     from .tracking import Track as Track
     from .tracking import gaussian_start as gaussian_start
     from .tracking import track as track
@@ -52,6 +74,8 @@ _HOME = {
     "objective": "raw_objective",
     "Squared": "losses",
     "CrossEntropy": "losses",
+    "exact": "analytic.exact",
+    "Exact": "analytic.exact",
     "applicable": "analytic.predict",
     "predict": "analytic.predict",
     "Prediction": "analytic.prediction",
@@ -66,8 +90,20 @@ _HOME = {
     "Verification": "verification",
     "certify": "verification",
     "verify": "verification",
+    "RigorousCertificate": "rigorous",
+    "Outcome": "rigorous",
+    "replay": "rigorous",
     "thresholds": "analytic.thresholds",
     "Thresholds": "analytic.thresholds",
+    "DecayConvention": "conventions",
+    "Converted": "conventions",
+    "convert": "conventions",
+    "measure": "metrics.measure",
+    "Measurement": "metrics.measurement",
+    "compare": "metrics.comparison",
+    "Comparison": "metrics.comparison",
+    "StreamingMeasure": "metrics.streaming",
+    "Convention": "metrics.convention",
     "critical_point": "analytic.landscape",
     "CriticalPoint": "analytic.landscape",
     "Inertia": "analytic.landscape",
@@ -78,16 +114,27 @@ _HOME = {
     "track": "tracking",
     "Track": "tracking",
     "gaussian_start": "tracking",
+    "to_torch": "networks.fixed",
+    "simplex_frame": "networks.frames",
+    "orthogonal_frame": "networks.frames",
     "NcsolveError": "errors",
+    "CampaignError": "errors",
     "CountsError": "errors",
+    "DataError": "errors",
     "ProblemError": "errors",
+    "MissingPackage": "errors",
+    "NoConversion": "errors",
     "NoTheorem": "errors",
 }
 
-__all__ = ["__version__", *_HOME]
+_MODULES = ("campaign",)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'ncsolve' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -35,7 +35,7 @@ class Answer:
     code : exit code
     warnings : sentences for standard error where the reader does not see the text answer
     seed : seed of the random numbers, for the provenance
-    save : writes --out; by default the JSON document is written there
+    save : called with the JSON document to write --out; by default the document alone is written there
     saved : whether the command has written --out itself
     kind : the word after ncsolve/ in the document's schema; by default the command's name
     """
@@ -45,6 +45,6 @@ class Answer:
     code: int = DONE
     warnings: tuple[str, ...] = ()
     seed: int | None = None
-    save: Callable[[], None] | None = None
+    save: Callable[[str], None] | None = None
     saved: bool = False
     kind: str = ""

@@ -22,7 +22,7 @@ def shown(value: object, width: int = 100) -> str:
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], limit: int) -> Iterator[BinaryIO]:
+def opened(path: str | os.PathLike[str], limit: int, holds: str = "at least 2 classes") -> Iterator[BinaryIO]:
     """Open a file of at most `limit` bytes; everything that can be wrong with it before reading is said here."""
     name = shown(os.fspath(path))
     if "\0" in os.fspath(path):
@@ -33,7 +33,7 @@ def opened(path: str | os.PathLike[str], limit: int) -> Iterator[BinaryIO]:
             if status.st_size > limit:
                 raise CountsError(f"{name} has {status.st_size} bytes; files of at most {limit >> 20} MiB are read")
             if stat.S_ISREG(status.st_mode) and status.st_size == 0:
-                raise CountsError(f"{name} is empty; it should hold at least 2 classes")
+                raise CountsError(f"{name} is empty; it should hold {holds}")
             yield file
     except FileNotFoundError:
         raise CountsError(f"{name} does not exist; give the path of a file that does") from None

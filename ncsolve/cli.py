@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from . import __version__
 from .answer import BAD_DATA, INCONCLUSIVE, INTERRUPTED, UNREAD, USAGE, Answer, Terminal
 from .commands import commands
-from .errors import CountsError, NcsolveError, TooLarge
+from .errors import CampaignError, CountsError, DataError, NcsolveError, TooLarge
 from .options import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         _give_up_stdout()
         return UNREAD
-    except CountsError as error:
+    except (CountsError, DataError, CampaignError) as error:
         return _failed(error, BAD_DATA)
     except TooLarge as error:
         return _failed(error, INCONCLUSIVE)
@@ -61,13 +61,13 @@ def main(argv: list[str] | None = None) -> int:
         return _failed(error, USAGE)
     except MemoryError as error:
         return _failed(f"not enough memory ({error}); fewer classes, samples or smaller widths work", INCONCLUSIVE)
-    except FileExistsError:
-        return _failed(f"--out {args.out!r} exists; choose another name, or add --force to replace it", BAD_DATA)
+    except FileExistsError as error:
+        return _failed(f"{error.filename!r} exists; choose another name, or add --force to replace it", BAD_DATA)
     except OSError as error:
         if error.filename is None:
             _give_up_stdout()
             return _failed(f"standard output cannot be written ({error.strerror})", BAD_DATA)
-        return _failed(f"--out {error.filename!r} cannot be written ({error.strerror}); choose another place", BAD_DATA)
+        return _failed(f"{error.filename!r} cannot be written ({error.strerror}); choose another place", BAD_DATA)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -139,7 +139,7 @@ def _deliver(args: Namespace, answer: Answer) -> None:
     document = report.document(kind, answer.body, provenance) if args.json or args.out else ""
     try:
         if answer.save is not None:
-            answer.save()
+            answer.save(document)
         elif args.out is not None and not answer.saved:
             with atomic_write(args.out, overwrite=args.force) as stream:
                 stream.write(document.encode())

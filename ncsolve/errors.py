@@ -9,6 +9,10 @@ class CountsError(NcsolveError, ValueError):
     """Class counts, or a file that should hold them, cannot be used."""
 
 
+class DataError(NcsolveError, ValueError):
+    """Features, labels or a classifier, or a file that should hold them, cannot be used."""
+
+
 class ProblemError(NcsolveError, ValueError):
     """A field of a `UFM` other than its counts cannot be used."""
 
@@ -19,3 +23,19 @@ class NoTheorem(NcsolveError, ValueError):
 
 class TooLarge(NcsolveError, MemoryError):
     """A matrix was asked for that would not fit in memory."""
+
+
+class MissingPackage(NcsolveError, ImportError):
+    """An optional package is needed and not installed; the message says which extra of ncsolve brings it."""
+
+
+class CertificateError(CountsError):
+    """A file that should hold a rigorous certificate does not."""
+
+
+class CampaignError(NcsolveError, ValueError):
+    """The spec of a campaign, or its file of results, cannot be used."""
+
+
+class NoConversion(NcsolveError, ValueError):
+    """A decay is not an L2 penalty, so no decay of the canonical objective stands for it."""

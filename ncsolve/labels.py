@@ -7,7 +7,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO
 
@@ -61,6 +61,24 @@ def read_labels(path: str | os.PathLike[str]) -> dict[str, int]:
     if len(whole) == len(counts):
         return dict(sorted(counts.items(), key=lambda item: (int(whole[item[0]][1]), item[0])))
     return dict(sorted(counts.items()))
+
+
+def text_labels(path: str | os.PathLike[str]) -> list[str]:
+    """The labels in a .csv or .txt file, one per sample, in order; read as `read_labels` reads them.
+
+    Raises
+    ------
+    CountsError
+        The file cannot be read, or a label is missing.
+    """
+    name = shown(os.fspath(path))
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    with (
+        opened(path, LIMIT) as file,
+        io.TextIOWrapper(file, encoding="utf-8-sig", newline="" if suffix == ".csv" else None) as lines,
+    ):
+        line = list(_text(lines, name, suffix))
+    return line[1:] if line and _is_header(line[0], set(line[1:]), name) else line
 
 
 def _array(file: BinaryIO, path: str | os.PathLike[str], name: str) -> Counter[str]:
@@ -157,12 +175,19 @@ def _tally(labels: Iterator[str], name: str) -> Counter[str]:
     if first is None:
         return Counter()
     counts = Counter(labels)
-    if first in counts or not counts:
-        counts[first] += 1
-    elif first.lower() not in COLUMNS:
-        if not _WHOLE.fullmatch(first) and all(_WHOLE.fullmatch(label) for label in counts):
-            raise CountsError(
-                f"{name}: the first line {shown(first)} stands above numbers; call the column label, or drop the line"
-            )
+    if not _is_header(first, counts, name):
         counts[first] += 1
     return counts
+
+
+def _is_header(first: str, others: Collection[str], name: str) -> bool:
+    """Whether the first line is the name of the column, and no label."""
+    if first in others or not others:
+        return False
+    if first.lower() in COLUMNS:
+        return True
+    if not _WHOLE.fullmatch(first) and all(_WHOLE.fullmatch(label) for label in others):
+        raise CountsError(
+            f"{name}: the first line {shown(first)} stands above numbers; call the column label, or drop the line"
+        )
+    return False

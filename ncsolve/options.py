@@ -28,20 +28,19 @@ class UsageError(NcsolveError, ValueError):
     """The command line cannot be understood."""
 
 
-def problem(args: argparse.Namespace) -> UFM:
-    """The UFM that the problem options describe."""
+def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
+    """The UFM that the problem options describe; `counts` are used where the options give none."""
     from .counts import parse_counts, parse_long_tail, read_labels
     from .problem import UFM
     from .targets import read_targets
 
-    counts: Any
     if args.counts is not None:
         counts = parse_counts(args.counts)
-    elif args.labels is not None:
-        counts = read_labels(args.labels)
-    else:
+    elif args.long_tail is not None:
         counts = parse_long_tail(args.long_tail)
-    numeric = {"depth": _number, "width": _numbers, "weight_decay": _numbers, "feature_decay": _number, "bias": _number}
+    elif counts is None:
+        counts = read_labels(args.labels)
+    numeric = {"depth": _number, "width": numbers, "weight_decay": numbers, "feature_decay": _number, "bias": _number}
     given: dict[str, Any] = {"loss": args.loss, "features": args.features}
     given |= {name: None if (text := getattr(args, name)) is None else read(text, name) for name, read in numeric.items()}
     parameters = {name: getattr(args, name) for name in _CROSS_ENTROPY}
@@ -61,7 +60,7 @@ def _cross_entropy(args: argparse.Namespace, texts: dict[str, str | None], count
     if args.loss != "ce":
         name = next(name for name, text in texts.items() if text is not None).replace("_", "-")
         raise UsageError(f"--{name} belongs to --loss ce, not to --loss {args.loss or 'mse'}")
-    fields = {name: None if text is None else _numbers(text, name) for name, text in texts.items()}
+    fields = {name: None if text is None else numbers(text, name) for name, text in texts.items()}
     smoothing = fields["smoothing"]
     if isinstance(smoothing, list):
         raise UsageError(f"--smoothing {shown(texts['smoothing'])} is not one number")
@@ -92,10 +91,10 @@ def method(args: argparse.Namespace) -> Descent:
     return Descent(optimizer, **every, **given, **unaided)
 
 
-def tolerance(args: argparse.Namespace) -> float:
-    """--tol, by default 1e-8."""
+def tolerance(args: argparse.Namespace, usual: float = 1e-8) -> float:
+    """--tol."""
     found = positive(args.tol, "tol")
-    return 1e-8 if found is None else found
+    return usual if found is None else found
 
 
 def whole(text: str | None, name: str, least: int) -> int | None:
@@ -161,7 +160,7 @@ def _number(text: str, name: str) -> int | float | str:
     return text
 
 
-def _numbers(text: str, name: str) -> Any:
+def numbers(text: str, name: str) -> Any:
     """One number, or several between commas."""
     parts = [_number(part.strip(), name) for part in text.split(",")]
     return parts if len(parts) > 1 else parts[0]
@@ -185,13 +184,15 @@ def positive(text: str | None, name: str, *, below: float = math.inf, zero: bool
     return number
 
 
-def add_problem(parser: argparse.ArgumentParser) -> None:
-    """Counts, loss, depth, widths, decays, bias, features, theorem."""
-    counts = parser.add_argument_group("class counts (exactly one)").add_mutually_exclusive_group(required=True)
+def add_problem(parser: argparse.ArgumentParser, *, counted: bool = False, required: bool = True) -> None:
+    """Counts, loss, depth, widths, decays, bias, features, theorem; where samples are counted, the counts may be left out."""
+    says = "class counts (default: those of the labels)" if counted else "class counts (exactly one)"
+    counts = parser.add_argument_group(says).add_mutually_exclusive_group(required=required and not counted)
     counts.add_argument(
         "--counts", metavar="TEXT", help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist"
     )
-    counts.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted")
+    if not counted:
+        counts.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted")
     counts.add_argument("--long-tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]")
     group = parser.add_argument_group("problem")
     group.add_argument("--loss", metavar="NAME", help="mse (default) or ce, cross-entropy")
@@ -214,6 +215,20 @@ def add_problem(parser: argparse.ArgumentParser) -> None:
         help="use this theorem; descent_only gives the lowest end of a few descents for any problem",
     )
     group.add_argument("--limit", metavar="WORD", help="vanishing-decay: what minimizers tend to as all decays go to zero")
+
+
+def add_snapshot(parser: argparse.ArgumentParser) -> None:
+    """A file of features, labels and a classifier."""
+    parser.add_argument(
+        "file", metavar="FILE", help=".npz (H, y, W, b; or H_1 .., W_1 ..; or of predict --out), .npy, .csv, .safetensors, .pt"
+    )
+    group = parser.add_argument_group("what is in the file")
+    group.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt); default: those in FILE")
+    group.add_argument("--classifier", metavar="FILE", help="a file for weight and bias, such as a checkpoint; default: FILE")
+    group.add_argument("--features-key", metavar="KEY", help="name of the features, or of several layers between commas")
+    group.add_argument("--labels-key", metavar="KEY", help="name of the labels")
+    group.add_argument("--weight-key", metavar="KEY", help="name of the classifier, or of W_1, ..., W_M between commas")
+    group.add_argument("--bias-key", metavar="KEY", help="name of the bias")
 
 
 def add_descent(parser: argparse.ArgumentParser) -> None:

@@ -195,6 +195,35 @@ class UFM:
         }
         return document | self.loss.parameters()
 
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> UFM:
+        """The problem that `to_dict` wrote.
+
+        Raises
+        ------
+        ProblemError
+            An entry is missing or unknown; other errors as for any problem.
+
+        Examples
+        --------
+        >>> import ncsolve
+        >>> ufm = ncsolve.UFM(counts={"cat": 30, "dog": 20}, loss=ncsolve.CrossEntropy(smoothing=0.1), bias="free")
+        >>> ncsolve.UFM.from_dict(ufm.to_dict()) == ufm
+        True
+        """
+        own = {field.name for field in fields(cls)}
+        if missing := sorted(own - set(document)):
+            raise ProblemError(f"a problem without {', '.join(missing)} is incomplete; give what UFM.to_dict writes")
+        given = {name: value for name, value in document.items() if name in own}
+        parameters = {name: value for name, value in document.items() if name not in own}
+        if given["loss"] not in LOSSES:
+            raise ProblemError(f"loss {given['loss']!r} is unknown; one of {', '.join(map(repr, LOSSES))} works")
+        try:
+            loss = LOSSES[given["loss"]].from_parameters(parameters)
+        except TypeError:
+            raise ProblemError(f"loss {given['loss']!r} has no parameters {', '.join(sorted(parameters))}") from None
+        return cls(**(given | {"loss": loss}))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UFM) and self.to_dict() == other.to_dict()
 

@@ -67,7 +67,7 @@ def stages() -> Iterator[Callable[[str, float], None]]:
 
 
 @contextmanager
-def counted(total: int) -> Iterator[Callable[[str], None]]:
+def words(total: int) -> Iterator[Callable[[str], None]]:
     """A callback that moves a bar by one of `total` and shows a word, with the time that is left; it is cleared at the end."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -77,6 +77,29 @@ def counted(total: int) -> Iterator[Callable[[str], None]]:
     with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("", total=total)
         yield lambda word: shown.update(task, advance=1, description=word)
+
+
+@contextmanager
+def counted(total: int) -> Iterator[Callable[[int, int], None]]:
+    """A callback for `campaign.run(progress=...)`, and the bar that it moves, with the time left; it is cleared at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn("left"))
+    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("", total=total)
+        begun = False
+
+        def move(finished: int, errors: int) -> None:
+            nonlocal begun
+            if not begun:  # what an earlier run has done says nothing about how fast this one is
+                shown.reset(task, completed=finished)
+                begun = True
+            said = f"{errors} error{'' if errors == 1 else 's'}" if errors else ""
+            shown.update(task, completed=finished, description=said)
+
+        yield move
 
 
 class _Share:
@@ -100,3 +123,23 @@ class _Share:
             done = math.log(self.first / norm) / math.log(self.first / goal)
             self.most = max(self.most, min(done, 1.0))
         return self.most
+
+
+@contextmanager
+def epochs() -> Iterator[Callable[[int, int, float, dict[str, Any]], None]]:
+    """A callback for `networks.train(progress=...)`, and the bar it moves; it is cleared at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("training", total=None)
+
+        def move(epoch: int, total: int, value: float, record: dict[str, Any]) -> None:
+            said = f"epoch {epoch}/{total}  loss {value:.6g}"
+            for key, word in (("nc2_gof_H", "features"), ("nc2_gof_W", "classifier")):
+                said += f"  {word} {record[key]:.3f}" if key in record else ""
+            shown.update(task, description=said, completed=epoch, total=total)
+
+        yield move

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .numeric.descent import Descent
     from .numeric.hessian import HessianCheck
     from .problem import UFM
+    from .rigorous import RigorousCertificate
     from .verification import Verification
 
 #: A line of text: what it is about, and what is said.
@@ -91,6 +92,26 @@ def certificate_lines(certificate: Certificate | None) -> list[Line]:
     return [("certificate", f"{bound} ({certificate.method}; floating point, not a proof)")]
 
 
+def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
+    """What is proved: the enclosures, how, each part of the claim, the outcome."""
+    minimum, objective = certificate.minimum, certificate.objective
+    return [
+        ("objective", _between(float(objective.low), float(objective.high))),
+        ("minimum", _between(certificate.lower_bound, float(minimum.high))),
+        (
+            "proof",
+            f"{certificate.method}, endpoints of {certificate.precision} bits, relative gap {certificate.relative_gap:.6g}",
+        ),
+        *((finding.about, f"{finding.verdict.value}: {finding.says}") for finding in certificate.findings),
+        ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}"),
+    ]
+
+
+def _between(low: float, high: float) -> str:
+    """An enclosure for people: the digits in which its ends agree, or both ends."""
+    return f"{low:.17g}" if low == high else f"between {low:.17g} and {high:.17g}"
+
+
 def text(lines: Sequence[Line]) -> str:
     """Lines with their first words in a column."""
     width = max(len(key) for key, _ in lines)
@@ -100,12 +121,19 @@ def text(lines: Sequence[Line]) -> str:
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
     """Rows of cells below their heads, columns aligned: to the right those listed in `right`."""
     widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(_aligned(cells, widths, set(range(len(head))) - set(right)) for cells in (head, *rows))
+    return "\n".join(_aligned(line, widths, set(range(len(head))) - set(right)) for line in (head, *rows))
 
 
 def number(value: float | None) -> str:
     """Two digits, enough for a difference; a dash where there is none."""
     return "-" if value is None else f"{value:.1e}"
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A grid with words to the left and numbers to the right; a long first cell is cut."""
+    cut = [[_cut(cell) if i == 0 else cell for i, cell in enumerate(row)] for row in rows]
+    numeric = [i for i in range(1, len(header)) if any(row[i][:1].isdigit() for row in cut)]
+    return grid(header, cut, numeric)
 
 
 def table(classes: ClassTable, terminal: bool = False) -> str:
@@ -116,11 +144,11 @@ def table(classes: ClassTable, terminal: bool = False) -> str:
     else:
         order = (-classes.count).argsort(kind="stable").tolist()
         head, tail = order[:SHOWN_ROWS], order[-SHOWN_ROWS:]
-    rows = [_row(classes[k]) for k in (*head, *tail)]
+    rows = [cells(classes[k]) for k in (*head, *tail)]
     widths = [max(map(_width, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    lines = [_aligned(cells, widths, (0, 2)) for cells in (COLUMNS, *rows)]  # names and states to the left
+    lines = [_aligned(line, widths, (0, 2)) for line in (COLUMNS, *rows)]  # names and states to the left
     if terminal:
-        lines = [_styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], "")) for i, line in enumerate(lines)]
+        lines = [styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], "")) for i, line in enumerate(lines)]
     if tail:
         lines.insert(1 + len(head), f"... {size - len(head) - len(tail)} more (use --json for all)")
     return "\n".join(lines)
@@ -197,10 +225,14 @@ def _hessian(check: HessianCheck) -> str:
     )
 
 
-def _row(row: ClassRow) -> tuple[str, ...]:
-    name = row.name if len(row.name) <= LONGEST_NAME else row.name[: LONGEST_NAME - 3] + "..."
+def cells(row: ClassRow) -> tuple[str, ...]:
+    """One class as the cells of COLUMNS."""
     numbers = (row.weight_norm, row.feature_norm, row.own_logit, row.margin, row.critical_count, row.critical_decay)
-    return (name, _count(row.count), row.state, *map(_cell, numbers))
+    return (_cut(row.name), _count(row.count), row.state, *map(_cell, numbers))
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
 
 
 def _cell(number: float | None) -> str:
@@ -230,7 +262,7 @@ def _width(cell: str) -> int:
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in cell)
 
 
-def _styled(line: str, style: str) -> str:
+def styled(line: str, style: str) -> str:
     """The line as rich would show it on a terminal; NO_COLOR is honoured."""
     import io
 

@@ -14,17 +14,26 @@ if TYPE_CHECKING:
 
     from .analytic.prediction import Prediction
     from .numeric.descent import Descent
+    from .problem import UFM
     from .report import Line
+    from .snapshot import Snapshot
     from .verification import Verification
 
 
-def predicted(args: Namespace, terminal: Terminal) -> Prediction:
-    """The prediction; whether --out can be written is settled before anything is computed."""
+def predicted(
+    args: Namespace, terminal: Terminal, counts: Any = None, accept: Callable[[UFM], None] | None = None
+) -> Prediction:
+    """The prediction; whether --out can be written is settled before anything is computed.
+
+    `accept` may refuse the problem before it is solved, by raising.
+    """
     from .files import check_writable
 
     if args.out is not None:
         check_writable(args.out, overwrite=args.force)
-    ufm = options.problem(args)
+    ufm = options.problem(args, counts)
+    if accept is not None:
+        accept(ufm)
     from .analytic.predict import predict
     from .progress import stages
 
@@ -52,6 +61,20 @@ def verified(args: Namespace, terminal: Terminal) -> tuple[Verification, Descent
     return found, method, seed
 
 
+def snapshot(args: Namespace, terminal: Terminal) -> Snapshot:
+    """What FILE holds; whether --out can be written is settled first."""
+    from .files import check_writable
+    from .snapshot import Keys, read_snapshot
+
+    if args.out is not None:
+        check_writable(args.out, overwrite=args.force)
+    keys = Keys(args.features_key, args.labels_key, args.weight_key, args.bias_key)
+    found = read_snapshot(args.file, labels=args.labels, classifier=args.classifier, keys=keys)
+    for note in found.notes:
+        terminal.note(note)
+    return found
+
+
 def fresh_seed(terminal: Terminal) -> int:
     """A seed of 32 bits, said aloud."""
     import secrets
@@ -69,7 +92,7 @@ def answer_about(
     rows: bool = True,
     code: int = DONE,
     seed: int | None = None,
-    save: Callable[[], None] | None = None,
+    save: Callable[[str], None] | None = None,
     saved: bool = False,
 ) -> Answer:
     """An answer that begins with the prediction: its lines, the table of classes if `rows`, then `lines`."""

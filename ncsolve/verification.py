@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -20,7 +21,11 @@ from .numeric.optimizers import Ending
 from .numeric.record import Progress, Reference
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .problem import UFM
+    from .raw_objective import Parameters
+    from .rigorous import RigorousCertificate
 
 ROUNDING = 8 * float(np.finfo(float).eps)  # of a residual, relative to its target
 
@@ -96,6 +101,32 @@ class Verification:
             "hessian": None if self.hessian is None else vars(self.hessian) | {"is_minimum": self.hessian.is_minimum},
             "runs": [run.to_dict() for run in self.runs],
         }
+
+    def save(self, path: str | Path, document: str = "", *, overwrite: bool = False) -> None:
+        """Write the matrices of the prediction and of the best run, and a JSON text, to an .npz file, atomically.
+
+        Arrays: W_1 .. W_M, class_means, bias as predicted; found_W_1 .. found_W_M, found_class_means, found_bias of the best run;
+        counts; `document`, a JSON text (by default `to_dict`). Load with ``np.load(path, allow_pickle=False)``.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and `overwrite` is false.
+        """
+        from .files import atomic_write
+
+        arrays = _arrays(self.prediction.parameters(), "") | _arrays(self.best.parameters, "found_")
+        arrays |= {
+            "counts": self.prediction.ufm.counts,
+            "document": np.array(document or json.dumps(self.to_dict(), allow_nan=False)),
+        }
+        with atomic_write(path, overwrite=overwrite) as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+
+def _arrays(parameters: Parameters, prefix: str) -> dict[str, np.ndarray]:
+    weights = {f"{prefix}W_{j + 1}": weight for j, weight in enumerate(parameters.weights)}
+    return weights | {f"{prefix}class_means": parameters.features, f"{prefix}bias": parameters.bias}
 
 
 def verify(
@@ -184,11 +215,36 @@ def _with_hessian(found: Verification) -> Verification:
         return replace(found, interrupted=True, notes=("interrupted before the Hessian check",))
 
 
-def certify(prediction: Prediction) -> Certificate:
+@overload
+def certify(prediction: Prediction) -> Certificate: ...
+@overload
+def certify(prediction: Prediction, *, rigorous: Literal[False], tolerance: float = 1e-8) -> Certificate: ...
+@overload
+def certify(prediction: Prediction, *, rigorous: Literal[True], tolerance: float = 1e-8) -> RigorousCertificate: ...
+def certify(prediction: Prediction, *, rigorous: bool = False, tolerance: float = 1e-8) -> Certificate | RigorousCertificate:
     """Lower bound on the objective of the prediction's problem, and the gap to the predicted matrices.
 
-    See `ncsolve.numeric.certify` for the bounds. The predicted matrices are only evaluated; the bound does not use how they
-    were found.
+    Parameters
+    ----------
+    prediction : Prediction
+        Its matrices are only evaluated; the bound does not use how they were found.
+    rigorous : bool
+        False: floating point, evidence but no proof (`ncsolve.numeric.certify`). True: exact and ball arithmetic
+        (`ncsolve.rigorous`, extra `rigorous`), with an outcome.
+    tolerance : float
+        For `rigorous` alone: the relative excess over the global minimum, and the relative error of claimed numbers, that is
+        judged.
+
+    Returns
+    -------
+    Certificate, or with `rigorous` a RigorousCertificate
+
+    Raises
+    ------
+    ProblemError
+        Where no bound is known.
+    MissingPackage
+        If `rigorous` and python-flint is not installed.
 
     Examples
     --------
@@ -196,14 +252,35 @@ def certify(prediction: Prediction) -> Certificate:
     >>> prediction = ncsolve.predict(ncsolve.UFM(counts=[20, 10, 5], depth=2, weight_decay=5e-3, feature_decay=5e-3))
     >>> ncsolve.certify(prediction).relative_gap < 1e-12
     True
+    >>> ncsolve.certify(prediction, rigorous=True).outcome.name
+    'PROVED'
     """
     if prediction.theorem.limit:
         raise ProblemError(
             f"theorem {prediction.theorem.name!r} is about a limit: it has no point to certify at positive decays"
         )
+    if rigorous:
+        return _certify_rigorously(prediction, tolerance)
     check_size(prediction.ufm)  # before any matrix is built
     witness = prediction.solution.witness
     return certificate(prediction.ufm, prediction.parameters(), () if witness is None else witness())
+
+
+def _certify_rigorously(prediction: Prediction, tolerance: float) -> RigorousCertificate:
+    from .rigorous.balls import flint
+    from .rigorous.certify import certify_rigorously, refuse
+    from .rigorous.judgement import Claimed
+
+    flint()
+    refuse(prediction.ufm)  # before any matrix is built
+    claimed = Claimed(
+        prediction.parameters(),
+        prediction.value,
+        tuple(prediction.classes.state.tolist()),
+        tuple(prediction.singular_values.tolist()),
+        tolerance,
+    )
+    return certify_rigorously(prediction.ufm, claimed)
 
 
 def certificate_if_known(prediction: Prediction) -> Certificate | None:

@@ -289,7 +289,7 @@ USAGE = {
     "a boundless depth": (["predict", *SMALL, "--depth", "9" * 30], "depth"),
     "features": (["predict", *SMALL, "--features", "gelu"], "gelu"),
     "targets of another loss": (["predict", *SMALL, "--loss", "ce", "--targets", "t.csv"], "ce"),
-    "matrices of a verification": (["verify", *SMALL, "--out", "x.npz"], "x.npz"),
+    "matrices of thresholds": (["thresholds", *SMALL, "--out", "x.npz"], "x.npz"),
     "out without a suffix": (["predict", *SMALL, "--out", "x"], "'x'"),
     "a plot without out": (["plot", "norms", *SMALL], "--out"),
     "an unknown plot": (["plot", "histogram", *SMALL, "--out", "x.png"], "histogram"),

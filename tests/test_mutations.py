@@ -36,6 +36,22 @@ READERS = {  # the tests that read a file's formulas most directly
     "analytic/grouped.py": ["ce_convex"],
     "numeric/certify.py": ["ce_theorems", "ce_convex"],
     "raw_objective.py": ["objective"],
+    "metrics/predicted.py": ["measure_inputs", "measure_compare"],
+    "metrics/accumulator.py": ["measure_streaming"],
+    "metrics/alignment.py": ["measure_compare"],
+} | {
+    f"metrics/{name}.py": ["measure_metrics", "measure_presets"]
+    for name in (
+        "variability",
+        "frames",
+        "evidence",
+        "predicted_geometry",
+        "duality",
+        "decision",
+        "statistics",
+        "revisit",
+        "presets",
+    )
 }
 SKIPPED = "not random_problems and not regression and not 90_digits"
 
@@ -63,7 +79,7 @@ def _run_on_a_copy(place, file=None, old=None, new=None):
     ]
     environment = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
     readers = READERS[file] if file else sorted({name for names in READERS.values() for name in names})
-    command += [str(TESTS / f"test_analytic_{name}.py") for name in readers]
+    command += [str(TESTS / f"test_{'' if name.startswith('measure') else 'analytic_'}{name}.py") for name in readers]
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
 
 

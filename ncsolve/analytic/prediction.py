@@ -198,10 +198,10 @@ class Prediction:
             "warnings": list(self.warnings),
         }
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: str | Path, document: str = "", *, overwrite: bool = False) -> None:
         """Write matrices and the JSON body to an .npz file, atomically.
 
-        Arrays: W_1 .. W_M, class_means, bias, logits, singular_values, counts, and `document`, the JSON text of `to_dict`.
+        Arrays: W_1 .. W_M, class_means, bias, logits, singular_values, counts, and `document`, a JSON text (by default `to_dict`).
         Load with ``np.load(path, allow_pickle=False)``.
 
         Raises
@@ -214,7 +214,7 @@ class Prediction:
         arrays = {f"W_{j + 1}": weight for j, weight in enumerate(self.weights)}
         arrays |= {"class_means": self.class_means, "bias": self.bias, "logits": self.logits}
         arrays |= {"singular_values": self.singular_values, "counts": self.ufm.counts}
-        arrays["document"] = np.array(json.dumps(self.to_dict(), allow_nan=False))
+        arrays["document"] = np.array(document or json.dumps(self.to_dict(), allow_nan=False))
         with atomic_write(path, overwrite=overwrite) as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
 

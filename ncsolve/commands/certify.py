@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import options
-from ..answer import DONE, INCONCLUSIVE, Answer, Terminal
+from ..answer import CONTRADICTED, DONE, INCONCLUSIVE, Answer, Terminal
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -17,6 +17,11 @@ def add(parser: ArgumentParser) -> None:
     """A problem in, the strength of its prediction out."""
     options.add_problem(parser)
     options.add_tolerance(parser)
+    parser.add_argument(
+        "--rigorous",
+        action="store_true",
+        help="prove it in exact and ball arithmetic (extra rigorous); --out writes what ncsolve replay checks",
+    )
     options.add_output(parser)
 
 
@@ -28,6 +33,8 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     from ..verification import certify
 
     tolerance = options.tolerance(args)
+    if args.rigorous:
+        return _rigorously(args, terminal, tolerance)
     prediction = predicted(args, terminal)
     if prediction.theorem.limit:
         certify(prediction)  # refuses, with the reason
@@ -49,3 +56,25 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     lines = [*certificate_lines(certificate), ("verdict", verdict)]
     code = DONE if certified else INCONCLUSIVE
     return answer_about(prediction, body | {"tolerance": tolerance}, lines, rows=False, code=code)
+
+
+def _rigorously(args: Namespace, terminal: Terminal, tolerance: float) -> Answer:
+    """Prove or disprove the prediction; the file of --out is the certificate itself."""
+    import time
+
+    from ..report import rigorous_lines
+    from ..rigorous.balls import flint
+    from ..rigorous.certify import refuse
+    from ..rigorous.judgement import Outcome
+    from ..steps import answer_about, predicted
+    from ..verification import certify
+
+    flint()
+    prediction = predicted(args, terminal, accept=refuse)
+    start = time.perf_counter()
+    certificate = certify(prediction, rigorous=True, tolerance=tolerance)
+    lines = [*rigorous_lines(certificate), ("time", f"{time.perf_counter() - start:.2f} s")]
+    body = prediction.to_dict() | {"certificate": certificate.to_dict(), "tolerance": tolerance}
+    codes = {Outcome.PROVED: DONE, Outcome.DISPROVED: CONTRADICTED, Outcome.NOT_DECIDED: INCONCLUSIVE}
+    save = None if args.out is None else (lambda _document: certificate.save(args.out, overwrite=args.force))
+    return answer_about(prediction, body, lines, rows=False, code=codes[certificate.outcome], save=save)

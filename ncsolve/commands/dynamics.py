@@ -80,8 +80,7 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     found = track(course, rng=seed) if args.measured else None
     body = course.to_dict() if found is None else found.to_dict()
     if args.picture is not None:
-        from ..plots import save
-        from ..plots_dynamics import modes_against_step
+        from ..plots import modes_against_step, save
 
         save(modes_against_step(found or course), args.picture, size=size, dpi=dpi, overwrite=args.force)
 
@@ -96,9 +95,13 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
             yield text(last)
 
     code = CONTRADICTED if found is not None and found.agrees is False else DONE
-    save_csv = (lambda: _write_csv(args, course, found)) if args.out is not None and args.out.lower().endswith(".csv") else None
+    as_csv = (
+        (lambda _document: _write_csv(args, course, found))
+        if args.out is not None and args.out.lower().endswith(".csv")
+        else None
+    )
     uses_seed = args.measured or args.start == "gaussian"
-    return Answer(body, blocks, code, tuple(course.warnings), seed if uses_seed else None, save_csv)
+    return Answer(body, blocks, code, tuple(course.warnings), seed if uses_seed else None, as_csv)
 
 
 def _scales(words: str | None) -> list[float]:

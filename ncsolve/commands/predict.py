@@ -34,5 +34,8 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
         lines = certificate_lines(certificate)
         body["certificate"] = None if certificate is None else certificate.to_dict()
     matrices = args.out is not None and args.out.lower().endswith(".npz")
-    save = (lambda: prediction.save(args.out, overwrite=args.force)) if matrices else None
-    return answer_about(prediction, body, lines, save=save)
+
+    def save(document: str) -> None:
+        prediction.save(args.out, document, overwrite=args.force)
+
+    return answer_about(prediction, body, lines, save=save if matrices else None)

@@ -106,11 +106,18 @@ def _derive(args: Namespace, terminal: Terminal) -> Answer:
     failed = [step for step, holds in checked if not holds]
     words = derivation.latex() if args.latex else derivation.text()
 
-    def save() -> None:
+    def save(_document: str) -> None:
         with atomic_write(args.out, overwrite=args.force) as stream:
             stream.write(words.encode())
 
-    body = {"action": "derive", "name": one.name} | derivation.to_dict()
+    body = {
+        "action": "derive",
+        "name": one.name,
+        "title": derivation.title,
+        "symbols": {str(symbol): meaning for symbol, meaning in derivation.symbols},
+        "steps": [{"sentence": s.sentence, "formula": str(s.formula), "holds": holds} for s, holds in checked],
+        "results": [{"name": r.name, "expression": str(r.expression)} for r in derivation.results],
+    }
     verdict = f"{len(checked)} steps, {len(checked) - len(failed)} proved by exact simplification"
     tex = args.out is not None and args.out.lower().endswith(".tex")
     blocks = [words] if args.latex else [words, verdict]
@@ -138,11 +145,11 @@ def _check(args: Namespace, terminal: Terminal) -> Answer:
 def _attacked(chosen: list[Theorem], trials: int, starts: int, tolerance: float, seed: int, terminal: Terminal) -> list[Attack]:
     from contextlib import nullcontext
 
-    from ..progress import counted
+    from ..progress import words
     from ..trials import attack
 
     found: list[Attack] = []
-    with counted(len(chosen) * trials) if terminal.bars else nullcontext() as moved:
+    with words(len(chosen) * trials) if terminal.bars else nullcontext() as moved:
         for one in chosen:
             tell = None if moved is None else (lambda index, trial, name=one.name: moved(name))
             found.append(attack(one, trials, rng=seed, starts=starts, tolerance=tolerance, progress=tell))

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 
+OUT = (".json", ".npz")
+
+
 def add(parser: ArgumentParser) -> None:
     """A problem in, a verdict on its prediction out."""
     options.add_problem(parser)
     options.add_descent(parser)
     options.add_tolerance(parser)
-    options.add_output(parser)
+    options.add_output(parser, "also write the JSON document to FILE, or with suffix .npz the matrices of the best run as well")
     parser.add_argument("--hessian", action="store_true", help="check that the best run ends at a minimum")
 
 
@@ -34,4 +37,10 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     found, method, seed = verified(args, terminal)
     code = INCONCLUSIVE if found.interrupted or found.verdict is Verdict.STUCK else DONE
     code = CONTRADICTED if found.verdict in (Verdict.REFUTED, Verdict.BEATEN) else code
-    return answer_about(found.prediction, found.to_dict(), verification_lines(found, method, seed), seed=seed, code=code)
+    lines = verification_lines(found, method, seed)
+
+    def save(document: str) -> None:
+        found.save(args.out, document, overwrite=args.force)
+
+    matrices = args.out is not None and args.out.lower().endswith(".npz")
+    return answer_about(found.prediction, found.to_dict(), lines, seed=seed, code=code, save=save if matrices else None)

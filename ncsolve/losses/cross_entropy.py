@@ -15,7 +15,7 @@ Gradient in z_j: s_y r_j (softmax(u)_j - p_j). Conjugate at w, with pi_j = p_j +
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -255,6 +255,11 @@ class CrossEntropy:
             if (given := getattr(self, what)) is not None:
                 found[what] = given.tolist()
         return found
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> CrossEntropy:
+        """The loss with these `parameters`."""
+        return cls(**parameters)
 
     def per_class(self, classes: int) -> Array:
         """(iota, s, r) of every class, shape (3, K)."""

@@ -9,7 +9,7 @@ means (P = K, target Y D^(1/2)), and the rotation of all N samples that `numeric
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +161,11 @@ class Squared:
     def parameters(self) -> dict[str, Any]:
         """The targets, unless they are one-hot."""
         return {} if self.codes is None else {"targets": self.codes.tolist()}
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Squared:
+        """The loss with these `parameters`."""
+        return cls(**{"codes" if name == "targets" else name: value for name, value in parameters.items()})
 
     def per_class(self, classes: int) -> Array:
         """The codes; nothing where targets are one-hot."""

@@ -22,6 +22,8 @@ largest stationary root without comparing it with zero; both are settled here fr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...problem import UFM
@@ -31,6 +33,9 @@ from ..scalar import threshold
 from ..spectral import axis_state, centred_state, select, solution
 from ..spectrum import AxisSpectrum, CentredSpectrum
 from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
+
+if TYPE_CHECKING:
+    from ..derivation import Derivation
 
 
 def solve(ufm: UFM) -> Solution:
@@ -52,6 +57,47 @@ def solve(ufm: UFM) -> Solution:
         state=lambda chosen: centred_state(chosen, spectrum.contrast_mode()),
         name=lambda i: f"the mode with tau^2 = {spectrum.tau2[i]:.12g}",
         bias=lambda: ufm.counts / ufm.samples,
+    )
+
+
+def derive() -> Derivation:
+    """From the objective to shrunk singular values, norms and the simplex."""
+    import sympy as sp
+
+    from ..derivation import Derivation, Step
+    from ..derivations.balance import balance_steps
+    from ..derivations.centred import centred_steps, simplex_steps
+    from ..derivations.scalar import factor_steps, scalar_steps
+    from ..derivations.squared_results import squared_results
+    from ..derivations.symbols import N, eq, g, lambda_H, lambda_W, n, sigma
+    from ..derivations.trace import trace_steps
+
+    one, two = sp.symbols("n_1 n_2", positive=True)
+    z = sp.Matrix(2, 2, sp.symbols("z_11 z_12 z_21 z_22", real=True))
+    a = z * sp.diag(sp.sqrt(one), sp.sqrt(two)) - sp.diag(sp.sqrt(one), sp.sqrt(two))
+    data = one * ((z[0, 0] - 1) ** 2 + z[1, 0] ** 2) + two * (z[0, 1] ** 2 + (z[1, 1] - 1) ** 2)
+    at_one = {sigma: sp.sqrt(n) - N * g, g: sp.sqrt(lambda_W * lambda_H)}
+    return Derivation(
+        "Squared loss: shrunk singular values of the target",
+        (
+            *balance_steps(),
+            Step(
+                "Objective: the loss of two classes is ||A - T||^2/(2N) with A = Zbar D^(1/2) and T = D^(1/2) (bias none).",
+                eq(data, sum(entry**2 for entry in a)),
+            ),
+            *trace_steps(),
+            *scalar_steps(),
+            *factor_steps(),
+            Step(
+                "Bias none: T = D^(1/2) has tau^2 = n for a class of n samples and coordinate axes as singular vectors, "
+                "so ||w_k|| = S, ||h_k|| = s_H/sqrt(n) and the own logit is sigma/sqrt(n) = 1 - p. For M = 1:",
+                eq(lambda_H / g * sigma, sp.sqrt(n * lambda_H / lambda_W) - N * lambda_H),
+                at_one,
+            ),
+            *centred_steps(),
+            *simplex_steps(),
+        ),
+        squared_results(),
     )
 
 
@@ -87,6 +133,7 @@ THEOREM = Theorem(
         ),
     ),
     solve=solve,
+    derive=derive,
     cases=(
         Case("Dang et al. 2023, Theorem 3.1 (balanced, deep, no bias)", lambda: _example(depth=3)),
         Case(

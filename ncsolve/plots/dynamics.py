@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .analytic.course import TimeCourse
-from .plots import BLACK, CYCLE, _axes
+from ..analytic.course import TimeCourse
+from .style import BLACK, CYCLE, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .losses import Array
-    from .tracking import Track
+    from ..losses import Array
+    from ..tracking import Track
 
 SHOWN = 7  # curves of a picture; of more modes, so many from the largest to the smallest
 MARKS = "osD^vPX"
@@ -39,7 +39,7 @@ def modes_against_step(found: TimeCourse | Track, ax: Axes | None = None, log_st
     """
     course = found if isinstance(found, TimeCourse) else found.course
     measured = None if isinstance(found, TimeCourse) else found.followed
-    axes = _axes(ax, (6.8, 4.4))
+    axes = axes_or_new(ax, (6.8, 4.4))
     step, sigma = course.recorded.astype(float), course.flow.sigma
     points = (course.descent.step.astype(float), course.descent.sigma) if measured is None else (measured.step, measured.sigma)
     finite = course.mode_step[np.isfinite(course.mode_step) & (course.mode_step >= 1.0)]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .plots import BLACK, CYCLE, _axes
+from .style import BLACK, CYCLE, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .landscapes import Landscape
+    from ..landscapes import Landscape
 
 MARKS = "osD^vPX*<>"
 
@@ -30,7 +30,7 @@ def hessian_spectrum(found: Landscape, ax: Axes | None = None) -> Axes:
     A step line shows all measured eigenvalues; marks show the predicted ones at their rank, one kind of direction each (where they are
     known in closed form). The vertical axis is logarithmic on both sides of zero and linear below the smallest non-zero eigenvalue.
     """
-    axes = _axes(ax, (7.6, 4.4))
+    axes = axes_or_new(ax, (7.6, 4.4))
     measured = found.measured_eigenvalues
     rank = np.arange(1, measured.size + 1)
     axes.plot(rank, measured, drawstyle="steps-mid", color=BLACK, lw=1, label="measured, all")

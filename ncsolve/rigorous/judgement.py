@@ -1,0 +1,171 @@
+"""What is claimed of a point, what a certificate says of the claim, and how one follows from the other.
+
+Everything here is a comparison of rationals; replay makes the same ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from ..errors import ProblemError
+
+if TYPE_CHECKING:
+    from ..raw_objective import Parameters
+    from .enclosure import Enclosure
+    from .spectral import Mode
+
+
+class Outcome(Enum):
+    """What is proved; the value is the sentence for the reader."""
+
+    PROVED = "no point lies below the returned one by more than the tolerance, and no claimed number or state is wrong"
+    DISPROVED = "a claimed number or state is wrong, or a point lies below the returned one by more than the tolerance"
+    NOT_DECIDED = "the enclosures hold, but they neither prove nor disprove the claim"
+
+
+class Verdict(Enum):
+    """What is proved of one part of a claim."""
+
+    PROVED = "right"
+    DISPROVED = "wrong"
+    OPEN = "not decided"
+    OUTSIDE = "not covered"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One part of the claim, the verdict on it, and the numbers behind it."""
+
+    about: str
+    verdict: Verdict
+    says: str
+
+    def to_dict(self) -> dict[str, str]:
+        """The finding as plain values."""
+        return {"about": self.about, "verdict": self.verdict.name, "says": self.says}
+
+
+@dataclass(frozen=True, eq=False)
+class Claimed:
+    """What somebody says of a problem.
+
+    Attributes
+    ----------
+    point : Parameters, the returned matrices with one feature per class
+    value : the objective that is said to be the global minimum
+    states : "active", "vanished" or "merged" for each class, or None
+    singular_values : of A, descending, min(K, outputs) of them, or None
+    tolerance : relative, > 0
+    """
+
+    point: Parameters
+    value: float
+    states: tuple[str, ...] | None = None
+    singular_values: tuple[float, ...] | None = None
+    tolerance: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < 1:
+            raise ProblemError(f"tolerance {self.tolerance!r} is not a number between 0 and 1 such as 1e-8")
+        for number in (self.value, *(self.singular_values or ())):
+            if not math.isfinite(number):
+                raise ProblemError(f"{number} is claimed, which is not a finite number; nothing can be proved of it")
+
+
+def outcome(findings: Sequence[Finding]) -> Outcome:
+    """DISPROVED if a part is wrong, PROVED if none is wrong or open."""
+    verdicts = {finding.verdict for finding in findings}
+    if Verdict.DISPROVED in verdicts:
+        return Outcome.DISPROVED
+    return Outcome.NOT_DECIDED if Verdict.OPEN in verdicts else Outcome.PROVED
+
+
+def about_point(objective: Enclosure, minimum: Enclosure, tolerance: Fraction) -> Finding:
+    """Whether the returned point's objective is within the tolerance of the minimum."""
+    excess = relative(objective.high - minimum.low, minimum.low)
+    if objective.high <= minimum.low + tolerance * size(minimum.low):
+        return Finding(
+            "point", Verdict.PROVED, f"its objective exceeds the global minimum by a share of at most {shown(excess)}"
+        )
+    least = relative(objective.low - minimum.high, minimum.high)
+    if objective.low > minimum.high + tolerance * size(minimum.high):
+        return Finding(
+            "point", Verdict.DISPROVED, f"its objective exceeds the global minimum by a share of at least {shown(least)}"
+        )
+    return Finding("point", Verdict.OPEN, f"its objective may exceed the global minimum by a share of {shown(excess)}")
+
+
+def about_value(value: float, minimum: Enclosure, tolerance: Fraction) -> Finding:
+    """Whether the claimed value is the global minimum up to the tolerance."""
+    v = Fraction(value)
+    low, high = minimum.low - tolerance * size(minimum.low), minimum.high + tolerance * size(minimum.high)
+    if not low <= v <= high:
+        off = relative(minimum.low - v if v < low else v - minimum.high, minimum.low)
+        return Finding("value", Verdict.DISPROVED, f"it differs from the global minimum by a share of at least {shown(off)}")
+    surely = minimum.high - tolerance * size(minimum.low) <= v <= minimum.low + tolerance * size(minimum.low)
+    off = relative(max(abs(v - minimum.low), abs(v - minimum.high)), minimum.low)
+    verdict = Verdict.PROVED if surely else Verdict.OPEN
+    return Finding("value", verdict, f"it differs from the global minimum by a share of at most {shown(off)}")
+
+
+def about_singular_values(claimed: Sequence[float], modes: Sequence[Mode], tolerance: Fraction) -> Finding:
+    """Whether every claimed singular value of A is that of a minimizer, up to the tolerance times tau."""
+    from .scalar import Stand
+
+    zero = (Fraction(0), Fraction(0))
+    allowed: list[tuple[list[tuple[Fraction, Fraction]], Fraction, bool]] = []  # (one of these, tau, decided)
+    for mode in modes:
+        if (sigma := mode.sigma) is not None:
+            here, alive = (sigma.low, sigma.high), mode.stand is Stand.ALIVE
+            one = ([here] if alive else [here, zero], root_below(mode.tau2.low), mode.stand is not Stand.UNDECIDED)
+            allowed += [one] * mode.kept
+    numbers = [Fraction(s) for s in claimed] + [Fraction(0)] * max(0, len(allowed) - len(claimed))
+    worst, undecided = Fraction(0), False
+    for i, s in enumerate(numbers):
+        choices, tau, decided = allowed[i] if i < len(allowed) else ([zero], Fraction(0), True)
+        off = min(max(low - s, s - high, Fraction(0)) for low, high in choices)
+        if off > tolerance * tau:
+            return Finding("singular values", Verdict.DISPROVED, f"number {i + 1} is off by at least {shown(off)}")
+        worst = max(worst, min(max(abs(s - low), abs(s - high)) for low, high in choices))
+        undecided = undecided or not decided
+    verdict = Verdict.OPEN if undecided else Verdict.PROVED
+    return Finding("singular values", verdict, f"each is off by at most {shown(worst)}")
+
+
+def about_states(judged: Sequence[tuple[Verdict, str]]) -> Finding:
+    """The verdicts on the claimed class states, as one finding."""
+    number = {verdict: sum(1 for found, _ in judged if found is verdict) for verdict in Verdict}
+    said = ", ".join(f"{times} {verdict.value}" for verdict, times in number.items() if times)
+    first = next((why for verdict, why in judged if verdict in (Verdict.DISPROVED, Verdict.OPEN)), "")
+    for verdict in (Verdict.DISPROVED, Verdict.OPEN):
+        if number[verdict]:
+            return Finding("class states", verdict, f"{said} ({first})")
+    return Finding("class states", Verdict.PROVED if number[Verdict.PROVED] else Verdict.OUTSIDE, said)
+
+
+def size(x: Fraction) -> Fraction:
+    """What a relative tolerance refers to: |x|, or 1 where x is zero."""
+    return abs(x) or Fraction(1)
+
+
+def relative(difference: Fraction, x: Fraction) -> Fraction:
+    """The difference divided by |x|, or itself where x is zero."""
+    return difference / size(x)
+
+
+def shown(x: Fraction) -> str:
+    """Three digits, for people."""
+    return f"{float(x):.3g}"
+
+
+def root_below(x: Fraction) -> Fraction:
+    """A lower bound on the square root, within 2^-60 of it."""
+    from math import isqrt
+
+    shift = 2 * (64 + max(0, x.denominator.bit_length() - x.numerator.bit_length()))
+    return Fraction(isqrt((x.numerator << shift) // x.denominator), 1 << (shift // 2))

@@ -1,0 +1,253 @@
+r"""Class states that are proved: which classes are active, merged or vanished at a global minimizer.
+
+Squared loss, bias none: class k is the mode tau^2 = n_k, and vanishes with it. Bias free: the vector of a secular root has no zero
+entry, so a root that lives moves every class; a group's contrasts set its members apart; where they die the members merge (or
+vanish, if no root lives). At an exact tie both states are right, and where the rank cuts through equal modes any choice of members is.
+
+One layer, convex, linear features. A group of two or more classes has contrasts iff n_g rho_g^2 > N^2 lambda_W lambda_H, where
+rho_g = (1 - delta) s_g r_g (docs/theory.md): active, otherwise merged or vanished. A class that vanishes has the logits b. The terms
+that Fenchel duality drops cannot exceed the gap between the objective U of the point and the bound L, so at every minimizer
+
+    cross-entropy   (n_k/N) KL(pi_k || softmax(u*_k)) <= U - L,        squared   n_k/(2N) |z*_k - y_k - N gamma_k|^2 <= U - L,
+    regularized bias         (lambda_b/2) |b* + Gamma e/lambda_b|^2 <= U - L,
+
+and where logits b contradict that, the class does not vanish. Nor does it where a product is not zero that vanishing makes zero:
+W*^T Gamma*_k = 0 at a vanished class, that is (z*_j - z*_k) . Gamma*_k = 0 for every j; both factors are enclosed through
+|sqrt(softmax) - sqrt(pi)|^2 <= KL, and constants in the logits drop out.
+All classes vanish if the gradient at A = 0 has a norm below c. ReLU features (plain, no bias): class k vanishes iff
+n_k (1 - delta)^2 (K-1) <= K N^2 lambda_W lambda_H.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from .balls import ball, flint
+from .blocks import Block, groups_of
+from .judgement import Verdict
+from .scalar import Stand
+
+if TYPE_CHECKING:
+    from .dual import Dual
+    from .exact import ExactProblem
+    from .spectral import Mode
+
+ACTIVE, VANISHED, MERGED = STATES = ("active", "vanished", "merged")
+PRECISION = 128
+STRICTLY = 1 - Fraction(1, 2**40)
+Judged = tuple[Verdict, str]
+NO_RULE = (Verdict.OUTSIDE, "no exact rule decides it")
+
+
+def spectral_states(problem: ExactProblem, modes: Sequence[Mode], claimed: Sequence[str]) -> list[Judged]:
+    """A verdict on the claimed state of every class, squared loss with bias none or free."""
+    if not any(mode.kept and mode.stand is not Stand.ZERO for mode in modes):
+        return [_is(state, {VANISHED}) for state in claimed]
+    if not problem.one_hot or not problem.spectral:
+        return [NO_RULE] * len(claimed)
+    groups = groups_of(problem)
+    own = {mode.tau2.low: mode for mode in modes if mode.tau2.exact}  # secular roots lie strictly between the counts
+    free = problem.ufm.bias == "free"
+    moved = {False}
+    if free:
+        counts = set(groups.counts)
+        roots = [mode for mode in modes if mode.kept and mode.tau2.low not in counts]
+        alive = any(mode.stand is Stand.ALIVE for mode in roots)
+        moved = {True} if alive else {True, False} if any(mode.stand is Stand.TIE for mode in roots) else {False}
+        if not alive and any(mode.stand is Stand.UNDECIDED for mode in roots):
+            return [(Verdict.OPEN, "a mode lies at its threshold to the largest precision")] * len(claimed)
+    members: list[list[int]] = [[] for _ in groups.sizes]
+    for k, g in enumerate(groups.member):
+        members[g].append(k)
+    judged: list[Judged] = [NO_RULE] * len(claimed)
+    for g, classes in enumerate(members):
+        mode = own.get(groups.counts[g])
+        allowed = _allowed(mode, len(classes), free, moved)
+        states = [claimed[k] for k in classes]
+        right = tuple(states.count(state) for state in STATES) in allowed
+        options = sorted({state for option in allowed for state, times in zip(STATES, option, strict=True) if times})
+        why = f"a class of {float(groups.counts[g]):g} samples is {' or '.join(options)}"
+        choice = mode is not None and (0 < mode.kept < mode.copies or (mode.kept and mode.stand is Stand.TIE))
+        wrong = NO_RULE if choice else (Verdict.DISPROVED, why)  # any subspace of equal modes is as good
+        for k in classes:
+            judged[k] = (Verdict.PROVED, "") if right else wrong
+    return judged
+
+
+def _allowed(mode: Mode | None, size: int, free: bool, moved: set[bool]) -> set[tuple[int, int, int]]:
+    """How many classes of a group can be active, vanished, merged."""
+    if mode is None or mode.stand is Stand.ZERO:
+        choices = {0}
+    else:
+        choices = {mode.kept} if mode.stand is Stand.ALIVE else set(range(mode.kept + 1))
+    if not free:
+        return {(alive, size - alive, 0) for alive in choices}
+    found = set()
+    for root in moved:
+        for alive in choices:
+            apart = alive + 1 if alive else 0  # so many members are set apart by that many contrasts
+            if not root:
+                found.add((apart, size - apart, 0))
+            elif size - apart > 1:
+                found.add((apart, 0, size - apart))
+            else:
+                found.add((size, 0, 0))
+    return found
+
+
+def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Sequence[str]) -> list[Judged]:
+    """A verdict on the claimed state of every class at M = 1, from a dual point whose gap to the point is at most `gap`."""
+    if not problem.one_hot:
+        return [NO_RULE] * len(claimed)
+    if problem.ufm.features == "relu":
+        return _relu_states(problem, claimed)
+    if problem.ufm.rank_limit < problem.ufm.classes - 1:
+        return [NO_RULE] * len(claimed)
+    if _all_vanish(problem):
+        return [_is(state, {VANISHED}) for state in claimed]
+    groups = dual.groups
+    square = problem.samples**2 * problem.weight_decay[0] * problem.feature_decay
+    label, rows = problem.per_class[1:]
+    possible: list[set[str]] = []
+    for g, k in enumerate(groups.first):
+        rho = (1 - problem.smoothing) * label[k] * rows[k]
+        if groups.sizes[g] > 1 and groups.counts[g] * rho**2 > square:
+            possible.append({ACTIVE})
+        else:
+            states = {MERGED if groups.sizes[g] > 1 else ACTIVE}
+            possible.append(states if _does_not_vanish(dual, g, gap) else states | {VANISHED})
+    return [_is(state, possible[groups.member[k]]) for k, state in enumerate(claimed)]
+
+
+def _is(state: str, possible: set[str]) -> Judged:
+    if state not in possible:
+        return Verdict.DISPROVED, f"a class said to be {state} is {' or '.join(sorted(possible))}"
+    return (Verdict.PROVED, "") if len(possible) == 1 else NO_RULE
+
+
+def _relu_states(problem: ExactProblem, claimed: Sequence[str]) -> list[Judged]:
+    if (
+        problem.squared
+        or problem.ufm.bias != "none"
+        or any(map(any, ((x - y for x in numbers) for numbers, y in _plain(problem))))
+    ):
+        return [NO_RULE] * len(claimed)
+    k = problem.ufm.classes
+    limit = k * problem.samples**2 * problem.weight_decay[0] * problem.feature_decay
+    alive = [n * (1 - problem.smoothing) ** 2 * (k - 1) > limit for n in problem.counts]
+    if problem.ufm.rank_limit < sum(alive):
+        return [NO_RULE] * len(claimed)
+    return [_is(state, {ACTIVE if lives else VANISHED}) for state, lives in zip(claimed, alive, strict=True)]
+
+
+def _plain(problem: ExactProblem) -> list[tuple[list[Fraction], Fraction]]:
+    """The parameters of the loss with what they are in plain cross-entropy; equal offsets are none."""
+    offset, label, rows = problem.per_class
+    return [(offset, offset[0]), (label, Fraction(1)), (rows, Fraction(1))]
+
+
+def _all_vanish(problem: ExactProblem) -> bool:
+    """Whether the gradient at A = 0 with its best bias has a norm that is proved to be below c (where it is rational)."""
+    groups = groups_of(problem)
+    offset, label, rows = ([numbers[k] for k in groups.first] for numbers in problem.per_class)
+    number, classes, samples = groups.number, len(groups.member), problem.samples
+    if problem.squared:
+        decay = problem.bias_decay
+        if decay is None:
+            return False
+        b = [n / samples / (1 + decay) for n in groups.counts]
+        entry = [[x / samples for _ in range(number)] for x in b]
+        own = [(x - 1) / samples for x in b]
+    else:
+        spread = problem.smoothing / classes
+        if problem.ufm.bias == "none" and not any(x - offset[0] for x in offset):
+            share = [Fraction(1, classes)] * number
+        elif problem.ufm.bias == "free" and all(s == label[0] for s in label):  # softmax reaches the mean target
+            share = [spread + (1 - problem.smoothing) * n / samples for n in groups.counts]
+        else:
+            return False
+        entry = [[s * r * (x - spread) / samples for s in label] for r, x in zip(rows, share, strict=True)]
+        own = [s * r * (x - spread - 1 + problem.smoothing) / samples for s, r, x in zip(label, rows, share, strict=True)]
+    square = problem.weight_decay[0] * problem.feature_decay * STRICTLY
+    return Block(entry, own, groups.sizes, groups).is_at_most(square)
+
+
+def _does_not_vanish(dual: Dual, g: int, gap: Fraction) -> bool:
+    """Whether a class of group g is proved not to vanish at any minimizer."""
+    problem = dual.problem
+    if problem.squared:
+        return _squared_moves(dual, g, gap)
+    with flint().ctx.workprec(PRECISION):
+        if problem.ufm.bias != "free" and _is_far_from_bias(dual, g, gap):
+            return True
+        return any(_turns(dual, g, f, gap) for f in range(dual.groups.number) if f != g)
+
+
+def _squared_moves(dual: Dual, g: int, gap: Fraction) -> bool:
+    """|y_k + N gamma_k + Gamma e/lambda_b|^2 > 2 (r_1^2 + r_2^2) >= (r_1 + r_2)^2 for the two radii."""
+    problem, groups = dual.problem, dual.groups
+    if problem.bias_decay is None or dual.own is None:
+        return False
+    samples, total = problem.samples, dual.gamma.total()
+    pulls = [x / problem.bias_decay for x in total]
+    distance = (1 + samples * dual.own[g] + pulls[g]) ** 2 + sum(
+        (groups.others(h, g) * (samples * row[g] + pulls[h]) ** 2 for h, row in enumerate(dual.entry)), Fraction(0)
+    )
+    return distance > 2 * gap * (2 * samples / groups.counts[g] + 2 / problem.bias_decay)
+
+
+def _is_far_from_bias(dual: Dual, g: int, gap: Fraction) -> bool:
+    """Whether pi_k is further from the softmax of a vanished class than the gap allows."""
+    problem, groups = dual.problem, dual.groups
+    offset, label, rows = ([ball(numbers[k]) for k in groups.first] for numbers in problem.per_class)
+    u = offset
+    if problem.bias_decay is not None:
+        radius = (2 * ball(gap / problem.bias_decay)).sqrt().upper()
+        around = flint().arb(0, radius)
+        bias = [around - ball(x / problem.bias_decay) for x in dual.gamma.total()]
+        u = [x + label[g] * r * b for x, r, b in zip(offset, rows, bias, strict=True)]
+    normal = sum([m * x.exp() for m, x in zip(groups.sizes, u, strict=True)]).log()
+    entropy = dual.entropies[g]
+    agreement = ball(1 - dual.missed[g]) * u[g]
+    for h, row in enumerate(dual.entry):
+        agreement += groups.others(h, g) * ball(row[g]) * u[h]
+    divergence = ball(entropy.low) + normal - agreement
+    return bool(ball(groups.counts[g] / problem.samples) * divergence > ball(gap))
+
+
+def _turns(dual: Dual, g: int, f: int, gap: Fraction) -> bool:
+    """Whether (z*_j - z*_k) . Gamma*_k is not zero for a class k of group g and one, j, of group f."""
+    problem, groups = dual.problem, dual.groups
+    offset, label, _ = ([ball(numbers[k]) for k in groups.first] for numbers in problem.per_class)
+    spread = problem.smoothing / len(groups.member)
+
+    def softmax(column: int) -> list[tuple[Any, Any]]:
+        """Enclosures for one other class of each group, and for the own class."""
+        radius = ball(gap * problem.samples / groups.counts[column]).sqrt()
+        own = _around(1 - dual.missed[column], radius)
+        return [(_around(row[column], radius), own) for row in dual.entry]
+
+    mine, theirs = softmax(g), softmax(f)
+    total = flint().arb(0)
+    for h in range(groups.number):
+        kinds = []  # (how many classes, softmax in column k, in column j, the target in column k)
+        if h == g:
+            kinds.append((1, mine[h][1], theirs[h][0], spread + 1 - problem.smoothing))
+        if h == f:
+            kinds.append((1, mine[h][0], theirs[h][1], spread))
+        kinds.append((groups.sizes[h] - len(kinds), mine[h][0], theirs[h][0], spread))
+        for many, s, t, target in kinds:
+            if not many:
+                continue
+            if s is None or t is None:
+                return False
+            total += many * (s - ball(target)) * ((t.log() - offset[h]) / label[f] - (s.log() - offset[h]) / label[g])
+    return bool(total > 0 or total < 0)
+
+
+def _around(probability: Fraction, radius: Any) -> Any | None:
+    """The ball of s with |sqrt(s) - sqrt(pi)| <= radius; None if it reaches zero."""
+    root = ball(probability).sqrt() + flint().arb(0, radius.upper())
+    return root * root if root > 0 else None

@@ -1,0 +1,359 @@
+"""Replay: every certificate is accepted as it was written, and none after one endpoint, one entry or one word of it has changed."""
+
+import copy
+import json
+import os
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import ncsolve
+from ncsolve import CrossEntropy, Squared
+from ncsolve.cli import main
+from ncsolve.rigorous import Claimed, certify_rigorously
+from ncsolve.rigorous.audit import replay_document
+from ncsolve.rigorous.certificate import digest
+from ncsolve.rigorous.enclosure import Enclosure, number_of, text_of
+from ncsolve.rigorous.exact import ExactProblem
+from ncsolve.rigorous.scalar import Scalar, Stand
+from ncsolve.rigorous.spectral import Mode
+
+TIED = ncsolve.UFM([20, 80], depth=2, weight_decay=[0.01, 0.025], feature_decay=0.1)
+UNDECIDED = ncsolve.UFM([1, 1, 1, 1, 2, 4], depth=2, bias="free", weight_decay=0.04, feature_decay=0.1)
+PROBLEMS = {
+    "none": ncsolve.UFM([50, 20, 3], depth=3, weight_decay=2e-3, feature_decay=2e-3),
+    "none-bottleneck": ncsolve.UFM([50, 20, 20], width=2, weight_decay=2e-3, feature_decay=2e-3),
+    "free": ncsolve.UFM([50, 20, 20, 3], depth=2, bias="free", weight_decay=2e-3, feature_decay=2e-3),
+    "free-rational": ncsolve.UFM([50, 20], bias="free", weight_decay=2e-3, feature_decay=2e-3),
+    "tie": TIED,
+    "undecided": UNDECIDED,
+    "targets": ncsolve.UFM([9, 5, 3], Squared([[1, -1, 0.3], [0, 2, 1]]), 2, 4, 4e-3, 9e-4, "free"),
+    "regularized": ncsolve.UFM([50, 20, 20], bias=0.03, weight_decay=2e-3, feature_decay=2e-3),
+    "ce": ncsolve.UFM([50, 20, 20], "ce", weight_decay=2e-3, feature_decay=2e-3),
+    "ce-free": ncsolve.UFM([50, 20, 7], CrossEntropy(0.1, [1, 0, 0.5], [1, 2, 1], [1, 1, 0.7]), bias="free", weight_decay=2e-3),
+    "ce-regularized": ncsolve.UFM([50, 20, 7], "ce", bias=0.05, weight_decay=2e-3, feature_decay=2e-3),
+    "ce-relu": ncsolve.UFM([50, 20, 20], "ce", features="relu", weight_decay=2e-3, feature_decay=2e-3),
+}
+
+
+def _document(certificate):
+    return json.loads(json.dumps(certificate.document(), allow_nan=False))
+
+
+def _wrong(name):
+    prediction = ncsolve.predict(PROBLEMS[name])
+    best = prediction.parameters()
+    off = ncsolve.Parameters((*best.weights[:-1], best.weights[-1] * 1.01), best.features, best.bias)
+    return certify_rigorously(prediction.ufm, Claimed(off, prediction.value))
+
+
+DOCUMENTS = {name: _document(ncsolve.certify(ncsolve.predict(ufm), rigorous=True)) for name, ufm in PROBLEMS.items()}
+DOCUMENTS |= {f"wrong-{name}": _document(_wrong(name)) for name in ("none", "ce-free")}
+
+
+def _endpoints(value, path=()):
+    """Paths to every endpoint: the strings of every pair of exact numbers among the enclosures."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if key not in ("dual", "own"):
+                yield from _endpoints(entry, (*path, key))
+    elif isinstance(value, list):
+        if len(value) == 2 and all(isinstance(entry, str) for entry in value):
+            yield from ((*path, 0), (*path, 1))
+        else:
+            for i, entry in enumerate(value):
+                yield from _endpoints(entry, (*path, i))
+
+
+def _at(document, path):
+    for step in path:
+        document = document[step]
+    return document
+
+
+def _changed(document, path, entry, *, sign=True):
+    found = copy.deepcopy(document)
+    _at(found, path[:-1])[path[-1]] = entry
+    if sign:
+        found["digest"] = digest(found)
+    return found
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_certificate_is_accepted_as_it_was_written(name):
+    found = replay_document(DOCUMENTS[name])
+    assert found.failed is None
+    assert found.certificate.outcome.name == DOCUMENTS[name]["outcome"]
+    expected = "DISPROVED" if name.startswith("wrong") else "NOT_DECIDED" if name == "undecided" else "PROVED"
+    assert DOCUMENTS[name]["outcome"] == expected
+    assert _document(found.certificate) == DOCUMENTS[name]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_one_corrupted_endpoint_is_rejected_with_the_digest_left_alone_and_recomputed(name):
+    document = DOCUMENTS[name]
+    tried = 0
+    for path in _endpoints(document["enclosures"], ("enclosures",)):
+        low, high = (number_of(text, "it") for text in _at(document, path[:-1]))
+        mine = (low, high)[path[-1]]
+        width = high - low or abs(mine) / 2**60
+        inwards = 1 if path[-1] == 0 else -1
+        for step in (inwards * width, inwards * width / 2, inwards * width / 2**20, -inwards * width / 2**20, -inwards * width):
+            text = text_of(mine + step)
+            assert "digest" in replay_document(_changed(document, path, text, sign=False)).failed
+            failed = replay_document(_changed(document, path, text)).failed
+            assert failed is not None, (path, step)
+            assert "digest" not in failed
+            tried += 1
+    assert tried >= 16
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if "ce" in name])
+def test_one_changed_probability_of_a_dual_point_is_rejected(name):
+    document = DOCUMENTS[name]
+    for h, row in enumerate(document["enclosures"]["dual"]):
+        for g, text in enumerate(row):
+            x = number_of(text, "it")
+            for factor in (1 + 2**-52, 1 - 2**-52):
+                changed = x * Fraction(factor) if x else x + 1
+                found = replay_document(_changed(document, ("enclosures", "dual", h, g), text_of(changed)))
+                assert not found.accepted, (h, g, factor)
+
+
+WORDS = {
+    ("outcome",): "PROVED",
+    ("method",): "dual",
+    ("precision",): 32,
+    ("problem", "feature_decay"): "0.0021",
+    ("problem", "depth"): 4,
+    ("problem", "bias"): "0.5",
+    ("problem", "counts", 0): "51.0",
+    ("claim", "value"): (1.5).hex(),
+    ("claim", "tolerance"): "1e-20",
+    ("claim", "states", 0): "merged",
+    ("findings",): [],
+    ("findings", 0, "says"): "all is well",
+    ("claim", "point", "bias", "shape"): [9],
+}
+
+
+CHANGES = [
+    (name, path)
+    for name in ("none", "free", "regularized", "ce", "wrong-ce-free")
+    for path in WORDS
+    if not (path == ("outcome",) and not name.startswith("wrong"))  # that is its outcome
+    and not (path[-1] in ("tolerance", "states", 0) and name.startswith("wrong") and path[0] == "claim")  # wrong either way
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), CHANGES, ids=lambda part: part if isinstance(part, str) else ".".join(map(str, part))
+)
+def test_one_changed_word_is_rejected(name, path):
+    document = DOCUMENTS[name]
+    found = replay_document(_changed(document, path, WORDS[path]))
+    assert not found.accepted
+    assert "digest" not in found.failed
+
+
+def test_an_entry_of_the_claimed_matrices_that_changes_is_rejected():
+    from ncsolve.rigorous.matrices import from_text, to_text
+
+    for name in ("none", "free", "ce"):
+        document = DOCUMENTS[name]
+        stored = document["claim"]["point"]["class_means"]
+        means = from_text(stored, tuple(stored["shape"]), "class means")
+        means[0, 0] *= 1 + 1e-6
+        assert not replay_document(_changed(document, ("claim", "point", "class_means"), to_text(means))).accepted
+
+
+def test_modes_that_are_left_out_doubled_or_swapped_are_rejected():
+    for name in ("none", "free", "targets"):
+        document = DOCUMENTS[name]
+        modes = document["enclosures"]["modes"]
+        for changed in (modes[:-1], modes[1:], [*modes, modes[-1]], [modes[1], modes[0], *modes[2:]], []):
+            found = replay_document(_changed(document, ("enclosures", "modes"), changed))
+            assert not found.accepted
+        for field, entry in (("copies", 2), ("kept", 0), ("stand", "ZERO"), ("stand", "TIE"), ("p", None), ("copies", True)):
+            found = replay_document(_changed(document, ("enclosures", "modes", 0, field), entry))
+            assert not found.accepted, field
+
+
+def test_a_root_on_the_wrong_branch_is_rejected():
+    ufm = ncsolve.UFM([1000, 100, 10, 2], depth=3)  # the class of 2 has an outer root, and zero is lower
+    document = _document(ncsolve.certify(ncsolve.predict(ufm), rigorous=True))
+    tau2 = Enclosure(Fraction(2), Fraction(2))
+    scalar = Scalar.of(ExactProblem(ufm))
+    outer = scalar.shrinkage(tau2)
+    inner = next(Enclosure(p, p + Fraction(1, 2**64)) for p in _bisected(scalar, Fraction(2), outer.high))
+    for p, why in ((outer, "threshold"), (inner, "threshold")):
+        mode = Mode(tau2, 1, 1, Stand.ALIVE, p).to_dict()
+        assert why in replay_document(_changed(document, ("enclosures", "modes", 3), mode)).failed
+    assert not scalar.is_proved(inner, tau2)  # although the signs at its ends differ as well
+    assert scalar.reaches(inner.low, Fraction(2)) > 0 > scalar.reaches(inner.high, Fraction(2))
+
+
+def _bisected(scalar, tau2, low):
+    """The start of a short interval around the root on the falling branch."""
+    high = Fraction(1)
+    while high - low > Fraction(1, 2**64):
+        middle = (low + high) / 2
+        low, high = (middle, high) if scalar.reaches(middle, tau2) > 0 else (low, middle)
+    yield low
+
+
+def _paths(value, path=()):
+    yield path
+    if isinstance(value, dict):
+        for key in value:
+            yield from _paths(value[key], (*path, key))
+    elif isinstance(value, list):
+        for i in range(len(value)):
+            yield from _paths(value[i], (*path, i))
+
+
+@pytest.mark.parametrize("name", ["free", "targets", "ce-free", "wrong-ce-free"])
+def test_damage_of_any_kind_is_rejected_and_never_raises(name):
+    document = DOCUMENTS[name]
+    rng = np.random.default_rng(0)
+    junk = [None, 0, -1, 2**70, 1.5, "", "x", "nan", "1/3", "5*2^-3", "1*2^90000", [], {}, [1], ["1", "2"], {"a": 1}, True]
+    paths = [path for path in _paths(document) if path and path not in (("digest",), ("feasibility",))]
+    for path in paths:
+        if path[0] == "versions" or path[:2] == ("problem", "names"):
+            continue  # said to people; no check reads them but the digest
+        for i in rng.choice(len(junk), 4, replace=False):
+            if _at(document, path) == junk[i]:
+                continue
+            found = replay_document(_changed(document, path, junk[i]))
+            if path[:2] in (("claim", "singular_values"), ("claim", "states")) and junk[i] is None and len(path) == 2:
+                continue  # nothing claimed of them: another claim, with findings of its own
+            assert not found.accepted, (path, junk[i])
+    for key in document:
+        assert not replay_document({k: v for k, v in document.items() if k != key}).accepted
+    assert not replay_document(document | {"more": 1}).accepted
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "certificate.json"
+    ncsolve.certify(ncsolve.predict(PROBLEMS["free"]), rigorous=True).save(path)
+    return path
+
+
+def test_a_certificate_is_saved_whole_and_never_over_another(saved):
+    assert ncsolve.replay(saved).accepted
+    with pytest.raises(FileExistsError):
+        ncsolve.certify(ncsolve.predict(PROBLEMS["ce"]), rigorous=True).save(saved)
+    ncsolve.certify(ncsolve.predict(PROBLEMS["ce"]), rigorous=True).save(saved, overwrite=True)
+    assert ncsolve.replay(saved).certificate.method == "Fenchel dual"
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_replay_on_the_command_line(saved, capsys):
+    assert main(["replay", str(saved)]) == 0
+    out = capsys.readouterr().out
+    assert "accepted" in out
+    assert "PROVED" in out
+    assert main(["replay", str(saved), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "ncsolve/replay/1"
+    assert document["accepted"]
+    assert document["failed"] is None
+    text = saved.read_text()
+    saved.write_text(text.replace('"PROVED"', '"DISPROVED"', 1))
+    assert main(["replay", str(saved)]) == 1
+    assert "rejected: digest" in capsys.readouterr().out
+    changed = json.loads(text)
+    changed["enclosures"]["minimum"][0] = changed["enclosures"]["minimum"][1]
+    saved.write_text(json.dumps(changed | {"digest": digest(changed)}))
+    assert main(["replay", str(saved), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["failed"].startswith("minimum")
+    assert document["certificate"] is None
+
+
+def test_what_is_no_certificate_is_refused_in_one_line(saved, tmp_path, capsys):
+    argv = ["--counts", "30,20", "--json", "--quiet"]
+    files = {
+        "truncated": saved.read_text()[:-200],
+        "empty": "",
+        "binary": "\x00\x01",
+        "list": "[1]",
+        "word": "5",
+        "doubled": '{"a": 1, "a": 2}',
+    }
+    files |= {"nan": '{"schema": NaN}', "deep": "[" * 100_000, "other": '{"schema": "ncsolve/rigorous/2"}'}
+    for command in ("certify", "predict", "verify"):
+        main([command, *argv, *(["--rng", "1"] if command == "verify" else [])])
+        files[command] = capsys.readouterr().out
+    for name, text in files.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(text)
+        assert main(["replay", str(path)]) == 4
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("ncsolve: error: ")
+        assert captured.err.count("\n") == 1
+    assert "ncsolve/certify/1" in _refusal(capsys, tmp_path / "certify.json")
+    assert "does not exist" in _refusal(capsys, tmp_path / "nowhere.json")
+    assert "is a directory" in _refusal(capsys, tmp_path)
+
+
+def _refusal(capsys, path):
+    assert main(["replay", str(path)]) == 4
+    return capsys.readouterr().err
+
+
+def test_certify_rigorous_on_the_command_line(tmp_path, capsys):
+    path = tmp_path / "proof.json"
+    argv = [
+        "certify",
+        "--counts",
+        "1000,100,10,2",
+        "--depth",
+        "3",
+        "--weight-decay",
+        "5e-4",
+        "--feature-decay",
+        "5e-4",
+        "--rigorous",
+    ]
+    assert main([*argv, "--out", str(path)]) == 0
+    out = capsys.readouterr().out
+    for word in ("outcome", "PROVED", "minimum", "von Neumann", "64 bits", "time"):
+        assert word in out
+    assert json.loads(path.read_text())["schema"] == "ncsolve/rigorous/1"
+    assert main(["replay", str(path), "--quiet"]) == 0
+    capsys.readouterr()
+    assert main([*argv, "--out", str(path)]) == 4  # never over another file
+    assert "--force" in capsys.readouterr().err
+    assert main([*argv, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert document["schema"] == "ncsolve/certify/1"
+    assert document["certificate"]["rigorous"] is True
+    assert document["certificate"]["outcome"] == "PROVED"
+    assert main(["certify", "--counts", "5,4,3", "--loss", "ce", "--width", "1", "--rigorous", "--quiet"]) == 3
+    assert "NOT_DECIDED" in capsys.readouterr().out
+    assert main(["certify", "--counts", "5,4,3", "--loss", "ce", "--depth", "2", "--rigorous"]) == 2
+    assert "not convex" in capsys.readouterr().err
+    assert main(["certify", "--counts", "5,4,3", "--loss", "ce", "--limit", "vanishing-decay", "--rigorous"]) == 2
+    assert "limit" in capsys.readouterr().err
+    assert main(["certify", "--counts", "5,4,3", "--tol", "2", "--rigorous"]) == 2
+    assert "tolerance" in capsys.readouterr().err
+
+
+def test_a_wrong_prediction_is_contradicted_on_the_command_line(monkeypatch, capsys):
+    import dataclasses
+
+    from ncsolve.analytic.predict import predict
+
+    def off(*args, **kwargs):
+        prediction = predict(*args, **kwargs)
+        return dataclasses.replace(
+            prediction, solution=dataclasses.replace(prediction.solution, value=prediction.value * (1 + 1e-6))
+        )
+
+    monkeypatch.setattr("ncsolve.analytic.predict.predict", off)
+    assert main(["certify", "--counts", "30,20,5", "--rigorous"]) == 1
+    assert "DISPROVED" in capsys.readouterr().out
