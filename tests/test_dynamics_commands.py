@@ -5,10 +5,10 @@ import json
 
 import numpy as np
 import pytest
-from ncsolve.plots_dynamics import modes_against_step
 
 import ncsolve
 from ncsolve.cli import main
+from ncsolve.plots import modes_against_step
 
 DEEP = ["--counts", "30,20,8", "--depth", "2", "--weight-decay", "3e-3", "--feature-decay", "3e-3"]
 

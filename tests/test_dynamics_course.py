@@ -149,6 +149,19 @@ def test_a_small_gaussian_start_of_one_wide_layer_is_predicted_to_a_few_percent(
     assert errors[1e-1] > errors[1e-3]
 
 
+def test_a_start_along_the_growing_direction_is_its_own_projection():
+    ufm = ncsolve.UFM([30, 20], width=6, weight_decay=1e-3, feature_decay=9e-2)
+    frame = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 2)))[0]
+    layers = []
+    for tau in np.sqrt([30, 20]):
+        matrix = np.array([[-9e-2, tau / 50], [tau / 50, -1e-3]])  # d(s_H, s_W)/dt
+        layers.append(0.01 * np.abs(np.linalg.eigh(matrix)[1][:, 1]))
+    layers = np.array(layers)
+    assert np.all(layers[:, 1] > 1.1 * layers[:, 0])  # features decay faster
+    start = ncsolve.Parameters(((frame * layers[:, 1]).T,), frame * layers[:, 0] / np.sqrt([30, 20]), np.zeros(2))
+    assert ncsolve.time_course(ufm, start=start).start == pytest.approx(layers, rel=1e-12)
+
+
 def test_a_gaussian_start_of_a_deep_problem_is_said_to_be_a_guide_only():
     ufm = ncsolve.UFM(depth=2, width=20, **THREE)
     course = ncsolve.time_course(ufm, start=ncsolve.gaussian_start(ufm, 0.1, rng=1))

@@ -63,7 +63,7 @@ def test_a_contradiction_has_exit_code_1_and_an_unproved_difference_3(capsys, mo
 
 
 def test_the_picture_has_every_measured_and_every_predicted_eigenvalue(capsys, tmp_path):
-    from ncsolve.plots.landscape import hessian_spectrum
+    from ncsolve.plots import hessian_spectrum
 
     found = ncsolve.measure_inertia(ncsolve.UFM([6, 4, 2], depth=2, weight_decay=2e-2, feature_decay=2e-2), "unstable=2")
     axes = hessian_spectrum(found)

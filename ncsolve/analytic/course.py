@@ -233,7 +233,10 @@ class TimeCourse:
         if self.asked_steps is not None:
             return self.asked_steps
         finite = self.class_step[np.isfinite(self.class_step)]
-        return int(min(MOST_STEPS, max(20, math.ceil(1.5 * float(finite.max())) if finite.size else 1000)))
+        if not finite.size:
+            return 1000
+        last = float(finite.max()) + float(self.lateness.max(initial=0.0))
+        return int(min(MOST_STEPS, max(20, math.ceil(1.5 * last))))
 
     @cached_property
     def recorded(self) -> NDArray[np.intp]:

@@ -59,8 +59,7 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     point = critical_point(prediction, args.at or "minimizer")
     found = measure_inertia(point, columns=args.columns or "auto", tolerance=ZERO if tolerance is None else tolerance)
     if args.picture is not None:
-        from ..plots import save
-        from ..plots.landscape import hessian_spectrum
+        from ..plots import hessian_spectrum, save
 
         save(hessian_spectrum(found), args.picture, size=size, dpi=dpi, overwrite=args.force)
     codes = {Comparison.AGREES: DONE, Comparison.CONTRADICTED: CONTRADICTED, Comparison.UNRESOLVED: INCONCLUSIVE}

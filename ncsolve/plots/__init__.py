@@ -8,7 +8,7 @@ from .cosines import cosine_histogram as cosine_histogram
 from .curves import metric_curves as metric_curves
 from .dynamics import modes_against_step as modes_against_step
 from .gram import gram_triptych as gram_triptych
-from .landscape import hessian_spectrum as hessian_spectrum
+from .hessian import hessian_spectrum as hessian_spectrum
 from .norms import norms_against_counts as norms_against_counts
 from .objective import objective_against_step as objective_against_step
 from .phase import phase_diagram as phase_diagram
