@@ -54,6 +54,9 @@ def test_a_run_answers_with_prediction_distances_and_verdict(capsys, tmp_path):
     assert main([*QUICK, "--epochs", "40", "--checkpoint", str(tmp_path / "run.pt")]) == 4
     assert "--resume" in capsys.readouterr().err
     assert main([*QUICK, "--epochs", "41", "--checkpoint", str(tmp_path / "run.pt"), "--resume"]) == 0
+    capsys.readouterr()
+    unseeded = ["train", *SMALL, "--threads", "1", "--epochs", "42", "--checkpoint", str(tmp_path / "run.pt"), "--resume"]
+    assert _json(capsys, *unseeded, "--quiet")[1]["provenance"]["rng"] == 0
 
 
 def test_text_shows_the_same_and_too_few_epochs_are_inconclusive(capsys):

@@ -177,6 +177,18 @@ def test_a_finished_run_with_a_constant_rate_can_be_given_more_epochs(tmp_path):
     assert longer.metrics["objective"] == straight.metrics["objective"]
 
 
+def test_a_seed_is_drawn_reported_and_found_again_in_the_checkpoint(tmp_path):
+    path = tmp_path / "run.pt"
+    first = train(_task(), Training(epochs=2), checkpoint=path)
+    assert train(_task(), Training(epochs=3), checkpoint=path, resume=True).seed == first.seed
+    assert train(_task(), Training(epochs=2), rng=first.seed).metrics["objective"] == first.metrics["objective"]
+    drawn = [train(_task(), Training(epochs=1), rng=np.random.default_rng(3)).seed for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    for wrong in ("seed", -1, 1.5):
+        with pytest.raises(ncsolve.ProblemError, match="is not a seed"):
+            train(_task(), rng=wrong)
+
+
 def test_a_step_limit_and_a_finished_run_end_as_they_say():
     trained = train(_task(), Training(optimizer="adam", epochs=50, batch=10, steps=7), rng=0)
     assert (trained.ending, trained.metrics["step"]) == (Ending.STEPS, 7)
