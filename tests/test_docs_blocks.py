@@ -10,12 +10,14 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 SLOW = {"README.md", "places_lt.md"}
+TORCH = {"networks.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n+)?^```(console|python|toml|csv|json)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"`([\w.-]+\.(?:toml|csv|json))`[^\n]*\n+\Z")
@@ -68,9 +70,12 @@ def environment(folder):
     return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(p, marks=[pytest.mark.slow] * (p.name in SLOW)) for p in PAGES], ids=lambda page: page.name
-)
+def marks(page):
+    without_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+    return [pytest.mark.slow] * (page.name in SLOW) + [without_torch] * (page.name in TORCH)
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, marks=marks(p)) for p in PAGES], ids=lambda page: page.name)
 def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}

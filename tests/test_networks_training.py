@@ -69,9 +69,9 @@ def test_a_head_that_starts_too_small_ends_at_zero_where_theory_has_a_local_mini
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_mini_batches_come_near_the_same_geometry(optimizer):
-    rate = {"adam": 3e-3, "sgd": 0.05}[optimizer]
-    trained = train(_task(), Training(optimizer=optimizer, learning_rate=rate, epochs=200, batch=16, log_every=50), rng=1)
-    assert trained.metrics["step"] == 600
+    rate = {"adam": 5e-3, "sgd": 0.05}[optimizer]
+    trained = train(_task(), Training(optimizer=optimizer, learning_rate=rate, epochs=400, batch=24, log_every=100), rng=1)
+    assert trained.metrics["step"] == 800
     assert trained.reached(0.05)
     assert not trained.contradicts
 
@@ -175,6 +175,18 @@ def test_a_finished_run_with_a_constant_rate_can_be_given_more_epochs(tmp_path):
     longer = train(_task(), Training(epochs=20, log_every=1), rng=2, checkpoint=path, resume=True)
     straight = train(_task(), Training(epochs=20, log_every=1), rng=2)
     assert longer.metrics["objective"] == straight.metrics["objective"]
+
+
+def test_a_seed_is_drawn_reported_and_found_again_in_the_checkpoint(tmp_path):
+    path = tmp_path / "run.pt"
+    first = train(_task(), Training(epochs=2), checkpoint=path)
+    assert train(_task(), Training(epochs=3), checkpoint=path, resume=True).seed == first.seed
+    assert train(_task(), Training(epochs=2), rng=first.seed).metrics["objective"] == first.metrics["objective"]
+    drawn = [train(_task(), Training(epochs=1), rng=np.random.default_rng(3)).seed for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    for wrong in ("seed", -1, 1.5):
+        with pytest.raises(ncsolve.ProblemError, match="is not a seed"):
+            train(_task(), rng=wrong)
 
 
 def test_a_step_limit_and_a_finished_run_end_as_they_say():
@@ -305,7 +317,7 @@ def test_saved_features_are_what_measure_reads(tmp_path):
     path = tmp_path / "features.npz"
     trained.save_features(path)
     with np.load(path, allow_pickle=False) as saved:
-        assert sorted(saved.files) == ["H_1", "H_2", "W_1", "W_2", "y"]
+        assert sorted(saved.files) == ["H_1", "H_2", "W_1", "W_2", "classes", "y"]
         found = ncsolve.measure(
             {"W_1": saved["H_1"], "W_2": saved["H_2"]}, saved["y"], [saved["W_1"], saved["W_2"]], None, trained.task.prediction
         )

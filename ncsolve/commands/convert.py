@@ -94,4 +94,4 @@ def _lines(found: Converted, given: dict[str, Any]) -> list[Line]:
 def _written(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(_written, value))
-    return value if isinstance(value, str) else repr(float(value))
+    return value if isinstance(value, str) else f"{float(value):.15g}"

@@ -109,7 +109,9 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
         from ..networks.training import train
     method = _method(args)
     if seed is None:
-        seed = fresh_seed(terminal)
+        from ..networks import checkpoint
+
+        seed = checkpoint.seed(args.checkpoint) if args.resume else fresh_seed(terminal)
     task = _task(args, seed)
     if task.regularization != "ufm-head":
         terminal.note(f"--regularization {task.regularization}: {_UNCOVERED[task.regularization]}")

@@ -32,6 +32,27 @@ def load(path: str | Path, fingerprint: str) -> dict[str, Any]:
     DataError
         It is missing, not a checkpoint, or of another run; the message names the first setting that differs.
     """
+    state = _read(path)
+    if state["fingerprint"] != fingerprint:
+        where = _first_difference(json.loads(state["fingerprint"]), json.loads(fingerprint))
+        raise DataError(
+            f"checkpoint {shown(str(path))} is of another run: {where}; repeat its settings, or start a new checkpoint"
+        )
+    return state
+
+
+def seed(path: str | Path) -> int:
+    """The seed of the run that wrote a checkpoint.
+
+    Raises
+    ------
+    DataError
+        It is missing or not a checkpoint.
+    """
+    return int(json.loads(_read(path)["fingerprint"])["rng"])
+
+
+def _read(path: str | Path) -> dict[str, Any]:
     name = shown(str(path))
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -43,9 +64,6 @@ def load(path: str | Path, fingerprint: str) -> dict[str, Any]:
         raise DataError(f"{name} is no checkpoint of tensors and plain values; give one that 'train' has written") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise DataError(f"{name} is no checkpoint of this version ({FORMAT}); give one that 'train' has written")
-    if state["fingerprint"] != fingerprint:
-        where = _first_difference(json.loads(state["fingerprint"]), json.loads(fingerprint))
-        raise DataError(f"checkpoint {name} is of another run: {where}; repeat its settings, or start a new checkpoint")
     return state
 
 

@@ -1,6 +1,6 @@
 """Named experiments on scikit-learn's digits: each is a set of options of `ncsolve train`.
 
-Balanced ones take 170 images of each digit. Imbalanced ones take 30, 30, 60, 60, 90, 90, 120, 120, 150, 150: the counts 100, 100,
+Balanced ones take 100 images of each digit. Imbalanced ones take 30, 30, 60, 60, 90, 90, 120, 120, 150, 150: the counts 100, 100,
 200, 200, ..., 500, 500 that Dang et al. (2023, arXiv:2301.00437) take of CIFAR-10, scaled to what digits has. The backbone is a
 multilayer perceptron whose last layer is linear, so that features of either sign can be realized, unless the name says otherwise.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-BALANCED = ",".join(["170"] * 10)
+BALANCED = ",".join(["100"] * 10)
 IMBALANCED = "30,30,60,60,90,90,120,120,150,150"
 SMALL = ",".join(["12"] * 10)
 
@@ -32,12 +32,8 @@ _IMAGES = _COMMON | {
     "counts": SMALL,
     "weight_decay": "2e-3",
     "feature_decay": "2e-3",
-    "optimizer": "adam",
-    "learning_rate": "2e-3",
-    "batch": "30",
     "backbone_width": "8",
     "image_size": "16",
-    "epochs": "60",
     "precision": "single",
 }
 
@@ -46,7 +42,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "balanced-mse-bias": Experiment(
         "squared loss with a free bias ends in a simplex", _COMMON | {"counts": BALANCED, "bias": "free"}
     ),
-    "balanced-ce": Experiment("cross-entropy ends in a simplex", _COMMON | {"counts": BALANCED, "loss": "ce", "epochs": "150"}),
+    "balanced-ce": Experiment("cross-entropy ends in a simplex", _COMMON | {"counts": BALANCED, "loss": "ce", "epochs": "100"}),
     "imbalanced-mse": Experiment(
         "orthogonal classes whose norms follow their counts, one linear layer", _COMMON | {"counts": IMBALANCED}
     ),
@@ -62,9 +58,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         _COMMON | {"counts": IMBALANCED, "loss": "ce", "epochs": "100"},
     ),
     "imbalanced-mse-relu": Experiment(
-        "a backbone that ends in a ReLU can realize the orthogonal geometry",
-        _COMMON | {"counts": IMBALANCED, "features": "relu"},
+        "a backbone that ends in a ReLU realizes the orthogonal geometry, if it is wide enough that no class starts dead",
+        _COMMON | {"counts": IMBALANCED, "features": "relu", "width": "128"},
     ),
-    "resnet18": Experiment("a narrow ResNet-18 on 120 images, mini-batches", {"network": "resnet18"} | _IMAGES),
-    "vgg16": Experiment("a narrow VGG-16 on 120 images, mini-batches", {"network": "vgg16"} | _IMAGES),
+    "resnet18": Experiment("a narrow ResNet-18 on 120 images", {"network": "resnet18"} | _IMAGES),
+    "vgg16": Experiment("a narrow VGG-16 on 120 images", {"network": "vgg16"} | _IMAGES),
 }

@@ -75,11 +75,13 @@ class Reading:
         if one_hot:
             row["accuracy"] = float(np.mean(logits.argmax(axis=1) == labels))
             names = {f"W_{j + 1}": one for j, one in enumerate(self.inputs)}
-            found = measure(names, labels, list(self.weights), self.bias, prediction, keys=KEYS)
+            classes = task.dataset.names
+            named = np.array(classes)[labels]
+            found = measure(names, named, list(self.weights), self.bias, prediction, classes=classes, keys=KEYS)
             row |= {key: found.get(key, math.nan) for key in KEYS}
             gram = found.gram_features / (float(np.linalg.norm(found.gram_features)) or 1.0)
-            classes = len(gram)
-            row["nc2_simplex_H"] = float(np.linalg.norm(gram - (np.eye(classes) - 1.0 / classes) / math.sqrt(classes - 1)))
+            simplex = (np.eye(len(gram)) - 1.0 / len(gram)) / math.sqrt(len(gram) - 1)
+            row["nc2_simplex_H"] = float(np.linalg.norm(gram - simplex))
             row["layers"] = [
                 {"input_of": name} | {key: layer.get(key, math.nan) for key in LAYER_KEYS}
                 for name, layer in found.layers.items()

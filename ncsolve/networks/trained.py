@@ -98,14 +98,15 @@ class Trained:
         return bool(self.metrics["excess"] < -slack)
 
     def save_features(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write what `ncsolve measure` reads to an .npz file, atomically: H_1 .. H_M, the inputs of W_1 .. W_M, and y, b.
+        """Write what `ncsolve measure` reads to an .npz file, atomically: H_1 .. H_M, the inputs of W_1 .. W_M, y, classes, b.
 
         Raises
         ------
         FileExistsError
             If the file exists and `overwrite` is false.
         """
-        arrays: dict[str, Any] = {"y": np.array(self.task.dataset.names)[self.task.dataset.labels]}
+        classes = np.array(self.task.dataset.names)
+        arrays: dict[str, Any] = {"y": classes[self.task.dataset.labels], "classes": classes}
         arrays |= {f"H_{j}": one for j, one in enumerate(self.reading.inputs, start=1)}
         arrays |= {f"W_{j}": one for j, one in enumerate(self.reading.weights, start=1)}
         if self.task.ufm.bias != "none":

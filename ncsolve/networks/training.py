@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import operator
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +37,7 @@ def train(
     task: Task,
     method: Training | None = None,
     *,
-    rng: int = 0,
+    rng: int | np.random.Generator | None = None,
     log: str | Path | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
@@ -48,8 +50,9 @@ def train(
     ----------
     task : Task
     method : Training, optional
-    rng : int
-        Seed of the initial parameters and of the order of the batches; torch's own generator is left as it was.
+    rng : seed or Generator, optional
+        Of the initial parameters and of the order of the batches; torch's own generator is left as it was. The seed in use is
+        `Trained.seed`. Without one a fresh seed is drawn, or that of the checkpoint is taken.
     log : path, optional
         JSON lines: a header, then one line per measurement.
     checkpoint : path, optional
@@ -95,14 +98,15 @@ def train(
         for path in (log, checkpoint):
             if path is not None:
                 check_writable(path, overwrite=overwrite)
-    fingerprint = _fingerprint(task, method, rng)
+    seed = checkpoints.seed(checkpoint) if resume and checkpoint is not None and rng is None else _seed(rng)
+    fingerprint = _fingerprint(task, method, seed)
     saved = checkpoints.load(checkpoint, fingerprint) if resume and checkpoint is not None else None
     with _own_generator(device):
-        run = _Run(task, method, rng, device)
+        run = _Run(task, method, seed, device)
         if saved is not None:
             run.load(saved)
         records = run.records
-        header = {"ufm": task.ufm.to_dict(), "regularization": task.regularization, "training": asdict(method), "rng": rng}
+        header = {"ufm": task.ufm.to_dict(), "regularization": task.regularization, "training": asdict(method), "rng": seed}
         if task.prediction is not None:
             header |= {"predicted": task.prediction.value, "claim": task.prediction.claim.name}
         journal = Journal(log, header, records, overwrite=overwrite or resume)
@@ -112,7 +116,7 @@ def train(
         finally:
             journal.close()
     run.network.to("cpu").eval()
-    return Trained(task, method, run.network, tuple(records), run.read(), ending, rng)
+    return Trained(task, method, run.network, tuple(records), run.read(), ending, seed)
 
 
 class _Run:
@@ -124,7 +128,7 @@ class _Run:
         torch.manual_seed(seed)
         network = build(task.ufm, task.architecture, task.dataset.shape, method.head_gain)
         self.network: Network = network.to(device=device, dtype=dtype)
-        self.samples = torch.from_numpy(task.dataset.samples.astype(np.float64)).to(device=device, dtype=dtype)
+        self.samples = torch.from_numpy(np.ascontiguousarray(task.dataset.samples)).to(device=device, dtype=dtype)
         self.labels = torch.from_numpy(task.dataset.labels.astype(np.int64)).to(device)
         size = len(self.labels)
         self.parts = 1 if method.batch is None else max(1, -(-size // method.batch))
@@ -306,6 +310,20 @@ def _own_generator(device: torch.device) -> Iterator[None]:
     """Seed and draw without touching the caller's generators."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
+
+
+def _seed(rng: int | np.random.Generator | None) -> int:
+    if rng is None:
+        return secrets.randbits(32)
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**32))
+    try:
+        seed = operator.index(rng)
+    except TypeError:
+        seed = -1
+    if not 0 <= seed < 2**63:
+        raise ProblemError(f"rng {rng!r} is not a seed; a whole number from 0 or a numpy Generator works")
+    return seed
 
 
 def _fingerprint(task: Task, method: Training, seed: int) -> str:
