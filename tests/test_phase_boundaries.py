@@ -142,6 +142,13 @@ MAPS = {
         "ratio=1:100:9",
         {"first loss": 1, "class": 4, "complete collapse": 1},
     ),
+    "relu-smoothed": (
+        {"loss": ncsolve.CrossEntropy(smoothing=0.2), "features": "relu"},
+        TAIL,
+        "decay=1e-4:.1:20",
+        "n=10:300:9",
+        {"first loss": 1, "class": 4, "complete collapse": 1},
+    ),
     "regularized": ({}, LongTail(5, 80, 1), "decay=1e-4:.1:9", "bias-decay=1e-3:10:9", {"simplex": 1, "complete collapse": 1}),
     "ce-balanced": (
         {"loss": ncsolve.CrossEntropy(smoothing=0.2)},
@@ -206,6 +213,19 @@ def test_crossing_a_class_boundary_towards_larger_decays_loses_exactly_its_class
         for i in inner(found, boundary):
             low, high = sides(found, boundary, i, 1e-9)
             assert tuple(np.subtract(high, low)[:3]) == change
+
+
+def test_with_a_free_bias_classes_merge_then_vanish_where_the_curves_say():
+    found = phase_map(ncsolve.UFM([200, 200, 50, 50, 50, 10], bias="free"), "decay=1e-4:.3:20", "depth=1:2", fields="active")
+    names = {b.name: float(b.x[0]) for b in found.boundaries}  # M = 1
+    changes = {
+        "classes of 50 merge": ((6, 0, 0), (3, 0, 3)),
+        "merged classes vanish": ((3, 0, 3), (2, 4, 0)),
+        "classes of 200 merge, all modes lost": ((2, 4, 0), (0, 6, 0)),
+    }
+    for name, change in changes.items():
+        ends = tuple(says(found.plane.problem({"decay": names[name] * s, "depth": 1}))[:3] for s in (1 - 1e-9, 1 + 1e-9))
+        assert ends == change, name
 
 
 def test_the_field_of_a_fine_map_changes_between_the_cells_that_a_curve_passes():

@@ -7,6 +7,7 @@ import ncsolve
 from ncsolve import LongTail, phase_map
 from ncsolve.analytic import predict as prediction_module
 from ncsolve.analytic.phase import FIELDS, Axis, spaced
+from ncsolve.analytic.phase.angles import of_prediction
 from ncsolve.analytic.phase.cells import STATES, WHOLE
 from ncsolve.analytic.phase.filling import cell_fields
 from ncsolve.analytic.phase.merging import GroupMeans
@@ -97,8 +98,9 @@ def test_cells_of_closed_forms_are_what_predict_says(name):
 
 
 @pytest.mark.parametrize("name", [name for name in MAPS if "narrow" not in name and name != "targets"])
-def test_closed_forms_leave_nothing_but_thresholds_and_cut_contrasts_to_be_solved_one_by_one(name):
+def test_without_angles_closed_forms_leave_nothing_but_thresholds_to_be_solved_one_by_one(name):
     found = mapped(*MAPS[name], fields=("active", "merged", "vanished", "value"))
+    assert sampled(found, 25, seed=1) < 2e-15
     assert found.solved <= (0 if "K" not in name else 2)
 
 
@@ -116,6 +118,30 @@ def test_a_whole_line_of_cells_at_the_threshold_is_decided_exactly():
     decided = phase_map(tie, Axis("mean-decay", factors), "width=2,3", fields="active,value")
     assert decided.fields["active"][:, [0, 2]].tolist() == [[2, 0]] * 2
     assert max(alike(decided, row, column) for row in range(2) for column in range(3)) == 0.0
+
+
+ANGLES = {
+    "groups": ncsolve.UFM([200, 200, 50, 50, 50, 10], bias="free"),
+    "some-zero": ncsolve.UFM([200, 200, 200, 5, 5], bias="free", weight_decay=0.02, feature_decay=0.02),
+    "one-left": ncsolve.UFM([200, 5, 2], weight_decay=0.02, feature_decay=0.02),
+    "relu": ncsolve.UFM([200, 50, 5, 2], "ce", features="relu", weight_decay=0.01, feature_decay=0.01),
+    "merged": ncsolve.UFM([200, 200, 50, 50, 10, 10], "ce", weight_decay=0.01, feature_decay=0.01),
+    "targets": ncsolve.UFM([5, 4, 3], ncsolve.Squared([[1, 0, -1], [0, 1, 1]]), weight_decay=1e-3, feature_decay=1e-3),
+}
+
+
+@pytest.mark.parametrize("name", list(ANGLES))
+def test_angles_are_their_definition_pair_by_pair(name):
+    prediction = ncsolve.predict(ANGLES[name])
+    for which, gram in (("features", prediction.gram_features), ("classifiers", prediction.gram_weights)):
+        length = np.sqrt(np.diag(gram))
+        there = np.flatnonzero(length > 1e-9 * length.max())
+        cosines = [gram[k, l] / (length[k] * length[l]) for k in there for l in there if k < l]
+        found = of_prediction(prediction, which)
+        if not cosines or (which == "classifiers" and name == "targets"):
+            assert np.isnan(found).all()
+        else:
+            np.testing.assert_allclose(found, [min(cosines), np.mean(cosines), max(cosines)], rtol=0, atol=1e-13)
 
 
 AXES = {
@@ -173,8 +199,9 @@ def test_class_states_of_cross_entropy_are_those_of_the_convex_engine_without_so
         assert found.solved == 0
 
 
-def test_means_vanish_while_contrasts_live_where_the_engine_says_so():
-    ufm = ncsolve.UFM([200, 200, 50, 50, 10, 10], "ce")
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_means_vanish_while_contrasts_live_where_the_engine_says_so(smoothing):
+    ufm = ncsolve.UFM([200, 200, 50, 50, 10, 10], ncsolve.CrossEntropy(smoothing=smoothing))
     edge = GroupMeans(ufm).vanishing()
     below, above = (
         ncsolve.predict(ufm.replace(weight_decay=edge * factor, feature_decay=edge * factor)).classes.state.tolist()

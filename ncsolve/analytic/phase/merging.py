@@ -88,7 +88,6 @@ class GroupMeans:
             doubtful[open_] |= np.abs(norm / c[open_] - 1.0) < EDGE
         else:
             doubtful |= open_
-        moved &= matters
         active = alive @ self.sizes + np.where(moved, (~several) @ self.sizes, 0.0)
         merged = np.where(moved, (several & ~alive) @ self.sizes, 0.0)
         return {"active": active, "merged": merged, "vanished": self.classes - active - merged}, doubtful
