@@ -94,7 +94,7 @@ MUTATIONS = [
     ("engine: critical count", "analytic/grouped.py", "(over.samples * problem.c / slope) ** 2", "(1.01 * over.samples * problem.c / slope) ** 2"),
     ("engine: critical decay", "analytic/grouped.py", "np.sqrt(over.counts) * slope / over.samples", "np.sqrt(over.counts) * slope / over.samples * 1.01"),
     ("engine: which contrasts live", "analytic/reduction.py", "ratio = np.sqrt(counts)", "ratio = 1.01 * np.sqrt(counts)"),
-    ("engine: which contrasts live, exactly", "analytic/reduction.py", "limit = factor * samples**2", "limit = Fraction(101, 100) * factor * samples**2"),
+    ("engine: which contrasts live, exactly", "analytic/reduction.py", "limit = factor * exact_sum", "limit = Fraction(101, 100) * factor * exact_sum"),
     ("simplex: own logit", "analytic/atoms.py", "return margin * (1.0 - 1.0", "return margin * (1.01 - 1.0"),
     ("simplex: margin", "analytic/atoms.py", "margin = float(sigma[0])", "margin = 1.01 * float(sigma[0])"),
     ("relu: margin", "analytic/atoms.py", "self.right_sums(sigma) / np", "1.01 * self.right_sums(sigma) / np"),

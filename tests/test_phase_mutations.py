@@ -85,6 +85,7 @@ def run_on_a_copy(place, file=None, old="", new=""):
 
 
 @pytest.mark.slow
+@pytest.mark.planted
 def test_planting_an_error_in_any_formula_of_the_maps_makes_a_test_fail(tmp_path):
     assert run_on_a_copy(tmp_path / "sound").returncode == 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -32,6 +32,7 @@ def _run_on_a_copy(place, file=None, old=None, new=None):
 
 
 @pytest.mark.slow
+@pytest.mark.planted
 def test_planting_an_error_in_any_proof_makes_a_test_fail(tmp_path, record_property):
     names = [name for name, *_ in MUTATIONS]
     assert len(set(names)) == len(names) >= 40

@@ -159,7 +159,7 @@ def draw(rng: np.random.Generator) -> UFM:
     n, depth = draws.counts(rng), int(rng.integers(1, 5))
     codes, bias = rng.normal(size=(int(rng.integers(1, 6)), n.size)), "none" if rng.random() < 0.5 else "free"
     mean = codes @ (n / n.sum()) if bias == "free" else np.zeros(len(codes))
-    tau2 = DenseSpectrum((codes - mean[:, None]) * np.sqrt(n)).tau2
+    tau2 = DenseSpectrum((codes - np.outer(mean, np.ones(n.size))) * np.sqrt(n)).tau2
     level = draws.mean_decay(rng, threshold(depth) * tau2[tau2 > 0] ** (depth / (depth + 1.0)) / n.sum())
     width = draws.width(rng, depth, min(codes.shape), 1 if rng.random() < 0.25 else None)
     return UFM(n, Squared(codes), depth, width, bias=bias, **draws.decays(rng, depth, level))
