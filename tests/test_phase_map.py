@@ -100,7 +100,9 @@ def test_cells_of_closed_forms_are_what_predict_says(name):
 @pytest.mark.parametrize("name", [name for name in MAPS if "narrow" not in name and name != "targets"])
 def test_without_angles_closed_forms_leave_nothing_but_thresholds_to_be_solved_one_by_one(name):
     found = mapped(*MAPS[name], fields=("active", "merged", "vanished", "value"))
-    assert sampled(found, 25, seed=1) < 2e-15
+    rows, columns = found.plane.shape
+    few = [(row, column) for row in range(rows) for column in range(columns)][:: max(1, rows * columns // 90)]
+    assert max(alike(found, *cell) for cell in few) < 2e-15
     assert found.solved <= (0 if "K" not in name else 2)
 
 

@@ -12,7 +12,6 @@ import pytest
 import ncsolve
 
 TESTS = Path(__file__).parent
-HEAVY = "not solved_one_by_one and not quarter_of_a_million"
 FAULTS = [  # file, what stands there, what is planted
     ("squared.py", "share[alive] = p * (1.0 + depth", "share[alive] = p * (1.0 + 1.01 * depth"),
     ("squared.py", "level[of] * pull[:, None]", "1.01 * level[of] * pull[:, None]"),
@@ -76,8 +75,6 @@ def run_on_a_copy(place, file=None, old="", new=""):
         "no:xdist",
         "-m",
         "not slow",
-        "-k",
-        HEAVY,
     ]
     command += [str(TESTS / f"test_phase_{name}.py") for name in ("map", "boundaries", "axes")]
     environment = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1"}
