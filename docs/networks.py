@@ -27,7 +27,7 @@ def row(name: str) -> str:
         out = Path(folder) / "run.json"
         began = time.process_time()
         words = ["train", "--experiment", name, "--threads", "1", "--quiet", "--json", "--out", str(out)]
-        code = main([*words, "--figure", str(FIGURES / f"{name}.png"), "--force"])
+        code = main([*words, "--figure", str(FIGURES / f"{name}.png"), "--dpi", "90", "--force"])
         seconds = time.process_time() - began
         run = json.loads(out.read_text())
     last, targets = run["metrics"], run["targets"]

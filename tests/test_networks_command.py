@@ -137,6 +137,8 @@ MISTAKES = {
     "feature decay and none": (["--regularization", "all", "--feature-decay", "1"], 2, "--feature-decay"),
     "resume from nothing": (["--resume"], 2, "--checkpoint"),
     "a picture of an unknown kind": (["--figure", "a.gif"], 2, "a.gif"),
+    "a size without a picture": (["--size", "8x4"], 2, "--size"),
+    "a size that is none": (["--figure", "a.png", "--size", "8"], 2, "'8'"),
     "features in an unknown format": (["--save-features", "a.csv"], 2, "a.csv"),
     "counts that are not there": (["--counts", ",".join(["500"] * 10)], 4, "from 1 to 178"),
     "two counts": (["--counts", "5,5"], 4, "2 counts for 10 classes"),

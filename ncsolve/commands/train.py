@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ def add(parser: ArgumentParser) -> None:
     files.add_argument("--resume", action="store_true", help="go on from --checkpoint")
     files.add_argument("--figure", metavar="FILE", help="curves against the epoch: .png, .svg or .pdf")
     files.add_argument("--save-features", metavar="FILE", help="features, labels and classifier as .npz for ncsolve measure")
+    options.add_picture(parser)
     options.add_output(parser)
 
 
@@ -91,6 +93,9 @@ def check(args: Namespace) -> None:
         raise options.UsageError("--resume needs the --checkpoint to go on from")
     if args.figure is not None and not args.figure.lower().endswith(options.PICTURES):
         raise options.UsageError(f"--figure {args.figure!r} is none of {', '.join(options.PICTURES)}")
+    options.picture(args)
+    if args.figure is None and (args.size is not None or args.dpi is not None):
+        raise options.UsageError(f"--{'dpi' if args.size is None else 'size'} needs --figure")
     if args.save_features is not None and not args.save_features.lower().endswith(".npz"):
         raise options.UsageError(f"--save-features {args.save_features!r} does not end in .npz")
     if args.log_every is not None and args.log is None and args.figure is None:
@@ -223,7 +228,8 @@ def _save(args: Namespace, trained: Trained) -> None:
         from ..networks.figures import training_curves
         from ..plots import save
 
-        save(training_curves(trained)[0], args.figure, overwrite=args.force)
+        size, dpi = options.picture(args)
+        save(training_curves(trained)[0], args.figure, size=size, dpi=dpi, overwrite=args.force)
 
 
 def _answer(args: Namespace, trained: Trained, tolerance: float | None, seed: int) -> Answer:
@@ -275,7 +281,7 @@ def _lines(trained: Trained) -> list[Line]:
         lines.append(
             (
                 "accuracy",
-                f"{last['accuracy']:.4f} on the training set, NC1 {last['nc1_quotient']:.3g} (tr Sigma_W / tr Sigma_B)",
+                f"{last['accuracy']:.4f} on the training set, NC1 {last.get('nc1_quotient', math.nan):.3g} (tr Sigma_W / tr Sigma_B)",
             )
         )
     for name, (features, classifier) in trained.targets().items():

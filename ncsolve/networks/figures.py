@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..plots.curves import metric_curves
-from ..plots.style import row_of_axes
+from ..plots.style import GREEN, VERMILION, row_of_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -36,7 +35,8 @@ PANELS = {
 }
 
 
-NAMES = {"simplex": "here the simplex", "orthogonal": "here the orthogonal frame"}
+COLORS = {"nc2_simplex_H": VERMILION, "nc2_etf_W": VERMILION, "nc2_of_H": GREEN, "nc2_of_W": GREEN}
+NAMES = {"simplex": ("simplex", ("nc2_simplex_H", "nc2_etf_W")), "orthogonal": ("orthogonal frame", ("nc2_of_H", "nc2_of_W"))}
 
 
 def training_curves(trained: Trained, axes: Sequence[Axes] | None = None) -> NDArray[Any] | Sequence[Axes]:
@@ -52,24 +52,33 @@ def training_curves(trained: Trained, axes: Sequence[Axes] | None = None) -> NDA
     the three Axes
     """
     panels = row_of_axes(3, (13.0, 4.0)) if axes is None else axes
-    epochs = [record["epoch"] for record in trained.records]
-    names = {"simplex": ("nc2_simplex_H", "nc2_etf_W"), "orthogonal": ("nc2_of_H", "nc2_of_W")}
-    predicted = [name for name in names if trained.targets() and name not in trained.targets()]
-    same = {key for name in predicted for key in names[name]}  # the prediction has a name: its line is drawn once
     for panel, (title, known) in zip(panels, PANELS.items(), strict=True):
-        said = {key: words for key, words in known.items() if key not in same}
-        if len(said) < len(known):
-            said |= {key: f"{words}, {NAMES[predicted[0]]}" for key, words in said.items() if words == "to the prediction"}
-        drawn = {key: words for key, words in said.items() if any(record.get(key) is not None for record in trained.records)}
-        renamed = [{words: record[key] for key, words in drawn.items() if key in record} for record in trained.records]
-        if drawn:
-            metric_curves(epochs, renamed, list(drawn.values()), ax=panel)
-            handles = [line for line in panel.get_lines() if line.get_label() in set(drawn.values())]
-            panel.legend(
-                handles=handles, frameon=False, fontsize="small", loc="upper right" if "excess" in drawn else "lower left"
-            )
-            started = [one[words] for one in renamed[1:] for words in drawn.values() if one.get(words, 0.0) > 0]
-            if started:  # an isometry at the start is an orthogonal frame to rounding: no reason to show seven more decades
-                panel.set_ylim(bottom=min(started) / 2)
+        said = {key: words for key, words in _said(trained, known).items() if key in trained.records[-1]}
+        if said:
+            _draw(panel, trained.records, said)
         panel.set_title(title, fontsize="medium")
     return panels
+
+
+def _said(trained: Trained, known: dict[str, str]) -> dict[str, str]:
+    """The lines of a panel and their labels; where the prediction is the simplex or the orthogonal frame, its line is drawn once."""
+    targets = trained.targets()
+    named = [name for name in NAMES if targets and name not in targets]
+    same = {key for name in named for key in NAMES[name][1]}
+    here = f"to the prediction, here the {NAMES[named[0]][0]}" if named else "to the prediction"
+    return {key: here if words == "to the prediction" else words for key, words in known.items() if key not in same}
+
+
+def _draw(panel: Axes, records: Sequence[dict[str, Any]], said: dict[str, str]) -> None:
+    renamed = [{words: record[key] for key, words in said.items() if key in record} for record in records]
+    metric_curves([record["epoch"] for record in records], renamed, list(said.values()), ax=panel)
+    places = {words: key for key, words in said.items()}
+    lines = [line for line in panel.get_lines() if line.get_label() in places]
+    for line in lines:
+        if (color := COLORS.get(places[str(line.get_label())])) is not None:
+            line.set_color(color)
+    mixed = "nc1_quotient" in said
+    panel.legend(handles=lines, frameon=False, fontsize="small", loc="upper right" if mixed else "lower left")
+    least = min((value for one in renamed[1:] for value in one.values() if value > 0), default=0.0)
+    if least > 0:  # an isometry at the start is an orthogonal frame to rounding: no reason to show seven more decades
+        panel.set_ylim(bottom=least / (2 if mixed else 8))  # room for the legend

@@ -60,6 +60,7 @@ class Reading:
     def metrics(self, task: Task) -> dict[str, Any]:
         """Objective, excess over the prediction, accuracy, and the metrics of KEYS; of deeper layers those of LAYER_KEYS.
 
+        A metric that is not defined (the Gram matrix of a zero matrix has no direction) is left out.
         "nc2_simplex_H" is the distance of the uncentered Gram matrix of class means to the simplex's, to be held against nc2_gof_H and
         nc2_of_H, which are not centered either (nc2_etf_H centers, and an orthogonal frame is a simplex once centered).
         """
@@ -78,12 +79,12 @@ class Reading:
             classes = task.dataset.names
             named = np.array(classes)[labels]
             found = measure(names, named, list(self.weights), self.bias, prediction, classes=classes, keys=KEYS)
-            row |= {key: found.get(key, math.nan) for key in KEYS}
+            row |= {key: found[key] for key in KEYS if key in found}
             gram = found.gram_features / (float(np.linalg.norm(found.gram_features)) or 1.0)
             simplex = (np.eye(len(gram)) - 1.0 / len(gram)) / math.sqrt(len(gram) - 1)
             row["nc2_simplex_H"] = float(np.linalg.norm(gram - simplex))
             row["layers"] = [
-                {"input_of": name} | {key: layer.get(key, math.nan) for key in LAYER_KEYS}
+                {"input_of": name} | {key: layer[key] for key in LAYER_KEYS if key in layer}
                 for name, layer in found.layers.items()
             ]
         return row

@@ -73,11 +73,11 @@ class Trained:
         size = self.task.ufm.classes
         frames = {"simplex": (np.eye(size) - 1.0 / size) / math.sqrt(size - 1), "orthogonal": np.eye(size) / math.sqrt(size)}
         keys = {"simplex": ("nc2_simplex_H", "nc2_etf_W"), "orthogonal": ("nc2_of_H", "nc2_of_W")}
-        found = {"predicted": (last["nc2_gof_H"], last["nc2_gof_W"])}
+        found = {"predicted": (last["nc2_gof_H"], last.get("nc2_gof_W", math.nan))}
         norm = float(np.linalg.norm(prediction.gram_features)) or 1.0
         for name, frame in frames.items():
             if np.linalg.norm(prediction.gram_features / norm - frame) > DISTINCT:
-                found[name] = (last[keys[name][0]], last[keys[name][1]])
+                found[name] = (last[keys[name][0]], last.get(keys[name][1], math.nan))
         return found
 
     def reached(self, tolerance: float) -> bool:
