@@ -2,4 +2,7 @@
 
 from importlib.util import find_spec
 
-collect_ignore_glob = [] if find_spec("torch") else ["ncsolve/networks/*.py"]
+NETWORKS = ["ncsolve/networks/*.py"] + [
+    f"tests/test_networks_{part}.py" for part in ("architectures", "capture", "objective", "training")
+]
+collect_ignore_glob = [] if find_spec("torch") else NETWORKS

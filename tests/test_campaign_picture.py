@@ -9,7 +9,7 @@ from campaigns import QUICK, toml
 from ncsolve import campaign
 from ncsolve.campaigns.picture import EPS, results_picture
 from ncsolve.cli import main
-from ncsolve.plots import BLUE, VERMILION
+from ncsolve.plots.style import BLUE, VERMILION
 
 SPEC = {
     "campaign": {"action": "verify", "seed": 1, "starts": 1, "trials": 4},
