@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.networks import MLP, VGG16, Dataset, ResNet18, Task, Training, train
 
 torch = pytest.importorskip("torch")
+
+from ncsolve.networks import MLP, VGG16, Dataset, ResNet18, Task, Training, train  # noqa: E402
+
 torch.set_num_threads(1)
 
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.networks import capture, captured, linear_layers
 
 torch = pytest.importorskip("torch")
+
+from ncsolve.networks import capture, captured, linear_layers  # noqa: E402
+
 torch.set_num_threads(1)
 nn = torch.nn
 

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.networks import MLP, Dataset, Task, Training
 
 torch = pytest.importorskip("torch")
+
+from ncsolve.networks import MLP, Dataset, Task, Training  # noqa: E402
+
 torch.set_num_threads(1)
 
-from ncsolve.networks.network import build  # noqa: E402
-from ncsolve.networks.objective import TrainingLoss  # noqa: E402
-from ncsolve.networks.reading import reading  # noqa: E402
-from ncsolve.networks.training import _Run  # noqa: E402
+from ncsolve.networks.network import build  # noqa: E402  # noqa: E402
+from ncsolve.networks.objective import TrainingLoss  # noqa: E402  # noqa: E402
+from ncsolve.networks.reading import reading  # noqa: E402  # noqa: E402
+from ncsolve.networks.training import _Run  # noqa: E402  # noqa: E402
 
 COUNTS = [7, 4, 5]
 DATA = Dataset.of(np.random.default_rng(0).normal(size=(16, 6)), np.repeat(list("abc"), COUNTS))

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.networks import MLP, Dataset, Task, Training, train
-from ncsolve.networks.trained import Ending
 
 torch = pytest.importorskip("torch")
+
+from ncsolve.networks import MLP, Dataset, Task, Training, train  # noqa: E402
+from ncsolve.networks.trained import Ending  # noqa: E402
+
 torch.set_num_threads(1)
 
 ROOT = Path(ncsolve.__file__).parents[1]
@@ -137,11 +139,11 @@ def test_an_interrupted_run_resumes_to_the_result_of_one_that_was_not(name, tmp_
 
 
 KILLED = """
-import sys, time, torch
+import sys, time, torch  # noqa: E402
 sys.path.insert(0, {tests!r})
 torch.set_num_threads(1)
-from test_networks_training import METHODS, _task
-from ncsolve.networks import train
+from test_networks_training import METHODS, _task  # noqa: E402
+from ncsolve.networks import train  # noqa: E402
 train(_task(), METHODS[{name!r}], rng=2, checkpoint={path!r}, log={log!r}, progress=lambda *_: time.sleep(0.05))
 """
 
