@@ -84,6 +84,7 @@ def _run_on_a_copy(place, file=None, old=None, new=None):
 
 
 @pytest.mark.slow
+@pytest.mark.planted
 def test_planting_a_one_percent_error_in_any_formula_makes_a_test_fail(tmp_path, record_property):
     names = [name for name, *_ in MUTATIONS]
     assert len(set(names)) == len(names) >= 20
