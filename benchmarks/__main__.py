@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
-import sys
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from . import campaign, cross_entropy, descent_seed, imports, phase, places, predict_million, rigorous
+from . import campaign, cross_entropy, descent_seed, growth, imports, phase, places, predict_million, rigorous
 
 SUITES = {
     "predict": predict_million,
@@ -20,7 +22,45 @@ SUITES = {
     "ce": cross_entropy,
     "rigorous": rigorous,
     "campaign": campaign,
+    "growth": growth,
 }
+HEAD = ("what", "measured", "promise")
+PACKAGES = ("numpy", "scipy", "torch", "cvxpy", "scs", "clarabel", "python-flint")
+INTRODUCTION = """# Benchmarks
+
+Made by `python -m benchmarks --write` in one run (torch is needed for the descent rows, cvxpy for cross-entropy, python-flint for rigorous
+certificates). Ratios are medians of alternating pairs, with their range; the machine is shared, so single seconds mean little.
+"""
+GROWTH = """## How cost grows
+
+K classes, G distinct counts, N samples, d dimensions, M layers. The exponent p of time ~ size^p is fitted to the medians of five
+calls at each size, in brackets the range of fits to single repeats; sizes at which fixed costs still hide the growth are left out
+of the fit (`benchmarks/growth.py` says how).
+"""
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Lines of a Markdown table, each printed as soon as it is measured."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        lines.append("| " + " | ".join(row) + " |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def machine() -> str:
+    """Processor, cores, system, versions and date."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
+    packages = []
+    for name in PACKAGES:
+        try:
+            packages.append(f"{name} {version(name)}")
+        except ImportError:
+            packages.append(f"{name} absent")
+    processor = names[0] if names else platform.machine()
+    where = f"{processor}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}"
+    return f"{where}, {', '.join(packages)}; {datetime.now(UTC):%Y-%m-%d}."
 
 
 def main() -> None:
@@ -31,26 +71,15 @@ def main() -> None:
     unknown = [name for name in options.suites if name not in SUITES]
     if unknown:
         parser.error(f"suite {unknown[0]!r} is unknown; any of {', '.join(SUITES)} works")
-    lines = ["| what | measured | promise |", "|---|---|---|"]
-    for name in options.suites or SUITES:
-        for row in SUITES[name].rows():
-            lines.append("| " + " | ".join(row) + " |")
-            print(lines[-1], flush=True)
-    packages = []
-    for name in ("numpy", "scipy", "torch", "cvxpy", "scs", "python-flint"):
-        try:
-            packages.append(f"{name} {version(name)}")
-        except ImportError:
-            packages.append(f"{name} absent")
-    where = f"Python {platform.python_version()}, {', '.join(packages)}, {platform.machine()}, 2 cores, {datetime.now(UTC):%Y-%m-%d}"
-    text = (
-        "# Benchmarks\n\nMade by `python -m benchmarks --write` (torch is needed for the descent rows, cvxpy for cross-entropy). Ratios\n"
-        "are medians of alternating pairs in one run, with their range; the machine is shared, so single seconds mean little.\n\n"
-        f"{where}.\n\n" + "\n".join(lines) + "\n"
-    )
+    chosen = options.suites or list(SUITES)
+    parts = [INTRODUCTION, machine(), ""]
+    promised = [name for name in chosen if name != "growth"]
+    if promised:
+        parts += ["## Promises", "", *table(HEAD, (row for name in promised for row in SUITES[name].rows())), ""]
+    if "growth" in chosen:
+        parts += [GROWTH, *table(growth.HEAD, growth.rows()), ""]
     if options.write:
-        Path("docs/benchmarks.md").write_text(text, encoding="utf-8")
-    sys.exit(0)
+        Path("docs/benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":
