@@ -1,17 +1,9 @@
 """Planting an error in any formula of the phase maps makes their tests fail: each error is planted in a copy of the package."""
 
-import os
-import shutil
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
 import pytest
+from planting import run_on_a_copy, survivors
 
-import ncsolve
-
-TESTS = Path(__file__).parent
+READERS = ["phase_map", "phase_boundaries", "phase_axes"]
 FAULTS = [  # file, what stands there, what is planted
     ("squared.py", "share[alive] = p * (1.0 + depth", "share[alive] = p * (1.0 + 1.01 * depth"),
     ("squared.py", "level[of] * pull[:, None]", "1.01 * level[of] * pull[:, None]"),
@@ -57,36 +49,10 @@ FAULTS = [  # file, what stands there, what is planted
 ]
 
 
-def run_on_a_copy(place, file=None, old="", new=""):
-    shutil.copytree(Path(ncsolve.__file__).parent, place / "ncsolve", ignore=shutil.ignore_patterns("__pycache__"))
-    if file:
-        path = place / "ncsolve" / "analytic" / "phase" / file
-        text = path.read_text()
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}; bring the list of faults up to date"
-        path.write_text(text.replace(old, new))
-    probe = "import ncsolve, pathlib, pytest, sys; assert pathlib.Path(ncsolve.__file__).is_relative_to(sys.argv.pop(1)); "
-    command = [sys.executable, "-c", probe + "sys.exit(pytest.main(sys.argv[1:]))", str(place), "-x", "-q", "--tb=no"]
-    command += [
-        "-c",
-        str(TESTS.parent / "pyproject.toml"),
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "-m",
-        "not slow",
-    ]
-    command += [str(TESTS / f"test_phase_{name}.py") for name in ("map", "boundaries", "axes")]
-    environment = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.slow
 @pytest.mark.planted
 def test_planting_an_error_in_any_formula_of_the_maps_makes_a_test_fail(tmp_path):
-    assert run_on_a_copy(tmp_path / "sound").returncode == 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = list(pool.map(lambda i: run_on_a_copy(tmp_path / str(i), *FAULTS[i]), range(len(FAULTS))))
-    survivors = [FAULTS[i] for i, run in enumerate(runs) if run.returncode != pytest.ExitCode.TESTS_FAILED]
-    print(f"\n{len(FAULTS) - len(survivors)} of {len(FAULTS)} planted errors were found")
-    assert not survivors
+    sound = run_on_a_copy(tmp_path / "sound", READERS)
+    assert sound.returncode == 0, sound.stdout
+    runs = [(new, READERS, (f"analytic/phase/{file}", old, new)) for file, old, new in FAULTS]
+    assert not survivors(tmp_path, runs)
