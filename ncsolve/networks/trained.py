@@ -65,25 +65,28 @@ class Trained:
     def targets(self) -> dict[str, tuple[float, float]]:
         """Distances (of class means, of classifiers) to the prediction and to the other targets, at equal norm, uncentered.
 
-        Targets that are the predicted geometry themselves (the simplex of a balanced problem with a free bias) are left out.
+        Targets that are the predicted geometry themselves (the simplex of a balanced problem with a free bias) are left out, and so is
+        the prediction where there is none.
         """
         last, prediction = self.metrics, self.task.prediction
-        if prediction is None or "nc2_gof_H" not in last:
+        predicted = "nc2_gof_H" in last
+        if "nc2_simplex_H" not in last or (prediction is not None and not predicted):
             return {}
         size = self.task.ufm.classes
         frames = {"simplex": (np.eye(size) - 1.0 / size) / math.sqrt(size - 1), "orthogonal": np.eye(size) / math.sqrt(size)}
         keys = {"simplex": ("nc2_simplex_H", "nc2_etf_W"), "orthogonal": ("nc2_of_H", "nc2_of_W")}
-        found = {"predicted": (last["nc2_gof_H"], last.get("nc2_gof_W", math.nan))}
-        norm = float(np.linalg.norm(prediction.gram_features)) or 1.0
+        found = {"predicted": (last["nc2_gof_H"], last.get("nc2_gof_W", math.nan))} if predicted else {}
+        gram = np.zeros((size, size)) if prediction is None else prediction.gram_features
+        gram = gram / (float(np.linalg.norm(gram)) or 1.0)
         for name, frame in frames.items():
-            if np.linalg.norm(prediction.gram_features / norm - frame) > DISTINCT:
+            if np.linalg.norm(gram - frame) > DISTINCT:
                 found[name] = (last[keys[name][0]], last.get(keys[name][1], math.nan))
         return found
 
     def reached(self, tolerance: float) -> bool:
         """Whether the distances to the predicted geometry are below the tolerance and below those to every other target."""
         targets = self.targets()
-        if not targets:
+        if "predicted" not in targets:
             return False
         ours = targets.pop("predicted")
         return all(d < tolerance for d in ours) and all(d < other[i] for other in targets.values() for i, d in enumerate(ours))
