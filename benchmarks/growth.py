@@ -113,12 +113,6 @@ def proving(bias: str) -> Callable[[int], Callable[[], object]]:
     return make
 
 
-def matrices(width: int) -> Callable[[], object]:
-    """The matrices of a prediction of ten classes at M = 3."""
-    ufm = ncsolve.UFM([100] * 10, depth=3, width=width)
-    return lambda: ncsolve.predict(ufm).parameters()
-
-
 def rows() -> Iterator[tuple[str, ...]]:
     """(letter, what, seconds per size, exponent)."""
     classes = (10_000, 100_000, 300_000, 1_000_000)
@@ -136,6 +130,5 @@ def rows() -> Iterator[tuple[str, ...]]:
     yield row("N", "measure, d = 128", (10_000, 40_000, 160_000), measuring("N"))
     yield row("d", "200 steps of descent, squared loss, M = 3", (64, 128, 256, 512), descending("d"))
     yield row("d", "measure, N = 20,000", (64, 256, 1_024), measuring("d"))
-    yield row("d", "matrices of a prediction, M = 3", (256, 1_024, 4_096), matrices)
     yield row("M", "200 steps of descent, squared loss", layers, descending("M"))
     yield row("M", "predict, squared loss, K = 100,000", layers, lambda m: predicting("none", m)(100_000))
