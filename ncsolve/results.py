@@ -131,10 +131,7 @@ class Result:
 
 def result_of(found: Verification) -> Result:
     """What `ncsolve verify --out FILE.npz` would have written, without the file."""
-    point = found.best.parameters
-    arrays = {f"found_W_{j + 1}": weight for j, weight in enumerate(point.weights)}
-    arrays |= {"found_class_means": point.features, "found_bias": point.bias}
-    made = Result("this run", "verify", found.to_dict(), arrays)
+    made = Result("this run", "verify", found.to_dict(), found.best.parameters.named("found_"))
     made.__dict__["prediction"] = found.prediction  # a cached property that is known already
     return made
 

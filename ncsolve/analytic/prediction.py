@@ -211,8 +211,7 @@ class Prediction:
         """
         from ..files import atomic_write
 
-        arrays = {f"W_{j + 1}": weight for j, weight in enumerate(self.weights)}
-        arrays |= {"class_means": self.class_means, "bias": self.bias, "logits": self.logits}
+        arrays = self.parameters().named() | {"logits": self.logits}
         arrays |= {"singular_values": self.singular_values, "counts": self.ufm.counts}
         arrays["document"] = np.array(document or json.dumps(self.to_dict(), allow_nan=False))
         with atomic_write(path, overwrite=overwrite) as stream:
