@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__, report
 from .gallery import KINDS
-from .results import Result
 
 if TYPE_CHECKING:
     from .analytic.prediction import Prediction
     from .numeric.certify import Certificate
     from .numeric.descent import Descent
     from .report import Line
+    from .results import Result
     from .verification import Verification
 
 STYLE = """
@@ -58,8 +58,6 @@ def html_report(
     from .analytic.thresholds import thresholds
     from .results import result_of
 
-    result = Result("this problem", "predict", prediction.to_dict(), {})
-    result.__dict__["prediction"] = prediction
     theorem = prediction.theorem
     parts = [
         f"<h1>{_text(_title(prediction))}</h1>",
@@ -75,7 +73,7 @@ def html_report(
         "<h2>Lower bound</h2>",
         _definitions(report.certificate_lines(certificate)),
         "<h2>Pictures</h2>",
-        *_figures(result, PICTURES),
+        *_figures(result_of(prediction), PICTURES),
     ]
     if verified is not None:
         found, method, seed = verified

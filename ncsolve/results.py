@@ -50,16 +50,18 @@ class Result:
     kind : the command that wrote it, such as "predict" or "verify"
     document : its JSON document
     arrays : its matrices, empty for a .json file
+    made : the prediction, where the result has not been read from a file
     """
 
     path: str
     kind: str
     document: Mapping[str, Any]
     arrays: Mapping[str, Any]
+    made: Prediction | None = None
 
     @cached_property
     def prediction(self) -> Prediction:
-        """The prediction, made again.
+        """The prediction, made again where it was read.
 
         Raises
         ------
@@ -70,6 +72,8 @@ class Result:
         from .analytic.theorems import theorem
         from .problem import UFM
 
+        if self.made is not None:
+            return self.made
         try:
             chosen = theorem(self.document["theorem"]["name"])
             prediction = predict(UFM.from_dict(self.document["ufm"]), chosen, limit=chosen.limit)
@@ -129,11 +133,21 @@ class Result:
         return sorted((name for name in self.arrays if name.startswith(prefix)), key=lambda name: int(name[len(prefix) :]))
 
 
-def result_of(found: Verification) -> Result:
-    """What `ncsolve verify --out FILE.npz` would have written, without the file."""
-    made = Result("this run", "verify", found.to_dict(), found.best.parameters.named("found_"))
-    made.__dict__["prediction"] = found.prediction  # a cached property that is known already
-    return made
+def result_of(found: Prediction | Verification) -> Result:
+    """What `ncsolve predict --out FILE.npz`, or verify, would have written, without the file.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> prediction = ncsolve.predict(ncsolve.UFM([30, 20]))
+    >>> result_of(prediction).kind, result_of(prediction).prediction is prediction
+    ('predict', True)
+    """
+    from .analytic.prediction import Prediction
+
+    if isinstance(found, Prediction):
+        return Result("this problem", "predict", found.to_dict(), {}, found)
+    return Result("this run", "verify", found.to_dict(), found.best.parameters.named("found_"), found.prediction)
 
 
 def _trajectory(columns: Mapping[str, Any]) -> Trajectory:

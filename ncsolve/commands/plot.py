@@ -84,11 +84,7 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     if not _descends(args):
         prediction = predicted(args, terminal)
         body = prediction.to_dict()
-        from ..results import Result
-
-        made = Result("this problem", "predict", body, {})
-        made.__dict__["prediction"] = prediction
-        drawn(made)
+        drawn(result_of(prediction))
         return answer_about(prediction, body | {"kind": args.kind}, picture, rows=False, saved=True)
     found, method, seed = verified(args, terminal)
     drawn(result_of(found))
