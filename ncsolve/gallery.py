@@ -1,12 +1,13 @@
-"""The pictures of `ncsolve plot`: for each kind what it shows, what it needs, and how it is drawn from a result."""
+"""The pictures of `ncsolve plot`: for each kind what it shows, what it needs, and how it is drawn from a result.
+
+Nothing heavy is imported before a picture is drawn: the command line reads the names and the needs of all kinds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,6 +91,8 @@ def _vectors(result: Result, chosen: dict[str, Any]) -> Axes:
 
 def _scalar(result: Result, chosen: dict[str, Any]) -> Axes:
     """Modes by falling tau; where they are classes, with their names."""
+    import numpy as np
+
     from .analytic.reduction import reduce
     from .analytic.scalar import level
     from .errors import ProblemError

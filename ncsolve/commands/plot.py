@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import options
 from ..answer import DONE, INCONCLUSIVE, Answer, Terminal
+from ..gallery import KINDS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from ..results import Result
 
 OUT = options.PICTURES
-KINDS = ("norms", "gram", "objective", "curves", "spectrum", "cosines", "vectors", "scalar")  # of gallery.py, which is heavier
-WITHOUT_RUN = ("norms", "scalar")
 PAIRED = ("gram", "cosines")
 OWN = ("command", "kind", "file", "out", "size", "dpi", "which", "measured", "json", "force", "quiet")
 
@@ -37,7 +36,7 @@ def add(parser: ArgumentParser) -> None:
 def check(args: Namespace) -> None:
     """Options that the chosen picture would ignore are refused."""
     if args.kind != "norms" and args.measured:
-        shows = "shows no run" if args.kind == "scalar" else "always shows a run"
+        shows = "always shows a run" if KINDS[args.kind].descends else "shows no run"
         raise options.UsageError(f"--measured belongs to plot norms; plot {args.kind} {shows}")
     if args.kind not in PAIRED and args.which is not None:
         raise options.UsageError(f"--which belongs to plot {' and '.join(PAIRED)}, not to plot {args.kind}")
@@ -60,7 +59,6 @@ def check(args: Namespace) -> None:
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Draw, and save the picture."""
     from .. import plots
-    from ..gallery import KINDS as GALLERY
     from ..report import verification_lines
     from ..results import read_result, result_of
     from ..steps import answer_about, predicted, verified
@@ -69,7 +67,7 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     chosen: dict[str, Any] = {"which": args.which, "measured": args.measured}
 
     def drawn(result: Result) -> None:
-        plots.save(GALLERY[args.kind].draw(result, chosen), args.out, size=size, dpi=dpi, overwrite=args.force)
+        plots.save(KINDS[args.kind].draw(result, chosen), args.out, size=size, dpi=dpi, overwrite=args.force)
 
     picture = [("picture", args.out)]
     if args.file is not None:
@@ -95,4 +93,4 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
 
 def _descends(args: Namespace) -> bool:
     """Whether the picture shows a run."""
-    return bool(args.kind not in WITHOUT_RUN or args.measured)
+    return bool(KINDS[args.kind].descends or args.measured)
