@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, report
-from .gallery import KINDS
+from .gallery import KINDS, drawn
 
 if TYPE_CHECKING:
     from .analytic.prediction import Prediction
@@ -136,7 +136,7 @@ def _figures(result: Result, kinds: Sequence[str]) -> list[str]:
     made = []
     for name in kinds:
         try:
-            axes = KINDS[name].draw(result, {"which": None, "measured": False})
+            axes = drawn(name, result)
         except NcsolveError:
             continue
         shows = _text(KINDS[name].shows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -112,15 +111,11 @@ class Verification:
         FileExistsError
             If the file exists and `overwrite` is false.
         """
-        from .files import atomic_write
+        from .files import document_of, write_arrays
 
         arrays = self.prediction.parameters().named() | self.best.parameters.named("found_")
-        arrays |= {
-            "counts": self.prediction.ufm.counts,
-            "document": np.array(document or json.dumps(self.to_dict(), allow_nan=False)),
-        }
-        with atomic_write(path, overwrite=overwrite) as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
+        arrays |= {"counts": self.prediction.ufm.counts}
+        write_arrays(path, arrays, document or document_of("verify", self.to_dict()), overwrite=overwrite)
 
 
 def verify(

@@ -30,7 +30,7 @@ def gram_triptych(
     Parameters
     ----------
     prediction : Prediction
-    found : Run of descent or Measurement of features
+    found : Run of descent, Parameters of one, or Measurement of features
     axes : three Axes, optional
     which : "features" (inner products of class means) or "weights" (of rows of W_M ... W_1)
 

@@ -51,6 +51,13 @@ def plain_ticks(axes: Axes, *, x: bool = True) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
+def step_axis(axes: Axes) -> None:
+    """Steps from 0 on, logarithmic from 1."""
+    axes.set_xscale("symlog", linthresh=1, subs=range(2, 10))
+    axes.xaxis.set_major_formatter(lambda step, _: f"{step:g}")
+    axes.set_xlim(left=0)
+
+
 def class_ticks(panel: Axes, names: Sequence[str]) -> None:
     """The names of the classes along both sides."""
     short = [plain_name(name) for name in names]
