@@ -127,7 +127,9 @@ def _curves(result: Result, chosen: dict[str, Any]) -> Axes:
     from .plots.style import step_axis
 
     if result.kind in ("train", "train-log"):
-        first: Axes = training_curves(result.records, tuple(result.document.get("targets", ())))[0]
+        with result.whole():
+            targets, precision = tuple(result.document.get("targets", ())), str(result.document["training"]["precision"])
+        first: Axes = training_curves(result.records, targets, precision=precision)[0]
         return first
     best = min((history.trajectory for history in result.histories), key=lambda one: one.objective[-1])
     columns = {

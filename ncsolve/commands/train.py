@@ -228,7 +228,8 @@ def _save(args: Namespace, trained: Trained) -> None:
         from ..plots import save, training_curves
 
         size, dpi = options.picture(args)
-        save(training_curves(trained.records, trained.targets())[0], args.figure, size=size, dpi=dpi, overwrite=args.force)
+        panels = training_curves(trained.records, trained.targets(), precision=trained.method.precision)
+        save(panels[0], args.figure, size=size, dpi=dpi, overwrite=args.force)
 
 
 def _answer(args: Namespace, trained: Trained, tolerance: float | None, seed: int) -> Answer:

@@ -107,14 +107,16 @@ def modes_against_step(found: ModeCurves | TimeCourse | Track, ax: Axes | None =
         log_steps = bool(finite.size) and float(finite.max() / finite.min()) > SPREAD
     order = np.argsort(-curves.tau2, kind="stable")
     chosen = order[np.unique(np.linspace(0, order.size - 1, min(SHOWN, order.size)).round().astype(int))]
-    at = _apart(curves.point_step, log_steps)
+    at, marked = _apart(curves.point_step, log_steps), set[bool]()
     for turn, i in enumerate(chosen.tolist()):
         color = CYCLE[turn % len(CYCLE)]
         axes.plot(curves.step, curves.flow[i], color=color, lw=1.5, label=curves.labels[i])
         axes.plot(curves.point_step[at], curves.points[i, at], MARKS[turn % len(MARKS)], color=color, mfc="none", ms=5)
         step, level, lives = curves.passes[i]
         if step <= curves.steps:
-            axes.plot(step, level, "|" if lives else "x", color=color, ms=12, mew=2)
+            word = ("_" if lives in marked else "") + ("learned" if lives else "dead")
+            marked.add(lives)
+            axes.plot(step, level, "|" if lives else "x", color=BLACK, ms=11, mew=1.5, zorder=3, clip_on=False, label=word)
     axes.plot([], [], "-", color=BLACK, lw=1.5, label="gradient flow")
     axes.plot([], [], "o", color=BLACK, mfc="none", ms=5, label="measured" if curves.measured else "exact descent")
     axes.set(xlabel="step", ylabel=r"singular value $\sigma_i$ (dimensionless)")
@@ -122,7 +124,10 @@ def modes_against_step(found: ModeCurves | TimeCourse | Track, ax: Axes | None =
         step_axis(axes)
     axes.set_xlim(0, curves.steps)
     axes.set_ylim(bottom=min(0.0, float(curves.points.min()) * 1.05))
-    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    handles, labels = axes.get_legend_handles_labels()
+    last = sorted(range(len(labels)), key=lambda i: labels[i] in ("learned", "dead"))
+    place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    axes.legend([handles[i] for i in last], [labels[i] for i in last], frameon=False, fontsize="small", **place)
     return axes
 
 

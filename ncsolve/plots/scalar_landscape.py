@@ -31,7 +31,7 @@ def scalar_landscape(depth: int, kappa: Sequence[float], names: Sequence[str] = 
     Notes
     -----
     f(0) = 1 is the value of zero. Dots mark the minimizers; the dashed curve is the level kappa* at which the minimizer jumps from
-    r = 1 - 1/M to zero (for M = 1 it moves to zero without a jump).
+    r = 1 - 1/M to zero, between the two open circles (for M = 1 it moves to zero without a jump).
 
     Examples
     --------
@@ -59,8 +59,14 @@ def scalar_landscape(depth: int, kappa: Sequence[float], names: Sequence[str] = 
         best = 1.0 - float(outer_root(np.array([level]), depth)[0]) if level < critical else 0.0
         axes.plot([best], value(level, np.array([best])), "o", color=color, ms=6, clip_on=False, zorder=3)
         tops.append(float(value(level, np.array([1.0]))[0]))
-    axes.plot(r, value(critical, r), color=BLACK, lw=1, ls=(0, (4, 3)), label=r"threshold, $\kappa = \kappa^*$")
-    axes.axhline(1.0, color="0.6", lw=0.8)
+    jump = 1.0 - 1.0 / depth
+    says = rf": the minimizer jumps from {jump:.3g} to 0" if depth > 1 else ""
+    axes.plot(r, value(critical, r), color=BLACK, lw=1, ls=(0, (4, 3)), label=rf"threshold, $\kappa = \kappa^*${says}")
+    if depth > 1:
+        axes.plot([0.0, jump], [1.0, 1.0], "o", color=BLACK, mfc="white", ms=6, clip_on=False, zorder=3)
+        arrow = {"arrowstyle": "->", "connectionstyle": "arc3,rad=-0.25", "color": BLACK, "shrinkA": 6, "shrinkB": 6}
+        axes.annotate("", xy=(0.0, 1.0), xytext=(jump, 1.0), arrowprops=arrow)
+    axes.axhline(1.0, color="0.6", lw=0.8, label="value of zero")
     axes.set(xlabel=r"singular value $\sigma/\tau$", ylabel=r"objective of the mode / $(\tau^2/2N)$")
     axes.set(xlim=(0.0, 1.15), ylim=(0.0, min(max([1.5, *tops]) * 1.1, 3.0)))
     axes.legend(frameon=False, fontsize="small")
