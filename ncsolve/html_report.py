@@ -32,7 +32,7 @@ footer { margin-top: 3rem; color: #555; font-size: .85rem; }
 """
 MOST_ROWS = 2000
 PICTURES = ("norms", "scalar")
-OF_RUNS = ("objective", "curves", "gram", "spectrum", "cosines")
+OF_RUNS = ("objective", "curves", "gram", "spectrum", "cosines", "vectors")
 
 
 def html_report(

@@ -44,7 +44,11 @@ def changed(folder, tmp_path, name, change):
 
 
 def test_every_command_that_writes_documents_is_read_here():
-    pages = {"report", "replay", "train"}  # a page, what needs a certificate of another extra, what needs torch (a log stands for it)
+    pages = {
+        "report",
+        "replay",
+        "train",
+    }  # a page, what needs a certificate of another extra, what needs torch (a log stands for it)
     writing = {name for name, command in commands().items() if set(getattr(command, "OUT", (".json",))) & {".json", ".jsonl"}}
     assert {words[0] for words in ARGV.values()} == writing - pages
     suffixes = {(words[0], name.rpartition(".")[2]) for name, words in ARGV.items()}
@@ -78,7 +82,7 @@ def test_what_holds_no_prediction_says_so_and_what_would(folder, name):
 @pytest.mark.parametrize("factor", [1.01, 1 + 1e-8, float("nan"), -1.0])
 def test_a_changed_value_is_refused(folder, tmp_path, factor):
     path = changed(folder, tmp_path, "predict.json", lambda document: document.update(value=document["value"] * factor))
-    with pytest.raises(DataError, match="holds the value .* is predicted for its problem"):
+    with pytest.raises(DataError, match=r"holds the value .* is predicted for its problem"):
         _ = read_result(path).prediction
 
 
@@ -114,7 +118,18 @@ def test_a_truncated_file_is_refused_or_read_up_to_its_last_whole_line(folder, t
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"null", b"[]", b"3", b'"x"', b"{}", b'{"schema": 1}', b'{"schema": "ncsolve/predict/2"}', b"\xff\xfe", b"[" * 100_000],
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"3",
+        b'"x"',
+        b"{}",
+        b'{"schema": 1}',
+        b'{"schema": "ncsolve/predict/2"}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
     ids=repr,
 )
 @pytest.mark.parametrize("suffix", [".json", ".jsonl"])
@@ -251,7 +266,11 @@ def test_the_table_of_a_map_keeps_its_cells(folder, tmp_path):
     (tmp_path / "mixed.csv").write_text(head + "".join(reversed(rows)))
     mixed = read_map(read_result(tmp_path / "mixed.csv").document, {})
     np.testing.assert_array_equal(mixed.fields["value"], table.fields["value"])
-    for name, lines in {"missing": rows[1:], "twice": [*rows[1:], rows[-1]], "word": [rows[0].replace("0.", "O."), *rows[1:]]}.items():
+    for name, lines in {
+        "missing": rows[1:],
+        "twice": [*rows[1:], rows[-1]],
+        "word": [rows[0].replace("0.", "O."), *rows[1:]],
+    }.items():
         (tmp_path / f"{name}.csv").write_text(head + "".join(lines))
         assert "not a whole phase map" in one_line(tmp_path / f"{name}.csv")
 
@@ -298,7 +317,11 @@ def test_what_python_saves_is_read_as_well(tmp_path, verified):
     verified.prediction.save(tmp_path / "prediction.npz")
     tail = ncsolve.LongTail(3, 100, 10)
     ncsolve.phase_map(ncsolve.UFM(tail.counts()), "decay=1e-4:1e-2:3", "ratio=1,10", long_tail=tail).save(tmp_path / "map.npz")
-    assert [read_result(tmp_path / f"{name}.npz").kind for name in ("run", "prediction", "map")] == ["verify", "predict", "phase"]
+    assert [read_result(tmp_path / f"{name}.npz").kind for name in ("run", "prediction", "map")] == [
+        "verify",
+        "predict",
+        "phase",
+    ]
     assert read_result(tmp_path / "run.npz").prediction.value == verified.prediction.value
 
 

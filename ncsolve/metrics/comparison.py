@@ -17,6 +17,7 @@ from .assemble import measurement as assembled
 from .evidence import Undefined
 from .measurement import Measurement
 from .network import FIRST, Network, network_of
+from .predicted import matched
 from .predicted_geometry import gof, relative
 from .statistics import Statistics
 
@@ -315,6 +316,7 @@ def compare_matrices(point: Parameters, prediction: Prediction, names: Sequence[
     >>> found.largest[1] < 1e-12, found.spectra[0].relative < 1e-12
     (True, True)
     """
+    matched(prediction, names, counts, subset=True)  # before anything is said of shapes
     means = np.ascontiguousarray(point.features.T)
     statistics = Statistics(tuple(names), counts, means, np.zeros(len(names)), float(np.finfo(np.float64).eps))
     network = network_of(list(point.weights) or None, point.bias if point.weights else None, [means.shape[1]], names)

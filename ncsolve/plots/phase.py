@@ -7,7 +7,7 @@ minima, and differ by their dashes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -98,15 +98,11 @@ def phase_diagram(found: PhaseMap | Table, field: str | None = None, ax: Axes | 
         axes.plot([], [], "s", color=NOTHING, mec="0.4", label=_why_nothing(found, name))
     axes.set(xlim=edges(found.x)[[0, -1]], ylim=edges(found.y)[[0, -1]])
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.13),
-            ncols=2,
-            frameon=False,
-            fontsize="small",
-            handlelength=4,
-            borderaxespad=0,
-        )
+        look: dict[str, Any] = {"ncols": 2, "frameon": False, "fontsize": "small", "handlelength": 4, "columnspacing": 1.5}
+        if ax is None:
+            figure.legend(loc="outside lower center", **look)
+        else:
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), borderaxespad=0, **look)
     return axes
 
 
