@@ -153,6 +153,7 @@ def _scalar(result: Result, chosen: dict[str, Any]) -> Axes:
     from .errors import ProblemError
     from .losses import Squared
     from .plots import scalar_landscape
+    from .plots.style import plain_name
 
     ufm = result.prediction.ufm
     if not isinstance(ufm.loss, Squared):
@@ -168,7 +169,7 @@ def _scalar(result: Result, chosen: dict[str, Any]) -> Axes:
     tau2 = ufm.counts if by_class else np.linalg.svd(codes * np.sqrt(ufm.counts), compute_uv=False) ** 2
     order = np.argsort(-tau2, kind="stable")
     order = order[tau2[order] > 1e-12 * tau2.max()]
-    names = [ufm.names[k] for k in order] if by_class else [rf"$\tau^2$ = {tau2[k]:.4g}" for k in order]
+    names = [plain_name(ufm.names[k]) for k in order] if by_class else [rf"$\tau^2$ = {tau2[k]:.4g}" for k in order]
     return scalar_landscape(ufm.depth, level(tau2[order], ufm.samples, reduce(ufm).mean_decay, ufm.depth).tolist(), names)
 
 

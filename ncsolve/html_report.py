@@ -25,7 +25,8 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; border-botto
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto; }
 th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top; }
 td.n, th.n { text-align: right; white-space: nowrap; } tr.vanished { color: #8a1a6b; } tr.merged { color: #8a5a00; }
-dt { font-weight: 600; } dd { margin: 0 0 .4rem 0; } figure { margin: 1rem 0; } img { max-width: 100%; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dt { font-weight: 600; } dd { margin: 0; }
+figure { margin: 1rem 0; } img { max-width: 100%; }
 .verdict { font-size: 1.1rem; padding: .6rem .8rem; border-left: .4rem solid #0072b2; background: #f2f6f9; }
 .holds { color: #00684b; } .fails { color: #b33a00; } pre { white-space: pre-wrap; }
 footer { margin-top: 3rem; color: #555; font-size: .85rem; }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import BLACK, CYCLE, axes_or_new, plain_name
+from .style import BLACK, CYCLE, axes_or_new
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def scalar_landscape(depth: int, kappa: Sequence[float], names: Sequence[str] = 
     ----------
     depth : M
     kappa : levels N g tau^(-2M/(M+1)) of the modes, one curve each; of more than six, the first, the last and four between
-    names : of the modes, as many
+    names : of the modes, as many; mathematics between dollar signs is drawn as such
     ax : Axes, optional
 
     Notes
@@ -53,7 +53,7 @@ def scalar_landscape(depth: int, kappa: Sequence[float], names: Sequence[str] = 
     tops = []
     for i, k in enumerate(chosen.tolist()):
         level, color = float(kappa[k]), CYCLE[i % len(CYCLE)]
-        name = plain_name(names[k]) if len(names) else f"mode {k}"
+        name = names[k] if len(names) else f"mode {k}"
         label = rf"{name}, $\kappa/\kappa^*$ = {level / critical:.3g}"
         axes.plot(r, value(level, r), color=color, lw=1.5, label=label)
         best = 1.0 - float(outer_root(np.array([level]), depth)[0]) if level < critical else 0.0
