@@ -41,7 +41,7 @@ def scalar_landscape(depth: int, kappa: Sequence[float], names: Sequence[str] = 
     """
     from ..analytic.scalar import outer_root, threshold
 
-    axes = axes_or_new(ax, (6.4, 4.4))
+    axes = axes_or_new(ax, (7.2, 4.4))
     r = np.linspace(0.0, 1.15, 800) ** 2 / 1.15
     critical = threshold(depth)
 
@@ -60,7 +60,7 @@ def scalar_landscape(depth: int, kappa: Sequence[float], names: Sequence[str] = 
         axes.plot([best], value(level, np.array([best])), "o", color=color, ms=6, clip_on=False, zorder=3)
         tops.append(float(value(level, np.array([1.0]))[0]))
     jump = 1.0 - 1.0 / depth
-    says = rf": the minimizer jumps from {jump:.3g} to 0" if depth > 1 else ""
+    says = f",\njump from {jump:.3g} to 0" if depth > 1 else ""
     axes.plot(r, value(critical, r), color=BLACK, lw=1, ls=(0, (4, 3)), label=rf"threshold, $\kappa = \kappa^*${says}")
     if depth > 1:
         axes.plot([0.0, jump], [1.0, 1.0], "o", color=BLACK, mfc="white", ms=6, clip_on=False, zorder=3)
@@ -69,5 +69,5 @@ def scalar_landscape(depth: int, kappa: Sequence[float], names: Sequence[str] = 
     axes.axhline(1.0, color="0.6", lw=0.8, label="value of zero")
     axes.set(xlabel=r"singular value $\sigma/\tau$", ylabel=r"objective of the mode / $(\tau^2/2N)$")
     axes.set(xlim=(0.0, 1.15), ylim=(0.0, min(max([1.5, *tops]) * 1.1, 3.0)))
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return axes

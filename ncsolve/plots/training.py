@@ -92,6 +92,7 @@ def _draw(panel: Axes, records: Sequence[Mapping[str, Any]], said: dict[str, str
     for line in panel.get_lines():
         if (color := COLORS.get(places.get(str(line.get_label()), ""))) is not None:
             line.set_color(color)
+    panel.locator_params(axis="x", integer=True)
     panel.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14))
     least = min((value for one in renamed[1:] for value in one.values() if value > 0), default=0.0)
     if least > 1e6 * floor:  # an isometry at the start is an orthogonal frame to rounding: no reason to show ten more decades
