@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
+
+from . import __version__
 
 
 @contextmanager
@@ -47,6 +50,28 @@ def atomic_write(path: str | Path, *, overwrite: bool = False) -> Iterator[Binar
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+
+
+def document_of(kind: str, body: Mapping[str, Any]) -> str:
+    """The JSON text that says which command's result `body` is; `ncsolve plot` reads it.
+
+    Examples
+    --------
+    >>> document_of("predict", {"value": 0.5})  # doctest: +ELLIPSIS
+    '{"schema": "ncsolve/predict/1", "ncsolve_version": ..., "value": 0.5}'
+    """
+    return json.dumps({"schema": f"ncsolve/{kind}/1", "ncsolve_version": __version__} | dict(body), allow_nan=False)
+
+
+def write_arrays(
+    path: str | Path, arrays: Mapping[str, Any], document: str, *, compressed: bool = False, overwrite: bool = False
+) -> None:
+    """Write arrays, and the text `document` as one more, to an .npz file, atomically; as `atomic_write` for errors."""
+    import numpy as np
+
+    named = dict(arrays) | {"document": np.array(document)}
+    with atomic_write(path, overwrite=overwrite) as stream:
+        (np.savez_compressed if compressed else np.savez)(stream, **named)
 
 
 def check_writable(path: str | Path, *, overwrite: bool = False) -> None:

@@ -1,4 +1,7 @@
-"""The pictures of `ncsolve plot`: for each kind what it shows, what it needs, and how it is drawn from a result."""
+"""The pictures of `ncsolve plot`: for each kind what it shows, what it is drawn from, and how.
+
+Nothing heavy is imported before a picture is drawn: the command line reads the names and the needs of all kinds.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .analytic.prediction import Prediction
     from .results import Result
 
 
@@ -21,53 +23,77 @@ class Kind:
     Attributes
     ----------
     shows : one line
-    descends : whether a problem must be descended on where no result is given
     draw : (result, options of the picture) -> Axes
+    file : a command that writes a file it is drawn from
+    reads : the commands whose results it is drawn from; empty where the result itself says what it lacks
+    made : prediction -> the result that is drawn where a problem is given instead of a file; None where no problem is enough
+    descends : whether a problem is descended on instead
+    of_matrices : whether it shows matrices, of a run or of a network
+    options : names of the options that this picture has
     """
 
     shows: str
-    descends: bool
     draw: Callable[[Result, dict[str, Any]], Axes]
+    file: str
+    reads: tuple[str, ...] = ()
+    made: Callable[[Prediction], Result] | None = None
+    descends: bool = False
+    of_matrices: bool = False
+    options: tuple[str, ...] = ()
+
+
+def drawn(name: str, result: Result, **options: Any) -> Axes:
+    """The picture of this kind.
+
+    Parameters
+    ----------
+    name : one of KINDS
+    result : Result
+    options : which ("features" or "weights"), measured (bool), field (of a phase map)
+
+    Raises
+    ------
+    DataError
+        The result is of another kind, or lacks what the picture shows; the message says which command writes it.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> from ncsolve.results import result_of
+    >>> prediction = ncsolve.predict(ncsolve.UFM([30, 20], weight_decay=1e-3, feature_decay=1e-3))
+    >>> drawn("norms", result_of(prediction)).get_xlabel()
+    'class count $n_k$ (samples)'
+    """
+    from .border import shown
+    from .errors import DataError
+
+    kind = KINDS[name]
+    if kind.reads and result.kind not in kind.reads:
+        found = f"{shown(result.path)} is a result of ncsolve {result.kind}, which plot {name} does not draw"
+        raise DataError(f"{found}; give what {kind.file} writes")
+    chosen: dict[str, Any] = {"which": None, "measured": False, "field": None} | options
+    return kind.draw(result, chosen)
+
+
+def _predicted(prediction: Prediction) -> Result:
+    from .results import result_of
+
+    return result_of(prediction)
 
 
 def _norms(result: Result, chosen: dict[str, Any]) -> Axes:
     from .plots import norms_against_counts
 
-    measured = chosen["measured"] or "found_class_means" in result.arrays
-    return norms_against_counts(result.prediction, result.comparison.measurement if measured else None)
+    measured = result.measured if chosen["measured"] or result.holds_matrices else None
+    return norms_against_counts(result.prediction, measured)
 
 
 def _gram(result: Result, chosen: dict[str, Any]) -> Axes:
     from .plots import gram_triptych
 
-    panels = gram_triptych(result.prediction, result.comparison.measurement, which=chosen["which"] or "features")
-    first: Axes = panels[0]
+    measured = result.measured
+    first: Axes = gram_triptych(result.prediction, measured, which=chosen["which"] or "features")[0]
     return first
-
-
-def _objective(result: Result, chosen: dict[str, Any]) -> Axes:
-    from .plots import objective_against_step
-
-    return objective_against_step((result.prediction, result.histories))
-
-
-def _curves(result: Result, chosen: dict[str, Any]) -> Axes:
-    """Of the lowest run."""
-    from .plots import metric_curves
-
-    best = min((history.trajectory for history in result.histories), key=lambda one: one.objective[-1])
-    columns = {
-        "nc1_quotient": best.nc1,
-        "nc2_gof_H": best.nc2_features,
-        "nc2_gof_W": best.nc2_weights,
-        "nc3_gof": best.nc3,
-    }
-    records = [{key: float(column[i]) for key, column in columns.items()} for i in range(best.step.size)]
-    axes = metric_curves(best.step.tolist(), records, list(columns), xlabel="step")
-    axes.set_xscale("symlog", linthresh=1, subs=range(2, 10))
-    axes.xaxis.set_major_formatter(lambda step, _: f"{step:g}")
-    axes.set_xlim(left=0)
-    return axes
 
 
 def _spectrum(result: Result, chosen: dict[str, Any]) -> Axes:
@@ -88,13 +114,46 @@ def _vectors(result: Result, chosen: dict[str, Any]) -> Axes:
     return vectors(result.comparison)
 
 
+def _objective(result: Result, chosen: dict[str, Any]) -> Axes:
+    from .plots import objective_against_step
+
+    histories = result.histories
+    return objective_against_step((result.prediction, histories))
+
+
+def _curves(result: Result, chosen: dict[str, Any]) -> Axes:
+    """Of a training, or of the lowest run of descent."""
+    from .plots import metric_curves, training_curves
+    from .plots.style import step_axis
+
+    if result.kind in ("train", "train-log"):
+        with result.whole():
+            targets, precision = tuple(result.document.get("targets", ())), str(result.document["training"]["precision"])
+        first: Axes = training_curves(result.records, targets, precision=precision)[0]
+        return first
+    best = min((history.trajectory for history in result.histories), key=lambda one: one.objective[-1])
+    columns = {
+        "nc1_quotient": best.nc1,
+        "nc2_gof_H": best.nc2_features,
+        "nc2_gof_W": best.nc2_weights,
+        "nc3_gof": best.nc3,
+    }
+    records = [{key: float(column[i]) for key, column in columns.items()} for i in range(best.step.size)]
+    axes = metric_curves(best.step.tolist(), records, list(columns), xlabel="step")
+    step_axis(axes)
+    return axes
+
+
 def _scalar(result: Result, chosen: dict[str, Any]) -> Axes:
     """Modes by falling tau; where they are classes, with their names."""
+    import numpy as np
+
     from .analytic.reduction import reduce
     from .analytic.scalar import level
     from .errors import ProblemError
     from .losses import Squared
     from .plots import scalar_landscape
+    from .plots.style import plain_name
 
     ufm = result.prediction.ufm
     if not isinstance(ufm.loss, Squared):
@@ -110,17 +169,116 @@ def _scalar(result: Result, chosen: dict[str, Any]) -> Axes:
     tau2 = ufm.counts if by_class else np.linalg.svd(codes * np.sqrt(ufm.counts), compute_uv=False) ** 2
     order = np.argsort(-tau2, kind="stable")
     order = order[tau2[order] > 1e-12 * tau2.max()]
-    names = [ufm.names[k] for k in order] if by_class else [rf"$\tau^2$ = {tau2[k]:.4g}" for k in order]
+    names = [plain_name(ufm.names[k]) for k in order] if by_class else [rf"$\tau^2$ = {tau2[k]:.4g}" for k in order]
     return scalar_landscape(ufm.depth, level(tau2[order], ufm.samples, reduce(ufm).mean_decay, ufm.depth).tolist(), names)
 
 
+def _phase(result: Result, chosen: dict[str, Any]) -> Axes:
+    from .analytic.phase.files import read_map
+    from .plots import phase_diagram
+
+    with result.whole():
+        found = read_map(result.document, result.arrays)
+    return phase_diagram(found, chosen["field"])
+
+
+def _dynamics(result: Result, chosen: dict[str, Any]) -> Axes:
+    from .plots import modes_against_step
+    from .plots.dynamics import mode_curves
+
+    with result.whole():
+        curves = mode_curves(result.document)
+    return modes_against_step(curves)
+
+
+def _course(prediction: Prediction) -> Result:
+    """With the rate, start and length that `ncsolve dynamics` has by default."""
+    from .analytic.dynamics import time_course
+    from .results import Result
+
+    return Result("this problem", "dynamics", time_course(prediction.ufm).to_dict(), {}, prediction)
+
+
+def _hessian(result: Result, chosen: dict[str, Any]) -> Axes:
+    from .plots import hessian_spectrum
+    from .plots.hessian import eigenvalues_of
+
+    with result.whole():
+        found = eigenvalues_of(result.document)
+    return hessian_spectrum(found)
+
+
+def _landscape(prediction: Prediction) -> Result:
+    """At the predicted minimizer."""
+    from .landscapes import measure_inertia
+    from .results import Result
+
+    return Result("this problem", "landscape", measure_inertia(prediction).to_dict(), {}, prediction)
+
+
+def _campaign(result: Result, chosen: dict[str, Any]) -> Axes:
+    from .campaigns.picture import results_picture
+
+    return results_picture(result.path)
+
+
+PREDICTION = "ncsolve predict ... --out FILE.json"
+RUNS = "ncsolve verify ... --out FILE.json"
+MATRICES = "ncsolve verify ... --out FILE.npz"
 KINDS: dict[str, Kind] = {
-    "norms": Kind("norms of classifiers and features against the counts", False, _norms),
-    "gram": Kind("Gram matrices: predicted, measured, difference", True, _gram),
-    "objective": Kind("objective minus prediction against the step", True, _objective),
-    "curves": Kind("neural-collapse metrics against the step", True, _curves),
-    "spectrum": Kind("singular values per layer, predicted and measured", True, _spectrum),
-    "cosines": Kind("cosines between pairs of classes", True, _cosines),
-    "vectors": Kind("class means and classifier rows in space (three or four classes)", True, _vectors),
-    "scalar": Kind("objective of single modes against their singular value (squared loss)", False, _scalar),
+    "norms": Kind(
+        "norms of classifiers and features against the counts",
+        _norms,
+        PREDICTION,
+        made=_predicted,
+        of_matrices=True,
+        options=("measured",),
+    ),
+    "gram": Kind(
+        "Gram matrices: predicted, measured, difference",
+        _gram,
+        MATRICES,
+        descends=True,
+        of_matrices=True,
+        options=("which",),
+    ),
+    "spectrum": Kind("singular values per layer, predicted and measured", _spectrum, MATRICES, descends=True, of_matrices=True),
+    "cosines": Kind(
+        "cosines between pairs of classes", _cosines, MATRICES, descends=True, of_matrices=True, options=("which",)
+    ),
+    "vectors": Kind(
+        "class means and classifier rows in space (three or four classes)", _vectors, MATRICES, descends=True, of_matrices=True
+    ),
+    "objective": Kind("objective minus prediction against the step", _objective, RUNS, descends=True),
+    "curves": Kind("neural-collapse metrics against the step, or the epoch of a training", _curves, RUNS, descends=True),
+    "scalar": Kind(
+        "objective of single modes against their singular value (squared loss)", _scalar, PREDICTION, made=_predicted
+    ),
+    "phase": Kind(
+        "classes alive, or another field, over two fields of the problem, with analytic boundaries",
+        _phase,
+        "ncsolve phase ... --out FILE.npz",
+        reads=("phase",),
+        options=("field",),
+    ),
+    "dynamics": Kind(
+        "modes against the step of descent, predicted and measured (squared loss)",
+        _dynamics,
+        "ncsolve dynamics ... --out FILE.json",
+        reads=("dynamics",),
+        made=_course,
+    ),
+    "hessian": Kind(
+        "eigenvalues of the Hessian at a critical point, predicted and measured",
+        _hessian,
+        "ncsolve landscape ... --out FILE.json",
+        reads=("landscape",),
+        made=_landscape,
+    ),
+    "campaign": Kind(
+        "every problem of a campaign, with its verdict",
+        _campaign,
+        "ncsolve campaign SPEC.toml --out FILE.jsonl",
+        reads=("campaign",),
+    ),
 }

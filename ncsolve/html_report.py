@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, report
-from .gallery import KINDS
-from .results import Result
+from .gallery import KINDS, drawn
 
 if TYPE_CHECKING:
     from .analytic.prediction import Prediction
     from .numeric.certify import Certificate
     from .numeric.descent import Descent
     from .report import Line
+    from .results import Result
     from .verification import Verification
 
 STYLE = """
@@ -25,14 +25,15 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; border-botto
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto; }
 th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top; }
 td.n, th.n { text-align: right; white-space: nowrap; } tr.vanished { color: #8a1a6b; } tr.merged { color: #8a5a00; }
-dt { font-weight: 600; } dd { margin: 0 0 .4rem 0; } figure { margin: 1rem 0; } img { max-width: 100%; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dt { font-weight: 600; } dd { margin: 0; }
+figure { margin: 1rem 0; } img { max-width: 100%; }
 .verdict { font-size: 1.1rem; padding: .6rem .8rem; border-left: .4rem solid #0072b2; background: #f2f6f9; }
 .holds { color: #00684b; } .fails { color: #b33a00; } pre { white-space: pre-wrap; }
 footer { margin-top: 3rem; color: #555; font-size: .85rem; }
 """
 MOST_ROWS = 2000
 PICTURES = ("norms", "scalar")
-OF_RUNS = ("objective", "curves", "gram", "spectrum", "cosines")
+OF_RUNS = ("objective", "curves", "gram", "spectrum", "cosines", "vectors")
 
 
 def html_report(
@@ -58,8 +59,6 @@ def html_report(
     from .analytic.thresholds import thresholds
     from .results import result_of
 
-    result = Result("this problem", "predict", prediction.to_dict(), {})
-    result.__dict__["prediction"] = prediction
     theorem = prediction.theorem
     parts = [
         f"<h1>{_text(_title(prediction))}</h1>",
@@ -75,7 +74,7 @@ def html_report(
         "<h2>Lower bound</h2>",
         _definitions(report.certificate_lines(certificate)),
         "<h2>Pictures</h2>",
-        *_figures(result, PICTURES),
+        *_figures(result_of(prediction), PICTURES),
     ]
     if verified is not None:
         found, method, seed = verified
@@ -138,7 +137,7 @@ def _figures(result: Result, kinds: Sequence[str]) -> list[str]:
     made = []
     for name in kinds:
         try:
-            axes = KINDS[name].draw(result, {"which": None, "measured": False})
+            axes = drawn(name, result)
         except NcsolveError:
             continue
         shows = _text(KINDS[name].shows)

@@ -41,6 +41,17 @@ class Parameters:
             product = product @ weight
         return product
 
+    def named(self, prefix: str = "") -> dict[str, Array]:
+        """W_1, ..., W_M, class_means and bias by name, the prefix before each: as they are written to an .npz file.
+
+        Examples
+        --------
+        >>> Parameters((np.eye(2),), np.ones((2, 3)), np.zeros(2)).named("found_").keys()
+        dict_keys(['found_W_1', 'found_class_means', 'found_bias'])
+        """
+        weights = {f"{prefix}W_{j}": weight for j, weight in enumerate(self.weights, start=1)}
+        return weights | {f"{prefix}class_means": self.features, f"{prefix}bias": self.bias}
+
 
 @dataclass(frozen=True, eq=False)
 class Objective:

@@ -1,4 +1,4 @@
-"""Result files, read back: the JSON document of a command, or the .npz file with its matrices, and what can be rebuilt from them.
+"""Results of commands: a JSON document, matrices where the file has them, and what can be rebuilt from both.
 
 A prediction is not stored but made again from its problem and theorem, which costs less than reading it; its value is compared with the
 stored one. Descents cannot be made again so cheaply: their trajectories and, in an .npz file, the matrices of the best run are read.
@@ -6,13 +6,11 @@ stored one. Descents cannot be made again so cheaply: their trajectories and, in
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -25,10 +23,9 @@ from .raw_objective import Parameters
 if TYPE_CHECKING:
     from .analytic.prediction import Prediction
     from .metrics.comparison import Comparison
+    from .metrics.measurement import Measurement
     from .verification import Verification
 
-SCHEMA = re.compile(r"ncsolve/([a-z]+)/1")
-LIMIT = 1 << 30  # bytes of a JSON document
 SAME = 1e-9  # relative difference of a stored value from the one that is predicted now
 
 
@@ -42,7 +39,7 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A result file.
+    """What a command found. Built by `result_files.read_result`, or by `result_of` in memory.
 
     Attributes
     ----------
@@ -50,16 +47,23 @@ class Result:
     kind : the command that wrote it, such as "predict" or "verify"
     document : its JSON document
     arrays : its matrices, empty for a .json file
+    made : the prediction, where the result has not been read from a file
     """
 
     path: str
     kind: str
     document: Mapping[str, Any]
     arrays: Mapping[str, Any]
+    made: Prediction | None = None
+
+    @property
+    def predicts(self) -> bool:
+        """Whether the result is about one prediction."""
+        return isinstance(self.document.get("prediction", self.document).get("theorem"), Mapping)
 
     @cached_property
     def prediction(self) -> Prediction:
-        """The prediction, made again.
+        """The prediction, made again where it was read.
 
         Raises
         ------
@@ -70,16 +74,20 @@ class Result:
         from .analytic.theorems import theorem
         from .problem import UFM
 
+        if self.made is not None:
+            return self.made
+        document = self.document.get("prediction", self.document)  # compare keeps it beside the measurement
         try:
-            chosen = theorem(self.document["theorem"]["name"])
-            prediction = predict(UFM.from_dict(self.document["ufm"]), chosen, limit=chosen.limit)
+            name, problem = document["theorem"]["name"], document["ufm"]
         except (KeyError, TypeError):
-            raise DataError(
-                f"{shown(self.path)} holds no prediction; give a result of predict, thresholds, certify or verify"
-            ) from None
+            raise self._lacks("prediction", "predict --out FILE.json") from None
+        try:
+            with self.whole():
+                chosen = theorem(name)
+                prediction = predict(UFM.from_dict(problem), chosen, limit=chosen.limit)
         except NcsolveError as error:
             raise DataError(f"{shown(self.path)} holds a problem that is not understood: {error}") from None
-        stored = self.document.get("value", prediction.value)
+        stored = document.get("value", prediction.value)
         if not isinstance(stored, int | float) or not abs(stored - prediction.value) <= SAME * abs(prediction.value):
             raise DataError(
                 f"{shown(self.path)} holds the value {stored!r}, but {prediction.value!r} is predicted for its problem: "
@@ -96,110 +104,104 @@ class Result:
         DataError
             There are none.
         """
-        try:
+        if not self.document.get("runs"):
+            raise self._lacks("runs of descent", "verify --out FILE.json")
+        with self.whole():
             return tuple(History(Ending[run["ending"]], _trajectory(run["trajectory"])) for run in self.document["runs"])
-        except (KeyError, TypeError, ValueError):
-            raise DataError(f"{shown(self.path)} holds no runs of descent; give a result of ncsolve verify") from None
 
     @cached_property
-    def found(self) -> Parameters:
-        """The matrices of the best run: (W_1, ..., W_M), class means, bias.
+    def records(self) -> tuple[dict[str, Any], ...]:
+        """Measurements of a training, by time; NaN stands for what was not finite.
 
         Raises
         ------
         DataError
             There are none.
         """
-        weights = [self.arrays[name] for name in self._names("found_W_")]
-        if not weights or "found_class_means" not in self.arrays:
-            raise DataError(f"{shown(self.path)} holds no matrices of a run; ncsolve verify --out FILE.npz writes them")
-        return Parameters(tuple(weights), self.arrays["found_class_means"], self.arrays["found_bias"])
+        if not self.document.get("records"):
+            raise self._lacks("measurements of a training", "train --log FILE.jsonl")
+        with self.whole():
+            return tuple({key: np.nan if x is None else x for key, x in one.items()} for one in self.document["records"])
+
+    @property
+    def holds_matrices(self) -> bool:
+        """Whether matrices were measured, in a run or in a network."""
+        return "found_class_means" in self.arrays
+
+    @cached_property
+    def found(self) -> Parameters:
+        """The matrices of the best run, or of a network: (W_1, ..., W_M), class means, bias.
+
+        Raises
+        ------
+        DataError
+            There are none.
+        """
+        if not self.holds_matrices:
+            raise self._lacks("matrices of a run or a network", "verify (or compare) --out FILE.npz")
+        with self.whole():
+            weights = tuple(self.arrays[name] for name in self._names("found_W_"))
+            return Parameters(weights, self.arrays["found_class_means"], self.arrays["found_bias"])
 
     @cached_property
     def comparison(self) -> Comparison:
-        """The best run beside the prediction, as `ncsolve compare` has a network beside it."""
-        from .metrics.comparison import compare
-        from .metrics.measure import measure
+        """Class means and classifier beside the prediction, every sample at its class mean."""
+        from .metrics.comparison import compare_matrices
 
-        names, point = list(self.prediction.ufm.names), self.found
-        measured = measure(point.features.T, names, list(point.weights), point.bias, classes=names)
-        return compare(measured, self.prediction, subset=True)
+        point, ufm = self.found, self.prediction.ufm
+        names, counts = ufm.names, ufm.counts
+        with self.whole():
+            if self.kind == "compare":
+                names = tuple(row["name"] for row in self.document["classes"])
+                counts = np.array([row["count"] for row in self.document["classes"]], dtype=np.float64)
+            return compare_matrices(point, self.prediction, names, counts)
+
+    @property
+    def measured(self) -> Parameters | Measurement:
+        """Matrices of a run, with its classes in the order of the prediction, or of a network, whose order may be another."""
+        return self.comparison.measurement if self.kind == "compare" else self.found
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Entries of the document that are missing or of the wrong form are one DataError."""
+        try:
+            yield
+        except NcsolveError:
+            raise
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            why = f"{type(error).__name__}: {' '.join(str(error).split())[:80]}"
+            raise DataError(
+                f"{shown(self.path)} is not the whole result of ncsolve {self.kind} ({why}); make it again"
+            ) from None
+
+    def _lacks(self, what: str, writer: str) -> DataError:
+        holds = f"{shown(self.path)}, a result of ncsolve {self.kind}, holds no {what}"
+        return DataError(f"{holds}; ncsolve {writer} writes a file that does")
 
     def _names(self, prefix: str) -> list[str]:
         return sorted((name for name in self.arrays if name.startswith(prefix)), key=lambda name: int(name[len(prefix) :]))
 
 
-def result_of(found: Verification) -> Result:
-    """What `ncsolve verify --out FILE.npz` would have written, without the file."""
-    point = found.best.parameters
-    arrays = {f"found_W_{j + 1}": weight for j, weight in enumerate(point.weights)}
-    arrays |= {"found_class_means": point.features, "found_bias": point.bias}
-    made = Result("this run", "verify", found.to_dict(), arrays)
-    made.__dict__["prediction"] = found.prediction  # a cached property that is known already
-    return made
+def result_of(found: Prediction | Verification | Comparison) -> Result:
+    """What predict, verify or compare would have written with --out FILE.npz, without the file.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> prediction = ncsolve.predict(ncsolve.UFM([30, 20]))
+    >>> result_of(prediction).kind, result_of(prediction).prediction is prediction
+    ('predict', True)
+    """
+    from .analytic.prediction import Prediction
+    from .metrics.comparison import Comparison
+
+    if isinstance(found, Prediction):
+        return Result("this problem", "predict", found.to_dict(), {}, found)
+    if isinstance(found, Comparison):
+        prediction = cast(Prediction, found.prediction)  # metrics/ asks for less of one
+        return Result("this comparison", "compare", found.to_dict(), found.matrices.named("found_"), prediction)
+    return Result("this run", "verify", found.to_dict(), found.best.parameters.named("found_"), found.prediction)
 
 
 def _trajectory(columns: Mapping[str, Any]) -> Trajectory:
     return Trajectory(**{name: np.array(column, dtype=float) for name, column in columns.items()})
-
-
-def read_result(path: str | os.PathLike[str]) -> Result:
-    """Read a result file.
-
-    Parameters
-    ----------
-    path : .json, as --json or --out writes it, or .npz, as --out writes it for predict and verify
-
-    Raises
-    ------
-    DataError
-        The file cannot be read, or no command of ncsolve wrote it.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib, ncsolve
-    >>> from ncsolve.cli import main
-    >>> file = pathlib.Path(tempfile.mkdtemp()) / "answer.json"
-    >>> code = main(["predict", "--counts", "30,20", "--out", str(file), "--json"])  # doctest: +ELLIPSIS
-    {...
-    >>> read_result(file).prediction.value == ncsolve.predict(ncsolve.UFM([30, 20])).value
-    True
-    """
-    text = os.fspath(path)
-    arrays: Mapping[str, Any] = {}
-    if text.lower().endswith(".npz"):
-        from .snapshot.formats import arrays_in
-
-        arrays = arrays_in(text)
-        if "document" not in arrays:
-            raise DataError(f"{shown(text)} holds no document; give an .npz file that predict or verify wrote with --out")
-        content = str(arrays["document"])
-    elif text.lower().endswith(".json"):
-        content = _text(text)
-    else:
-        raise DataError(f"{shown(text)} is neither .json nor .npz; give a result that a command wrote with --out")
-    try:
-        document = json.loads(content)
-        match = SCHEMA.fullmatch(document["schema"])
-    except (ValueError, KeyError, TypeError):
-        match = None
-    if match is None:
-        raise DataError(
-            f"{shown(text)} is no result of ncsolve (it has no schema); give a file that a command wrote with --out"
-        )
-    return Result(text, match[1], document, arrays)
-
-
-def _text(path: str) -> str:
-    name = shown(path)
-    try:
-        with open(path, "rb") as stream:
-            data = stream.read(LIMIT + 1)
-    except OSError as error:
-        raise DataError(f"{name} cannot be read ({error.strerror or error}); give a result that a command wrote") from None
-    if len(data) > LIMIT:
-        raise DataError(f"{name} has more than {LIMIT >> 20} MiB; results are read up to that size")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise DataError(f"{name} is not text; give a JSON document that a command wrote") from None

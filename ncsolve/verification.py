@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .problem import UFM
-    from .raw_objective import Parameters
     from .rigorous import RigorousCertificate
 
 ROUNDING = 8 * float(np.finfo(float).eps)  # of a residual, relative to its target
@@ -113,20 +111,11 @@ class Verification:
         FileExistsError
             If the file exists and `overwrite` is false.
         """
-        from .files import atomic_write
+        from .files import document_of, write_arrays
 
-        arrays = _arrays(self.prediction.parameters(), "") | _arrays(self.best.parameters, "found_")
-        arrays |= {
-            "counts": self.prediction.ufm.counts,
-            "document": np.array(document or json.dumps(self.to_dict(), allow_nan=False)),
-        }
-        with atomic_write(path, overwrite=overwrite) as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-
-
-def _arrays(parameters: Parameters, prefix: str) -> dict[str, np.ndarray]:
-    weights = {f"{prefix}W_{j + 1}": weight for j, weight in enumerate(parameters.weights)}
-    return weights | {f"{prefix}class_means": parameters.features, f"{prefix}bias": parameters.bias}
+        arrays = self.prediction.parameters().named() | self.best.parameters.named("found_")
+        arrays |= {"counts": self.prediction.ufm.counts}
+        write_arrays(path, arrays, document or document_of("verify", self.to_dict()), overwrite=overwrite)
 
 
 def verify(

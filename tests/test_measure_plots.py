@@ -169,3 +169,16 @@ def test_a_solid_picture_is_written_in_every_format(tmp_path, suffix):
     found = ncsolve.measure(np.repeat(prediction.class_means.T, [30, 20, 10], axis=0), labels, prediction.weights)
     plots.save(plots.vectors(ncsolve.compare(found, prediction)), tmp_path / f"v.{suffix}")
     assert (tmp_path / f"v.{suffix}").stat().st_size > 1000
+
+
+def test_a_singular_value_of_zero_is_a_cross_at_the_bottom_and_no_point():
+    prediction = ncsolve.predict(ncsolve.UFM([20, 10, 5], bias="free", weight_decay=3e-3, feature_decay=3e-3))
+    found = ncsolve.measure(prediction.features().T, np.repeat([0, 1, 2], [20, 10, 5]), prediction.weights)
+    simplex = ncsolve.compare(found, prediction)
+    axes = drawn(plots.spectrum_per_layer(simplex))
+    lines = labelled(axes)
+    cross = next(line for label, line in lines.items() if label.startswith("measured zero"))
+    assert cross.get_xdata().tolist() == [3]
+    assert len(lines["$H$, measured"].get_xdata()) == 2
+    assert cross.get_ydata()[0] < min(simplex.spectra[0].predicted[:2])
+    assert not any(label.startswith("measured zero") for label in labelled(drawn(plots.spectrum_per_layer(TAIL))))

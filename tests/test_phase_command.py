@@ -222,6 +222,11 @@ def test_colors_grow_lighter_with_the_number_so_that_grey_shows_them():
     assert (np.diff(light) > 0.03).all()
 
 
+def legend(axes):
+    """The words of the legend beneath a picture."""
+    return [text.get_text() for text in axes.get_figure().legends[0].get_texts()]
+
+
 def test_boundaries_are_lines_at_their_points_with_names_in_the_legend():
     found = small(fields="active")
     axes = drawn(phase_diagram(found))
@@ -229,9 +234,9 @@ def test_boundaries_are_lines_at_their_points_with_names_in_the_legend():
     for curve in found.boundaries:
         np.testing.assert_array_equal(lines[curve.name].get_xdata(), curve.x)
         np.testing.assert_array_equal(lines[curve.name].get_ydata(), curve.y)
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [curve.name for curve in found.boundaries]
+    assert legend(axes) == [curve.name for curve in found.boundaries]
     assert len({(line.get_linestyle(), str(line._unscaled_dash_pattern)) for line in lines.values()}) == len(lines)
-    assert drawn(phase_diagram(found, lines=False)).get_legend() is None
+    assert not drawn(phase_diagram(found, lines=False)).get_figure().legends
 
 
 def test_over_whole_numbers_a_boundary_is_drawn_across_each_cell():
@@ -248,9 +253,9 @@ def test_cells_without_a_number_are_grey_with_the_reason():
     found = phase_map(ncsolve.UFM([5, 5, 5], bias=0.1), "decay=1e-3:1:5", "depth=1:3", fields="active")
     axes = drawn(phase_diagram(found))
     assert axes.collections[0].get_array().mask.reshape(3, 5)[1:].all()
-    assert "no theorem" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "no theorem" in legend(axes)
     angles = drawn(phase_diagram(small(), "cosine"))
-    assert "fewer than two non-zero vectors" in [text.get_text() for text in angles.get_legend().get_texts()]
+    assert "fewer than two non-zero vectors" in legend(angles)
     with pytest.raises(ValueError, match="not in the map"):
         phase_diagram(found, "value")
 

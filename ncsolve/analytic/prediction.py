@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -209,14 +208,11 @@ class Prediction:
         FileExistsError
             If the file exists and `overwrite` is false.
         """
-        from ..files import atomic_write
+        from ..files import document_of, write_arrays
 
-        arrays = {f"W_{j + 1}": weight for j, weight in enumerate(self.weights)}
-        arrays |= {"class_means": self.class_means, "bias": self.bias, "logits": self.logits}
+        arrays = self.parameters().named() | {"logits": self.logits}
         arrays |= {"singular_values": self.singular_values, "counts": self.ufm.counts}
-        arrays["document"] = np.array(document or json.dumps(self.to_dict(), allow_nan=False))
-        with atomic_write(path, overwrite=overwrite) as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
+        write_arrays(path, arrays, document or document_of("predict", self.to_dict()), overwrite=overwrite)
 
 
 def _nonzero(strength: np.ndarray) -> Array:

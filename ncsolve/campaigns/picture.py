@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from ..plots.style import BLACK, BLUE, CYCLE, GREEN, ORANGE, PURPLE, SKY, VERMILION, new_axes
+from ..plots.style import BLACK, BLUE, CYCLE, GREEN, ORANGE, PURPLE, SKY, VERMILION, new_axes, plain_ticks
 from .journal import read_results
 from .spec import Spec
 
@@ -86,6 +86,7 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
         axes.set_yscale("log")
     if against_decay:
         axes.set_xscale("log")
+        plain_ticks(axes, y=False)
     axes.set(xlabel="decay (geometric mean over all layers)" if against_decay else "problem", ylabel=LABELS[quantity])
     left_out = f", {nothing} without a value" if nothing else ""
     title = f"{' and '.join(spec.actions)}: {len(points)} problems, {errors} error{'' if errors == 1 else 's'}{left_out}"

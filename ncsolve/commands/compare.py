@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import options
+from .. import gallery, options
 from ..answer import CONTRADICTED, DONE, Answer, Terminal
 
 if TYPE_CHECKING:
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from ..metrics.comparison import Comparison
 
-KINDS = ("norms", "gram", "gram-weights", "spectrum", "cosines", "vectors")
+OUT = (".json", ".npz")
+KINDS = (*(name for name, kind in gallery.KINDS.items() if kind.of_matrices), "gram-weights")
 TOLERANCE = 0.05
 
 
@@ -33,7 +34,9 @@ def add(parser: ArgumentParser) -> None:
     picture = options.add_picture(parser)
     picture.add_argument("--picture", metavar="FILE", help="also draw a picture: .png, .svg or .pdf")
     picture.add_argument("--kind", choices=KINDS, help=" | ".join(KINDS) + " (norms)")
-    options.add_output(parser)
+    options.add_output(
+        parser, "also write the JSON document to FILE, or with suffix .npz what was measured as matrices as well"
+    )
 
 
 def check(args: Namespace) -> None:
@@ -50,7 +53,7 @@ def check(args: Namespace) -> None:
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Measure, predict and compare."""
-    from ..files import check_writable
+    from ..files import check_writable, write_arrays
     from ..metric_report import comparison_blocks
     from ..metrics.comparison import compare
     from ..metrics.measure import measure
@@ -78,24 +81,19 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     body: dict[str, Any] = compared.to_dict()
     body |= {"prediction": prediction.to_dict(), "picture": args.picture}
     code = DONE if compared.agrees else CONTRADICTED
-    return Answer(body, blocks, code, prediction.warnings)
+
+    def save(document: str) -> None:
+        write_arrays(args.out, compared.matrices.named("found_"), document, overwrite=args.force)
+
+    matrices = args.out is not None and args.out.lower().endswith(".npz")
+    return Answer(body, blocks, code, prediction.warnings, save=save if matrices else None)
 
 
 def _draw(args: Namespace, compared: Comparison) -> None:
     from .. import plots
+    from ..results import result_of
 
-    kind = args.kind or "norms"
+    name, _, which = (args.kind or "norms").partition("-")
     size, dpi = options.picture(args)
-    drawn: Any
-    if kind == "norms":
-        drawn = plots.norms_against_counts(compared.prediction, compared.measurement)
-    elif kind in ("gram", "gram-weights"):
-        which = "features" if kind == "gram" else "weights"
-        drawn = plots.gram_triptych(compared.prediction, compared.measurement, which=which)[0]
-    elif kind == "spectrum":
-        drawn = plots.spectrum_per_layer(compared)
-    elif kind == "cosines":
-        drawn = plots.cosine_histogram(compared)
-    else:
-        drawn = plots.vectors(compared)
+    drawn = gallery.drawn(name, result_of(compared), which=which or None)
     plots.save(drawn, args.picture, size=size, dpi=dpi, overwrite=args.force)

@@ -65,6 +65,7 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     """Fill the map, draw or save it."""
     from .. import report
     from ..analytic.phase import phase_map
+    from ..analytic.phase.files import about
     from ..analytic.phase.map import MOST_SOLVED, chosen_fields
     from ..files import check_writable
 
@@ -88,7 +89,8 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
             most_solved=MOST_SOLVED if most is None else most,
             progress=progress,
         )
-    body = found.to_dict() if args.json or str(args.out).lower().endswith(".json") else {}
+    suffix = "" if args.out is None else PurePath(args.out).suffix.lower()
+    body = found.to_dict() if args.json or suffix == ".json" else about(found) if suffix == ".npz" else {}
     lines = [*map_lines(found), *([] if args.out is None else [("written", args.out)])]
     return Answer(body, lambda terminal: [report.text(lines)], save=_saver(found, args, size, dpi))
 
@@ -142,7 +144,9 @@ def _told(terminal: Terminal) -> Iterator[Callable[[int, int], None]]:
 
 def _saver(found: PhaseMap, args: Namespace, size: tuple[float, float] | None, dpi: float) -> Callable[[str], None] | None:
     suffix = "" if args.out is None else PurePath(args.out).suffix.lower()
-    if suffix in (".csv", ".npz"):
+    if suffix == ".npz":
+        return lambda document: found.save(args.out, "" if args.json else document, overwrite=args.force)
+    if suffix == ".csv":
         return lambda _document: found.save(args.out, overwrite=args.force)
     if suffix in options.PICTURES:
         from ..plots import phase_diagram, save

@@ -225,11 +225,11 @@ def _save(args: Namespace, trained: Trained) -> None:
     if args.save_features is not None:
         trained.save_features(args.save_features, overwrite=args.force)
     if args.figure is not None:
-        from ..networks.figures import training_curves
-        from ..plots import save
+        from ..plots import save, training_curves
 
         size, dpi = options.picture(args)
-        save(training_curves(trained)[0], args.figure, size=size, dpi=dpi, overwrite=args.force)
+        panels = training_curves(trained.records, trained.targets(), precision=trained.method.precision)
+        save(panels[0], args.figure, size=size, dpi=dpi, overwrite=args.force)
 
 
 def _answer(args: Namespace, trained: Trained, tolerance: float | None, seed: int) -> Answer:

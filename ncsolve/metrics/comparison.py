@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, ProblemError
+from ..raw_objective import Parameters
 from .alignment import aligned
 from .assemble import measurement as assembled
 from .evidence import Undefined
 from .measurement import Measurement
-from .network import FIRST, Network
+from .network import FIRST, Network, network_of
+from .predicted import matched
 from .predicted_geometry import gof, relative
+from .statistics import Statistics
 
 if TYPE_CHECKING:
     from ..losses import Array
@@ -110,6 +113,12 @@ class Comparison:
     def _predicted(self) -> Predicted:
         assert self.measurement.evidence.predicted is not None
         return self.measurement.evidence.predicted
+
+    @property
+    def matrices(self) -> Parameters:
+        """(W_1, ..., W_M), class means and bias as measured, classes in the order of the measurement; without a classifier no W."""
+        m = self.measurement
+        return Parameters(m.factors, m.class_means, np.zeros(len(m.classes)) if m.bias is None else m.bias)
 
     @property
     def distances(self) -> dict[str, float]:
@@ -287,6 +296,32 @@ def compare(
             f"no distance to this prediction has a value: {why}; decays that keep classes alive can be compared with"
         )
     return Comparison(again, float(tolerance), decisive)
+
+
+def compare_matrices(point: Parameters, prediction: Prediction, names: Sequence[Hashable], counts: Array) -> Comparison:
+    """Hold matrices against a prediction, every sample at its class mean, as `compare` does a measurement.
+
+    Parameters
+    ----------
+    point : Parameters
+        Class means are its features, one column per class; no weights where there is no classifier.
+    prediction : Prediction
+    names, counts : of the classes, in the order of the columns
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> prediction = ncsolve.predict(ncsolve.UFM(counts=[20, 10, 5], weight_decay=5e-3, feature_decay=5e-3))
+    >>> found = compare_matrices(prediction.parameters(), prediction, prediction.ufm.names, prediction.ufm.counts)
+    >>> found.largest[1] < 1e-12, found.spectra[0].relative < 1e-12
+    (True, True)
+    """
+    matched(prediction, names, counts, subset=True)  # before anything is said of shapes
+    means = np.ascontiguousarray(point.features.T)
+    statistics = Statistics(tuple(names), counts, means, np.zeros(len(names)), float(np.finfo(np.float64).eps))
+    network = network_of(list(point.weights) or None, point.bias if point.weights else None, [means.shape[1]], names)
+    measured = assembled({FIRST: statistics}, network, None, preset=None, convention=None, subset=True, keys=())
+    return compare(measured, prediction, subset=True)
 
 
 def _known(distance: Any) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,11 +16,13 @@ from ..losses import CrossEntropy, Squared
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
+    from ..losses import Array
     from ..problem import UFM
     from .architectures import Architecture
     from .datasets import Dataset
 
 REGULARIZATIONS = ("ufm-head", "ufm-all", "all")
+DISTINCT = 1e-3  # a target this near to the prediction is the prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,19 @@ class Task:
         from ..analytic.predict import predict
 
         return predict(self.ufm)
+
+    @cached_property
+    def targets(self) -> dict[str, Array]:
+        """Gram matrices at norm 1 that class means may come to: "predicted", and of the other geometries, "simplex" and "orthogonal", those
+        that are not the predicted one themselves.
+        """
+        size = self.ufm.classes
+        others = {"simplex": (np.eye(size) - 1.0 / size) / math.sqrt(size - 1), "orthogonal": np.eye(size) / math.sqrt(size)}
+        if self.prediction is None:
+            return others
+        gram = self.prediction.gram_features
+        found = {"predicted": gram / (float(np.linalg.norm(gram)) or 1.0)}
+        return found | {name: frame for name, frame in others.items() if np.linalg.norm(found["predicted"] - frame) > DISTINCT}
 
     def fingerprint(self) -> str:
         """JSON text that changes with anything the training depends on."""

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from .task import Task
 
 ROUNDING = 1e-9  # relative excess below zero that double precision may produce
-DISTINCT = 1e-3  # a target this near to the prediction is the prediction
+TARGETS = {  # the metrics that measure the distances of class means and of classifiers to each
+    "predicted": ("nc2_gof_H", "nc2_gof_W"),
+    "simplex": ("nc2_simplex_H", "nc2_etf_W"),
+    "orthogonal": ("nc2_of_H", "nc2_of_W"),
+}
 
 
 class Ending(Enum):
@@ -68,20 +72,9 @@ class Trained:
         Targets that are the predicted geometry themselves (the simplex of a balanced problem with a free bias) are left out, and so is
         the prediction where there is none.
         """
-        last, prediction = self.metrics, self.task.prediction
-        predicted = "nc2_gof_H" in last
-        if "nc2_simplex_H" not in last or (prediction is not None and not predicted):
-            return {}
-        size = self.task.ufm.classes
-        frames = {"simplex": (np.eye(size) - 1.0 / size) / math.sqrt(size - 1), "orthogonal": np.eye(size) / math.sqrt(size)}
-        keys = {"simplex": ("nc2_simplex_H", "nc2_etf_W"), "orthogonal": ("nc2_of_H", "nc2_of_W")}
-        found = {"predicted": (last["nc2_gof_H"], last.get("nc2_gof_W", math.nan))} if predicted else {}
-        gram = np.zeros((size, size)) if prediction is None else prediction.gram_features
-        gram = gram / (float(np.linalg.norm(gram)) or 1.0)
-        for name, frame in frames.items():
-            if np.linalg.norm(gram - frame) > DISTINCT:
-                found[name] = (last[keys[name][0]], last.get(keys[name][1], math.nan))
-        return found
+        last = self.metrics
+        keys = {name: TARGETS[name] for name in self.task.targets if TARGETS[name][0] in last}
+        return {name: (last[features], last.get(classifier, math.nan)) for name, (features, classifier) in keys.items()}
 
     def reached(self, tolerance: float) -> bool:
         """Whether the distances to the predicted geometry are below the tolerance and below those to every other target."""

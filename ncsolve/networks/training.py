@@ -107,6 +107,7 @@ def train(
             run.load(saved)
         records = run.records
         header = {"ufm": task.ufm.to_dict(), "regularization": task.regularization, "training": asdict(method), "rng": seed}
+        header |= {"targets": list(task.targets)}
         if task.prediction is not None:
             header |= {"predicted": task.prediction.value, "claim": task.prediction.claim.name}
         journal = Journal(log, header, records, overwrite=overwrite or resume)

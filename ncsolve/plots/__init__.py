@@ -16,4 +16,5 @@ from .saving import save as save
 from .scalar_landscape import scalar_landscape as scalar_landscape
 from .spectrum import spectrum_per_layer as spectrum_per_layer
 from .style import new_axes as new_axes
+from .training import training_curves as training_curves
 from .vectors import vectors as vectors

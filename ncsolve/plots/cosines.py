@@ -60,7 +60,7 @@ def cosine_histogram(comparison: Comparison, ax: Axes | None = None, *, which: s
     symbol = r"\mu" if which == "features" else "w"
     axes.set(xlabel=rf"$\cos({symbol}_k, {symbol}_l)$", ylabel="pairs of classes", xlim=(edges[0], edges[-1]))
     axes.locator_params(axis="y", integer=True)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return axes
 
 

@@ -8,19 +8,21 @@ import numpy as np
 
 from ..metrics.measurement import Measurement
 from ..metrics.predicted import matched
+from ..raw_objective import Parameters
 
 if TYPE_CHECKING:
     from ..losses import Array
     from ..metrics.predicted import Prediction
     from ..numeric.descent import Run
 
-    Found = Run | Measurement
+    Found = Run | Parameters | Measurement
 
 
 def found_rows(found: Found, prediction: Prediction) -> dict[str, Array | None]:
     """Class means and rows of W_M ... W_1, each class (or output) a row; None where they were not measured."""
     if not isinstance(found, Measurement):
-        return {"features": found.parameters.features.T, "weights": found.parameters.end_to_end}
+        point = found if isinstance(found, Parameters) else found.parameters
+        return {"features": point.features.T, "weights": point.end_to_end}
     place = matched(prediction, found.classes, found.counts, subset=True)
     order = np.argsort(place)
     return {"features": found.evidence.means[order], "weights": None if found.weight is None else found.weight[order]}

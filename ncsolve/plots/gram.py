@@ -30,7 +30,7 @@ def gram_triptych(
     Parameters
     ----------
     prediction : Prediction
-    found : Run of descent or Measurement of features
+    found : Run of descent, Parameters of one, or Measurement of features
     axes : three Axes, optional
     which : "features" (inner products of class means) or "weights" (of rows of W_M ... W_1)
 
@@ -55,7 +55,7 @@ def gram_triptych(
         corner = order[: _corner(prediction, order)]
         side = "class, by falling count" + (f" (first {corner.size} of {order.size})" if corner.size < order.size else "")
         predicted, measured = (matrix[np.ix_(corner, corner)] for matrix in (predicted, measured))
-    panels = row_of_axes(3, (12.0, 4.0)) if axes is None else np.array(list(axes), dtype=object)
+    panels = row_of_axes(3, (12.0, 3.7)) if axes is None else np.array(list(axes), dtype=object)
     scale = max(float(np.abs(predicted).max()), float(np.abs(measured).max())) or 1.0
     difference = measured - predicted
     titles = (f"predicted  ${symbol}$", f"measured  ${symbol}$", "measured $-$ predicted")

@@ -23,7 +23,7 @@ def norms_against_counts(prediction: Prediction, found: Found | None = None, ax:
     ----------
     prediction : Prediction
         Lines join the classes that are not zero; classes that are stand at the bottom of the axes.
-    found : Run of descent or Measurement of features, optional
+    found : Run of descent, Parameters of one, or Measurement of features, optional
         Measured norms, drawn as points.
     ax : Axes, optional
         Drawn on; a new figure by default.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import CYCLE, axes_or_new
+from .style import CYCLE, axes_or_new, step_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,6 @@ def objective_against_step(
     axes.set(yscale="log", xlabel="step", ylabel="objective $-$ predicted value")
     axes.set_xlim(left=0)
     if log_steps:
-        axes.set_xscale("symlog", linthresh=1, subs=range(2, 10))
-        axes.xaxis.set_major_formatter(lambda step, _: f"{step:g}")
+        step_axis(axes)
     axes.legend(frameon=False, fontsize="small", ncols=1 + len(runs) // 12)
     return axes

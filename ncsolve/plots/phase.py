@@ -7,11 +7,13 @@ minima, and differ by their dashes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..analytic.phase.cells import FIELDS, WHOLE
+from ..analytic.phase.files import Table
+from ..errors import ProblemError
 from .style import axes_or_new
 
 if TYPE_CHECKING:
@@ -48,12 +50,12 @@ LABELS = {
 }
 
 
-def phase_diagram(found: PhaseMap, field: str | None = None, ax: Axes | None = None, *, lines: bool = True) -> Axes:
+def phase_diagram(found: PhaseMap | Table, field: str | None = None, ax: Axes | None = None, *, lines: bool = True) -> Axes:
     """One field of a map over its two axes.
 
     Parameters
     ----------
-    found : PhaseMap
+    found : PhaseMap, or the Table of one, which has no boundaries and no title
     field : name of one of its fields; the first by default
     ax : Axes, optional
         Drawn on; a new figure by default.
@@ -67,7 +69,7 @@ def phase_diagram(found: PhaseMap, field: str | None = None, ax: Axes | None = N
     """
     name = next(iter(found.fields)) if field is None else field
     if name not in found.fields:
-        raise ValueError(f"field {name!r} is not in the map; {', '.join(found.fields)} is")
+        raise ProblemError(f"field {name!r} is not in the map; one of {', '.join(found.fields)} works")
     axes = axes_or_new(ax, (7.2, 5.6))
     numbers = found.fields[name]
     known = numbers[np.isfinite(numbers)]
@@ -86,7 +88,8 @@ def phase_diagram(found: PhaseMap, field: str | None = None, ax: Axes | None = N
     if whole:
         bar.set_ticks(_whole_ticks(int(low), int(high)).tolist())
         bar.ax.minorticks_off()
-    axes.set_title(_title(found), fontsize="small")
+    if not isinstance(found, Table):
+        axes.set_title(_title(found), fontsize="small")
     if lines:
         for i, boundary in enumerate(found.boundaries):
             _draw(axes, found, boundary, i)
@@ -95,15 +98,11 @@ def phase_diagram(found: PhaseMap, field: str | None = None, ax: Axes | None = N
         axes.plot([], [], "s", color=NOTHING, mec="0.4", label=_why_nothing(found, name))
     axes.set(xlim=edges(found.x)[[0, -1]], ylim=edges(found.y)[[0, -1]])
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.13),
-            ncols=2,
-            frameon=False,
-            fontsize="small",
-            handlelength=4,
-            borderaxespad=0,
-        )
+        look: dict[str, Any] = {"ncols": 2, "frameon": False, "fontsize": "small", "handlelength": 4, "columnspacing": 1.5}
+        if ax is None:
+            figure.legend(loc="outside lower center", **look)
+        else:
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), borderaxespad=0, **look)
     return axes
 
 
@@ -134,7 +133,7 @@ def _whole_ticks(low: int, high: int) -> Array:
     return np.array([low, *inner, high] if high > low else [low], dtype=np.float64)
 
 
-def _draw(axes: Axes, found: PhaseMap, boundary: Boundary, index: int) -> None:
+def _draw(axes: Axes, found: PhaseMap | Table, boundary: Boundary, index: int) -> None:
     from matplotlib import patheffects
 
     width = THICK.get(boundary.kind, 1.1)
@@ -146,7 +145,7 @@ def _draw(axes: Axes, found: PhaseMap, boundary: Boundary, index: int) -> None:
     axes.plot(x, y, color=core, lw=width, ls=DASHES[index % len(DASHES)], path_effects=rim, label=name)
 
 
-def stairs(found: PhaseMap, boundary: Boundary) -> tuple[Array, Array]:
+def stairs(found: PhaseMap | Table, boundary: Boundary) -> tuple[Array, Array]:
     """The points of a boundary; over an axis of whole numbers each is drawn across its cell."""
     for axis, over, values in ((found.x, boundary.x, boundary.y), (found.y, boundary.y, boundary.x)):
         if not axis.whole:
@@ -191,7 +190,7 @@ def _title(found: PhaseMap) -> str:
     return ", ".join(said)
 
 
-def _why_nothing(found: PhaseMap, field: str) -> str:
+def _why_nothing(found: PhaseMap | Table, field: str) -> str:
     if (found.theorem < 0).any():
         return "no theorem"
     return "fewer than two non-zero vectors" if "cosine" in field else "no number"

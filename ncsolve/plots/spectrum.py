@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import CYCLE, axes_or_new, plain_ticks
+from .style import BLACK, CYCLE, axes_or_new, plain_ticks
 
 MARKS = "os^Dv<>"
+ZERO = 1e-3  # share of the smallest predicted singular value below which a measured one is drawn as zero
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,13 +28,15 @@ def spectrum_per_layer(comparison: Comparison, ax: Axes | None = None) -> Axes:
 
     Notes
     -----
-    Values below 1e-3 of the smallest positive predicted one are drawn at the bottom: predicted zeros are not on the axis.
+    Measured values below 1e-3 of the smallest positive predicted one stand as crosses at the bottom; predicted zeros are not on the axis.
     """
     axes = axes_or_new(ax, (6.4, 4.4))
     positive = np.concatenate([one.predicted[one.predicted > 0] for one in comparison.spectra])
     measured = np.concatenate([one.measured[one.measured > 0] for one in comparison.spectra])
     everything = positive if positive.size else measured
-    floor = float(everything.min()) * 1e-3 if everything.size else 1e-3
+    least = float(everything.min()) if everything.size else 1.0
+    small = measured[(measured > ZERO * least) & (measured < least)]  # neither zero nor as large as a predicted one
+    floor, nothing = float(min(small, default=least)) / 1.5, 0
     shown = max(int((one.predicted > 0).sum()) for one in comparison.spectra)
     shown = max(shown, min(max(one.measured.size for one in comparison.spectra), len(comparison.classes)))
     for i, one in enumerate(comparison.spectra):
@@ -42,10 +45,14 @@ def spectrum_per_layer(comparison: Comparison, ax: Axes | None = None) -> Axes:
         name = r"$H$" if one.name == "H" else rf"$W_{{{one.name.removeprefix('W_')}}}$"
         dashes = "-" if i == 0 else (3 * i, (6, 3 * (len(comparison.spectra) - 1)))  # equal spectra lie on one another
         axes.plot(alive + 1, one.predicted[alive], ls=dashes, color=color, lw=1.5, label=f"{name}, predicted")
-        points = np.maximum(one.measured[:shown], floor)
-        axes.plot(
-            np.arange(points.size) + 1, points, MARKS[i % len(MARKS)], color=color, mfc="none", ms=6, label=f"{name}, measured"
-        )
+        points = one.measured[:shown]
+        there = np.flatnonzero(points > ZERO * least)
+        mark = MARKS[i % len(MARKS)]
+        axes.plot(there + 1, points[there], mark, color=color, mfc="none", ms=6, label=f"{name}, measured")
+        nothing = max(nothing, points.size - there.size)
+    if nothing:
+        zeros = np.arange(shown - nothing, shown) + 1
+        axes.plot(zeros, np.full(nothing, floor), "x", color=BLACK, ms=8, label=f"measured zero, below {ZERO:g} of the others")
     axes.set(yscale="log", xlabel="number of the singular value", ylabel="singular value (dimensionless)")
     plain_ticks(axes, x=False)
     axes.locator_params(axis="x", integer=True)

@@ -36,19 +36,28 @@ def row_of_axes(number: int, size: tuple[float, float]) -> NDArray[np.object_]:
     return panels
 
 
-def plain_ticks(axes: Axes, *, x: bool = True) -> None:
+def plain_ticks(axes: Axes, *, x: bool = True, y: bool = True) -> None:
     """Ticks as 0.1 and 1000; where an axis spans less than a power of ten or two, 2 and 5 have labels
     as well, and more where it spans less than 4.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     plain = FuncFormatter(lambda value, _: f"{value:g}")
-    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim()))[0 if x else 1 :]:
+    for axis, (low, high), chosen in ((axes.xaxis, axes.get_xlim(), x), (axes.yaxis, axes.get_ylim(), y)):
+        if not chosen:
+            continue
         subs = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0) if high / low < 4 else (1.0, 2.0, 5.0)
         axis.set_major_locator(LogLocator(subs=subs if high / low < 100 else (1.0,)))
         axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10))))
         axis.set_major_formatter(plain)
         axis.set_minor_formatter(NullFormatter())
+
+
+def step_axis(axes: Axes) -> None:
+    """Steps from 0 on, logarithmic from 1."""
+    axes.set_xscale("symlog", linthresh=1, subs=range(2, 10))
+    axes.xaxis.set_major_formatter(lambda step, _: f"{step:g}")
+    axes.set_xlim(left=0)
 
 
 def class_ticks(panel: Axes, names: Sequence[str]) -> None:

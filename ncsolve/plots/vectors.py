@@ -66,7 +66,10 @@ def vectors(comparison: Comparison, ax: Axes | None = None) -> Axes:
     axes.set_box_aspect((1, 1, 1))
     axes.tick_params(labelsize="x-small")
     axes.set_title("" if seen > 0.9995 else f"{seen:.1%} of the squared norms is seen", fontsize="small")
-    axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(-0.24, 1.0))
+    if ax is None:  # beside the axes: constrained layout does not make room for a legend that belongs to axes in space
+        axes.get_figure().legend(frameon=False, fontsize="small", loc="outside right center")
+    else:
+        axes.legend(frameon=False, fontsize="small", loc="upper left")
     if np.linalg.matrix_rank(predicted, tol=1e-6 * reach) < 3:  # flat: seen from above
         axes.view_init(elev=60, azim=-75)
     drawn: Axes = axes

@@ -86,34 +86,40 @@ class PhaseMap:
         named = zip(pairs.T.tolist(), number.tolist(), strict=True)
         return {(self.theorems[t], claims[c].name): cells for (t, c), cells in named if t >= 0}
 
-    def to_dict(self) -> dict[str, Any]:
-        """The map as plain values; rows of a field run along y. NaN stands where there is no number."""
+    def to_dict(self, *, arrays: bool = True) -> dict[str, Any]:
+        """The map as plain values; rows of a field run along y, NaN where there is no number. Without `arrays` no cells, no curves."""
         tail = self.plane.tail
         rule = (
             None
             if tail is None
             else {"K": tail.classes, "n": tail.largest, "ratio": tail.ratio, "step": tail.step, "rule": tail.rule}
         )
-        return {
+        body = {
             "ufm": self.plane.ufm.to_dict(),
             "long_tail": rule,
+            "full_width": self.plane.full_width,
             "x": self.x.to_dict(),
             "y": self.y.to_dict(),
-            "fields": {name: _plain(name, field) for name, field in self.fields.items()},
             "theorems": list(self.theorems),
-            "theorem": self.theorem.tolist(),
             "claims": [claim.name for claim in Claim],
-            "claim": self.claim.tolist(),
             "uncovered": [{"reason": reason, "cells": cells} for reason, cells in self.uncovered.items()],
             "solved": self.solved,
+        }
+        if not arrays:
+            return body
+        return body | {
+            "fields": {name: _plain(name, field) for name, field in self.fields.items()},
+            "theorem": self.theorem.tolist(),
+            "claim": self.claim.tolist(),
             "boundaries": [boundary.to_dict() for boundary in self.boundaries],
         }
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: str | Path, document: str = "", *, overwrite: bool = False) -> None:
         """Write the map to a .csv or .npz file, atomically.
 
-        .csv: one row per cell with x, y, every field, theorem and claim. .npz: x, y, every field, theorem, claim, theorems, and each
-        boundary as boundary_<i> (2 rows: x, y) with their names in boundary_names; load with ``np.load(path, allow_pickle=False)``.
+        .csv: one row per cell with x, y, every field, theorem and claim. .npz: x, y, every field, theorem, claim, theorems, each boundary
+        as boundary_<i> (2 rows: x, y) with their names in boundary_names, and `document`, a JSON text with the problem and the axes
+        (made here by default); load with ``np.load(path, allow_pickle=False)``. `ncsolve plot phase` draws both.
 
         Raises
         ------
@@ -124,7 +130,7 @@ class PhaseMap:
         """
         from .files import save
 
-        save(self, path, overwrite=overwrite)
+        save(self, path, document, overwrite=overwrite)
 
 
 def phase_map(

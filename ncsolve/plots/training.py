@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..plots.curves import metric_curves
-from ..plots.style import GREEN, VERMILION, row_of_axes
+import numpy as np
+
+from ..errors import ProblemError
+from .curves import metric_curves
+from .style import GREEN, VERMILION, row_of_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
-
-    from .trained import Trained
 
 PANELS = {
     "class means, at equal norm": {
@@ -39,46 +40,60 @@ COLORS = {"nc2_simplex_H": VERMILION, "nc2_etf_W": VERMILION, "nc2_of_H": GREEN,
 NAMES = {"simplex": ("simplex", ("nc2_simplex_H", "nc2_etf_W")), "orthogonal": ("orthogonal frame", ("nc2_of_H", "nc2_of_W"))}
 
 
-def training_curves(trained: Trained, axes: Sequence[Axes] | None = None) -> NDArray[Any] | Sequence[Axes]:
+def training_curves(
+    records: Sequence[Mapping[str, Any]],
+    targets: Collection[str] = (),
+    axes: Sequence[Axes] | None = None,
+    *,
+    precision: str = "double",
+) -> NDArray[Any] | Sequence[Axes]:
     """Three panels on a logarithmic scale: see PANELS.
 
     Parameters
     ----------
-    trained : Trained
+    records : of a training, as `Trained.records` and the log of `ncsolve train` have them
+    targets : names of the geometries that differ, as in `Trained.targets`: of "simplex" and "orthogonal", one that is missing is the
+        prediction itself; empty where nothing is predicted
     axes : three Axes, optional
+    precision : "double" or "single", that of the training; its resolution is marked, or named in the legend where it is far below
 
     Returns
     -------
     the three Axes
+
+    Raises
+    ------
+    ProblemError
+        There are no records.
     """
-    panels = row_of_axes(3, (13.0, 4.0)) if axes is None else axes
+    if not records:
+        raise ProblemError("nothing was measured on the way, so there are no curves; train with --log-every 1")
+    panels = row_of_axes(3, (13.0, 5.0)) if axes is None else axes
     for panel, (title, known) in zip(panels, PANELS.items(), strict=True):
-        said = {key: words for key, words in _said(trained, known).items() if key in trained.records[-1]}
+        said = {key: words for key, words in _said(targets, known).items() if any(key in one for one in records)}
         if said:
-            _draw(panel, trained.records, said)
+            _draw(panel, records, said, float(np.finfo(np.float32 if precision == "single" else np.float64).eps))
         panel.set_title(title, fontsize="medium")
     return panels
 
 
-def _said(trained: Trained, known: dict[str, str]) -> dict[str, str]:
+def _said(targets: Collection[str], known: dict[str, str]) -> dict[str, str]:
     """The lines of a panel and their labels; where the prediction is the simplex or the orthogonal frame, its line is drawn once."""
-    targets = trained.targets()
     named = [name for name in NAMES if targets and name not in targets]
     same = {key for name in named for key in NAMES[name][1]}
     here = f"to the prediction, here the {NAMES[named[0]][0]}" if named else "to the prediction"
     return {key: here if words == "to the prediction" else words for key, words in known.items() if key not in same}
 
 
-def _draw(panel: Axes, records: Sequence[dict[str, Any]], said: dict[str, str]) -> None:
+def _draw(panel: Axes, records: Sequence[Mapping[str, Any]], said: dict[str, str], floor: float) -> None:
     renamed = [{words: record[key] for key, words in said.items() if key in record} for record in records]
-    metric_curves([record["epoch"] for record in records], renamed, list(said.values()), ax=panel)
+    metric_curves([record["epoch"] for record in records], renamed, list(said.values()), ax=panel, floor=floor)
     places = {words: key for key, words in said.items()}
-    lines = [line for line in panel.get_lines() if line.get_label() in places]
-    for line in lines:
-        if (color := COLORS.get(places[str(line.get_label())])) is not None:
+    for line in panel.get_lines():
+        if (color := COLORS.get(places.get(str(line.get_label()), ""))) is not None:
             line.set_color(color)
-    mixed = "nc1_quotient" in said
-    panel.legend(handles=lines, frameon=False, fontsize="small", loc="upper right" if mixed else "lower left")
+    panel.locator_params(axis="x", integer=True)
+    panel.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14))
     least = min((value for one in renamed[1:] for value in one.values() if value > 0), default=0.0)
-    if least > 0:  # an isometry at the start is an orthogonal frame to rounding: no reason to show seven more decades
-        panel.set_ylim(bottom=least / (2 if mixed else 8))  # room for the legend
+    if least > 1e6 * floor:  # an isometry at the start is an orthogonal frame to rounding: no reason to show ten more decades
+        panel.set_ylim(bottom=least / 2)
