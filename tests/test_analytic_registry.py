@@ -172,6 +172,12 @@ def test_neither_importing_nor_predicting_loads_a_heavy_package(statement):
     assert not heavy & {name.split(".")[0] for name in _loaded(statement)}
 
 
+def test_naming_the_first_three_functions_loads_nothing_that_only_an_answer_needs():
+    names = _loaded("from ncsolve import UFM, Prediction, predict, thresholds")
+    later = {"ncsolve.analytic.factors", "ncsolve.analytic.spectrum", "ncsolve.raw_objective", "json", "pkgutil", "scipy"}
+    assert not later & names
+
+
 def _imports(path):
     """Absolute names of everything that a file of the package imports, wherever in the file."""
     home = ("ncsolve", *path.relative_to(PACKAGE).with_suffix("").parts)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from .factors import end_to_end_spectrum, layer_spectra
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -96,6 +94,8 @@ class ClassTable:
 
 def class_table(ufm: UFM, solution: Solution) -> ClassTable:
     """Norms, logits and thresholds of every class of a solution."""
+    from .factors import end_to_end_spectrum, layer_spectra
+
     sigma, frame = solution.sigma_and_frame
     states = solution.states()
     feature_norm = np.sqrt(frame.right_sums(layer_spectra(ufm, sigma)[0] ** 2) / ufm.counts)

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..errors import ProblemError
 from . import classes as _classes
-from .factors import balanced_factors, layer_spectra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +101,8 @@ class Prediction:
 
     @cached_property
     def _parameters(self) -> Parameters:
+        from .factors import balanced_factors
+
         if self.solution.matrices is not None:
             return self.solution.matrices()
         sigma, frame = self.solution.sigma_and_frame
@@ -159,6 +160,8 @@ class Prediction:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Non-zero singular values of H, W_1, ..., W_M, descending."""
+        from .factors import layer_spectra
+
         sigma, frame = self.solution.sigma_and_frame
         spectra = layer_spectra(self.ufm, sigma)
         if self.solution.matrices is not None:

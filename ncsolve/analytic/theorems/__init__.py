@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from functools import cache
 
 from ...errors import NoTheorem
@@ -20,6 +19,8 @@ def theorems() -> tuple[Theorem, ...]:
     >>> "squared_spectral" in [theorem.name for theorem in theorems()]
     True
     """
+    import pkgutil
+
     found = [importlib.import_module(f"{__name__}.{module.name}").THEOREM for module in pkgutil.iter_modules(__path__)]
     return tuple(sorted(found, key=lambda theorem: (theorem.claim.rank, theorem.name)))
 
