@@ -13,6 +13,7 @@ import io
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -95,11 +96,12 @@ def check_output(want, got):
 
 
 def environment(folder):
-    """`ncsolve` and `python` are this package and this interpreter."""
+    """`ncsolve`, `python` and `dask` are this package, this interpreter and its dask."""
     programs = folder / ".programs"
     if not programs.exists():
         programs.mkdir()
-        for name, words in {"ncsolve": [sys.executable, "-m", "ncsolve"], "python": [sys.executable]}.items():
+        for name in ("ncsolve", "python", "dask"):
+            words = [sys.executable, *(["-m", name] if name != "python" else [])]
             (programs / name).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
             (programs / name).chmod(0o755)
     path = os.pathsep.join([str(programs), os.environ["PATH"]])
@@ -115,6 +117,16 @@ def where(page):
     return str(page.relative_to(ROOT / "docs" if "docs" in page.parts else ROOT))
 
 
+@pytest.fixture
+def ended(tmp_path):
+    """What a page has put into the background, by files NAME.pid, is ended with the page."""
+    yield
+    for file in tmp_path.glob("*.pid"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(file.read_text()), signal.SIGTERM)
+
+
+@pytest.mark.usefixtures("ended")
 @pytest.mark.parametrize("page", [pytest.param(p, marks=marks(p)) for p in PAGES], ids=where)
 def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
