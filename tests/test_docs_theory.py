@@ -35,13 +35,13 @@ def sources(path):
 
 
 def unknown_lines(paragraph, code, root=ROOT):
-    """Quoted lines that stand in none of the functions that the paragraph names in the files that it names."""
+    """Quoted lines, or parts of lines, that stand in none of the functions that the paragraph names in the files that it names."""
     functions = {}
     for name in MENTION.findall(paragraph):
         functions |= sources(root / name) if name.endswith(".py") else {}
     named = [name for name in NAME.findall(paragraph) if name in functions]
-    lines = {line.strip() for name in named for line in functions[name].splitlines()}
-    return [line for line in code.splitlines() if line and line.strip() not in lines]
+    lines = [line for name in named for line in functions[name].splitlines()]
+    return [part for part in code.splitlines() if part and not any(part.strip() in line for line in lines)]
 
 
 @EVERY
