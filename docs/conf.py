@@ -1,5 +1,6 @@
-"""The documentation site: `python -m sphinx -W -b html docs docs/_build/html`, offline."""
+"""The documentation site: `python -m sphinx -W -b html docs docs/_build/html`, offline. Tutorials are executed with this checkout."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -27,8 +28,8 @@ source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}  # the first is t
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-nb_execution_mode = "cache"
-nb_execution_cache_path = str(HERE / "_build" / "executed")
+nb_execution_mode = "force"  # a cache would show what older code printed
+nb_execution_in_temp = True
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
@@ -51,6 +52,16 @@ html_theme_options = {
 }
 
 pages.write(HERE / "generated")
+
+programs = HERE / "_build" / "programs"
+programs.mkdir(parents=True, exist_ok=True)
+(programs / "ncsolve").write_text(f'#!/bin/bash\nexec "{sys.executable}" -m ncsolve "$@" 2> >(cat >&2)\n')  # no bars
+(programs / "ncsolve").chmod(0o755)
+os.environ |= {  # what a tutorial's kernel and its "!ncsolve" see
+    "PATH": os.pathsep.join([str(programs), os.environ["PATH"]]),
+    "PYTHONPATH": str(HERE.parent),
+    "NO_COLOR": "1",
+}
 
 
 def bars_are_not_substitutions(app, what, name, obj, options, lines):

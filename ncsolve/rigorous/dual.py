@@ -1,7 +1,7 @@
 r"""One layer: a lower bound by Fenchel duality from a dual point that is given exactly.
 
 With A = (Zbar - b 1^T) D^(1/2), e = sqrt(n), c^2 = lambda_W lambda_H the objective of any matrices is at least F(A + b e^T) +
-c ||A||_* + (lambda_b/2) |b|^2 (docs/theory.md; a bottleneck and features H >= 0 only remove points). For every Gamma with
+c ||A||_* + (lambda_b/2) |b|^2 (docs/theory/certificates.md; a bottleneck and features H >= 0 only remove points). For every Gamma with
 ||Gamma||_op <= c (for H >= 0: |Gamma h| <= c over unit h >= 0), and Gamma e = 0 where the bias is free,
 
     objective  >=  L := -F*(Gamma) - |Gamma e|^2/(2 lambda_b)                 (the last term only for a regularized bias).

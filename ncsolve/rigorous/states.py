@@ -5,8 +5,8 @@ entry, so a root that lives moves every class; a group's contrasts set its membe
 vanish, if no root lives). At an exact tie both states are right, and where the rank cuts through equal modes any choice of members is.
 
 One layer, convex, linear features. A group of two or more classes has contrasts iff n_g rho_g^2 > N^2 lambda_W lambda_H, where
-rho_g = (1 - delta) s_g r_g (docs/theory.md): active, otherwise merged or vanished. A class that vanishes has the logits b. The terms
-that Fenchel duality drops cannot exceed the gap between the objective U of the point and the bound L, so at every minimizer
+rho_g = (1 - delta) s_g r_g (docs/theory/cross_entropy.md): active, otherwise merged or vanished. A class that vanishes has the logits
+b. The terms that Fenchel duality drops cannot exceed the gap between the objective U of the point and the bound L, so at every minimizer
 
     cross-entropy   (n_k/N) KL(pi_k || softmax(u*_k)) <= U - L,        squared   n_k/(2N) |z*_k - y_k - N gamma_k|^2 <= U - L,
     regularized bias         (lambda_b/2) |b* + Gamma e/lambda_b|^2 <= U - L,
