@@ -55,7 +55,9 @@ def _npz(path: str) -> Result:
 
     arrays = arrays_in(path)
     if "document" not in arrays:
-        raise DataError(f"{shown(path)} holds no document; give an .npz file that a command of ncsolve wrote with --out")
+        raise DataError(
+            f"{shown(path)} holds no document; give an .npz file that a command of ncsolve wrote with --out (of a network, compare)"
+        )
     return _documented(path, str(arrays["document"]), arrays)
 
 

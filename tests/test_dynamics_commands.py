@@ -137,6 +137,7 @@ def test_lines_are_the_flow_and_points_what_was_measured():
         assert np.array_equal(line.get_ydata(), found.followed.sigma[at, i])
     ticks = [line for line in axes.get_lines() if line.get_marker() in ("|", "x")]
     assert [float(tick.get_xdata()[0]) for tick in ticks] == found.course.mode_step.tolist()
+    assert [float(tick.get_ydata()[0]) for tick in ticks] == pytest.approx(found.course.levels.tolist(), rel=1e-15)
     assert [tick.get_marker() for tick in ticks] == ["|", "|", "x"]
 
 

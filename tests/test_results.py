@@ -225,6 +225,32 @@ def test_a_network_comes_back_in_the_order_of_its_labels(folder):
         assert row.angle == pytest.approx(known["angle"], rel=1e-6)
 
 
+def test_labels_and_counts_may_be_in_different_orders():
+    prediction = ncsolve.predict(problem())
+    order = np.argsort(list(COUNTS))
+    labels = np.repeat(list(COUNTS), list(COUNTS.values()))
+    weights = [prediction.weights[0], prediction.weights[1][order]]
+    compared = ncsolve.compare(ncsolve.measure(prediction.features().T, labels, weights), prediction)
+    assert [str(name) for name in compared.measurement.classes] == sorted(COUNTS)
+    again = result_of(compared).comparison
+    assert again.largest[1] < 1e-12
+    assert [row.state for row in again.classes] == [row.state for row in compared.classes]
+    np.testing.assert_array_equal(again.measurement.gram_features, compared.measurement.gram_features)
+
+
+def test_widths_that_follow_the_number_of_classes_still_do(tmp_path):
+    tail = ncsolve.LongTail(3, 100, 10)
+    for width in (None, 3):
+        known = ncsolve.phase_map(
+            ncsolve.UFM(tail.counts()), "decay=1e-4,1e-3", "K=3,6", long_tail=tail, full_width=width is None
+        )
+        known.save(tmp_path / f"{width}.npz")
+        found = read_result(tmp_path / f"{width}.npz")
+        kept = read_map(found.document, found.arrays)
+        assert kept.at(1, 0) == known.at(1, 0)
+        assert kept.at(1, 0).width == ((width or 6),)
+
+
 def test_a_network_without_a_classifier_has_class_means_alone(tmp_path):
     prediction = ncsolve.predict(problem())
     labels = np.repeat(list(COUNTS), list(COUNTS.values()))
