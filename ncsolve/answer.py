@@ -31,7 +31,7 @@ class Answer:
     Attributes
     ----------
     body : the JSON document's entries, without schema, version and provenance
-    blocks : paragraphs of the text answer; called with whether standard output is a terminal, so that rows may be coloured
+    blocks : paragraphs of the text answer; called with whether standard output is a terminal, so that rows may be colored
     code : exit code
     warnings : sentences for standard error where the reader does not see the text answer
     seed : seed of the random numbers, for the provenance

@@ -272,7 +272,7 @@ def _width(cell: str) -> int:
 
 
 def styled(line: str, style: str) -> str:
-    """The line as rich would show it on a terminal; NO_COLOR is honoured."""
+    """The line as rich would show it on a terminal; NO_COLOR is honored."""
     import io
 
     from rich.console import Console

@@ -28,9 +28,9 @@ MUTATIONS = [
     ("inverse gaps", "analytic/secular.py", "- self.offset[chosen]", "- 1.01 * self.offset[chosen]"),
     # spectrum.py
     ("axis vectors", "analytic/spectrum.py", "np.arange(self.axes.size)] = 1.0", "np.arange(self.axes.size)] = 1.01"),
-    ("centred left vectors", "analytic/spectrum.py", "(left, x * poles[:, None])", "(left, x * poles[:, None] ** 1.01)"),
-    ("centred right vectors", "analytic/spectrum.py", "x * np.sqrt(poles)[:, None]", "x * poles[:, None] ** 0.505"),
-    ("centred lengths", "analytic/spectrum.py", "np.sqrt(sizes @ (y * y))", "np.sqrt(1.01 * sizes @ (y * y))"),
+    ("centered left vectors", "analytic/spectrum.py", "(left, x * poles[:, None])", "(left, x * poles[:, None] ** 1.01)"),
+    ("centered right vectors", "analytic/spectrum.py", "x * np.sqrt(poles)[:, None]", "x * poles[:, None] ** 0.505"),
+    ("centered lengths", "analytic/spectrum.py", "np.sqrt(sizes @ (y * y))", "np.sqrt(1.01 * sizes @ (y * y))"),
     # factors.py
     ("layer spectra", "analytic/factors.py", "np.sqrt(share) / np.sqrt(decay)", "np.sqrt(1.01 * share) / np.sqrt(decay)"),
     ("layer spectra: exponent", "analytic/factors.py", "np.power(sigma, reduction.q)", "np.power(sigma, 1.01 * reduction.q)"),
@@ -45,7 +45,7 @@ MUTATIONS = [
     ("feature norm", "analytic/classes.py", "** 2) / ufm.counts)", "** 2) / ufm.counts * 1.01)"),
     # theorems
     ("free bias", "analytic/theorems/squared_spectral.py", "ufm.counts / ufm.samples", "1.01 * ufm.counts / ufm.samples"),
-    ("centred targets", "analytic/theorems/squared_targets.py", "codes - mean[:, None]", "codes - 1.01 * mean[:, None]"),
+    ("centered targets", "analytic/theorems/squared_targets.py", "codes - mean[:, None]", "codes - 1.01 * mean[:, None]"),
     ("target mean", "analytic/theorems/squared_targets.py", "mean = codes @ (ufm.counts", "mean = 1.01 * codes @ (ufm.counts"),
     ("regularized: mean mode", "analytic/theorems/balanced_regularized_bias.py", "(1.0 + 1.0 / ufm.bias_decay)", "(1.0 + 1.01 / ufm.bias_decay)"),
     ("regularized: contrast", "analytic/theorems/balanced_regularized_bias.py", "tau - pull, least", "tau - 1.01 * pull, least"),

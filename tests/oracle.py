@@ -20,7 +20,7 @@ PLAIN = 1e-9  # doubles may say which of two values is smaller when they differ 
 
 @dataclass(frozen=True)
 class Mode:
-    """One distinct target singular value: tau, how often it occurs, the minimiser, its value and that of zero."""
+    """One distinct target singular value: tau, how often it occurs, the minimizer, its value and that of zero."""
 
     tau: mpf
     copies: int
@@ -99,7 +99,7 @@ def _bisected(distinct, sizes):
 
 
 def best_sigma(tau, samples, c, depth, digits=DIGITS) -> tuple[mpf, mpf]:
-    """(sigma, value): the minimiser of (sigma - tau)^2 / (2N) + c sigma^q over sigma >= 0, by comparing two values.
+    """(sigma, value): the minimizer of (sigma - tau)^2 / (2N) + c sigma^q over sigma >= 0, by comparing two values.
 
     On equality the larger one is returned, except at depth 1, where they are the same point.
     """

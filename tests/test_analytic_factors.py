@@ -68,7 +68,7 @@ def test_singular_values_and_layers_are_those_of_the_matrices(name):
 
 
 @EVERY
-def test_neighbouring_factors_are_balanced(name):
+def test_neighboring_factors_are_balanced(name):
     prediction, _, features = _matrices(name)
     decays, factors = prediction.ufm.decays, (features, *prediction.weights)
     for j in range(prediction.ufm.depth):

@@ -53,7 +53,7 @@ def test_a_free_bias_is_the_vector_of_class_frequencies():
 @pytest.mark.parametrize(
     "counts",
     [[1e15, 1e15, 3.0], [1e15, 1e15 - 1, 1.0], [1e100, 1.0, 1e-100], [0.25, 1e-9, 1e-9]],
-    ids=["huge", "huge neighbours", "widest", "tiny"],
+    ids=["huge", "huge neighbors", "widest", "tiny"],
 )
 def test_extreme_numbers_are_right_and_never_nan(counts, depth, decay, bias):
     ufm = ncsolve.UFM(counts, depth=depth, weight_decay=decay, feature_decay=decay, bias=bias)

@@ -8,7 +8,7 @@ from mpmath import mpf
 
 import ncsolve
 from ncsolve.analytic.secular import secular_roots
-from ncsolve.analytic.spectrum import LARGEST_MATRIX, AxisSpectrum, CentredSpectrum, DenseSpectrum
+from ncsolve.analytic.spectrum import LARGEST_MATRIX, AxisSpectrum, CenteredSpectrum, DenseSpectrum
 from ncsolve.errors import TooLarge
 
 COUNTS = {
@@ -33,8 +33,8 @@ def _target(counts):
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_centred_spectrum_has_the_eigenvalues_of_the_secular_equation(name):
-    spectrum = CentredSpectrum(np.array(COUNTS[name]))
+def test_centered_spectrum_has_the_eigenvalues_of_the_secular_equation(name):
+    spectrum = CenteredSpectrum(np.array(COUNTS[name]))
     found = sorted(np.repeat(spectrum.tau2, spectrum.copies).tolist())
     with mpmath.workdps(600 if name == "extremes" else 70):
         digits = mpmath.mp.dps
@@ -68,7 +68,7 @@ def test_roots_across_blocks_are_accurate_as_offsets_from_their_poles(size):
 def _spectra():
     for name, counts in COUNTS.items():
         if name != "extremes":
-            yield f"free-{name}", CentredSpectrum(np.array(counts)), _target(counts)
+            yield f"free-{name}", CenteredSpectrum(np.array(counts)), _target(counts)
             yield f"none-{name}", AxisSpectrum(np.array(counts)), np.diag(np.sqrt(counts))
     for shape in ((4, 4), (2, 6), (7, 3)):
         matrix = np.random.default_rng(sum(shape)).normal(size=shape)
@@ -109,7 +109,7 @@ def test_every_kept_pair_of_vectors_is_a_singular_pair_of_the_target(name):
 
 
 def test_small_singular_vectors_keep_their_digits_beside_huge_counts():
-    spectrum = CentredSpectrum(np.array(COUNTS["extremes"]))
+    spectrum = CenteredSpectrum(np.array(COUNTS["extremes"]))
     frame = spectrum.frame(np.arange(4), np.ones(4, dtype=int))
     with mpmath.workdps(600):
         n = [mpf(x) for x in COUNTS["extremes"]]
@@ -125,7 +125,7 @@ def test_small_singular_vectors_keep_their_digits_beside_huge_counts():
 def test_exact_comparisons_decide_where_doubles_cannot():
     from fractions import Fraction
 
-    spectrum = CentredSpectrum(np.array([3.0, 1.0, 1.0]))  # one root and the contrast of the two ones
+    spectrum = CenteredSpectrum(np.array([3.0, 1.0, 1.0]))  # one root and the contrast of the two ones
     root = oracle.secular_eigenvalues([3.0, 1.0, 1.0], 60)[-1][0]
     assert spectrum.tau2 == pytest.approx([float(root), 1.0], rel=1e-15)
     for depth in (1, 2, 5):
@@ -140,9 +140,9 @@ def test_exact_comparisons_decide_where_doubles_cannot():
             0,
             -1,
         ]
-    assert CentredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(3, 2), 1) == 0  # mu = 2 * 3 * 1 / 4
-    assert CentredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(9), 1) == -1
-    assert CentredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(1, 9), 1) == 1
+    assert CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(3, 2), 1) == 0  # mu = 2 * 3 * 1 / 4
+    assert CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(9), 1) == -1
+    assert CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(1, 9), 1) == 1
     assert DenseSpectrum(np.eye(2)).exceeds(0, Fraction(1), 1) is None
 
 

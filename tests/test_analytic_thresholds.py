@@ -18,7 +18,7 @@ from ncsolve.raw_objective import objective_over
 
 
 def _problems_at_a_threshold(seed, problems):
-    """Problems whose feature decay is the double nearest to the one at which some mode ties with zero, and its neighbours."""
+    """Problems whose feature decay is the double nearest to the one at which some mode ties with zero, and its neighbors."""
     rng = np.random.default_rng(seed)
     for _ in range(problems):
         k, depth, bias = int(rng.integers(2, 9)), int(rng.integers(1, 21)), "none" if rng.random() < 0.5 else "free"

@@ -25,7 +25,7 @@ def drawn(axes):
     return axes
 
 
-def labelled(axes):
+def labeled(axes):
     return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
 
 
@@ -35,13 +35,13 @@ def test_measured_norms_are_points_in_the_order_of_the_prediction():
     labels = np.repeat(list(names), list(names.values()))
     features = np.repeat(prediction.class_means.T, list(names.values()), axis=0)
     found = ncsolve.measure(features, labels, prediction.weights[0][[1, 2, 0]])
-    lines = labelled(drawn(plots.norms_against_counts(prediction, found)))
+    lines = labeled(drawn(plots.norms_against_counts(prediction, found)))
     for letter, norms in (("h", prediction.classes.feature_norm), ("w", prediction.classes.weight_norm)):
         points = next(line for label, line in lines.items() if label.endswith("measured") and f"{letter}_k" in label)
         assert points.get_xdata().tolist() == [8, 30, 15]
         np.testing.assert_allclose(points.get_ydata(), norms, rtol=1e-12)
     without = ncsolve.measure(features, labels)
-    lines = labelled(drawn(plots.norms_against_counts(prediction, without)))
+    lines = labeled(drawn(plots.norms_against_counts(prediction, without)))
     assert not any("w_k" in label and "measured" in label for label in lines)
     panels = plots.gram_triptych(prediction, found, which="weights")
     np.testing.assert_allclose(panels[2].get_images()[0].get_array(), 0.0, atol=1e-12)
@@ -66,7 +66,7 @@ def test_curves_are_the_records_with_several_targets_and_the_floor():
         features, labels, weights = near(prediction, noise=noise)
         records.append(ncsolve.measure(features.astype(np.float32), labels, weights, prediction=prediction))
     axes = drawn(plots.metric_curves([0, 10, 20], records, ["nc2_gof_H", "nc2_etf_H", "nc2_of_H", "nc9"]))
-    lines = labelled(axes)
+    lines = labeled(axes)
     assert axes.get_yscale() == "log"
     for key, name in (("nc2_gof_H", "features to the prediction"), ("nc2_etf_H", "features to the simplex")):
         assert lines[name].get_xdata().tolist() == [0, 10, 20]
@@ -81,7 +81,7 @@ def test_curves_are_the_records_with_several_targets_and_the_floor():
 def test_gaps_stay_gaps_and_zeros_lie_on_the_floor():
     records = [{"a": 1.0}, {}, {"a": 0.0}, {"a": 1e-3}]
     axes = drawn(plots.metric_curves(range(4), records, ["a"], floor=1e-6))
-    height = labelled(axes)["a"].get_ydata()
+    height = labeled(axes)["a"].get_ydata()
     assert np.isnan(height[1])
     assert height[2] == 1e-6
     with pytest.raises(ncsolve.ProblemError, match="3 epochs and 4 records"):
@@ -89,12 +89,12 @@ def test_gaps_stay_gaps_and_zeros_lie_on_the_floor():
     with pytest.raises(ncsolve.ProblemError, match="no record has any of b"):
         plots.metric_curves(range(4), records, ["b"])
     far = drawn(plots.metric_curves([0, 1], [{"a": 1.0}, {"a": 0.5}], ["a"], floor=1e-16))
-    assert any(label.endswith("far below") for label in labelled(far))
+    assert any(label.endswith("far below") for label in labeled(far))
 
 
 def test_spectra_are_lines_predicted_and_points_measured():
     axes = drawn(plots.spectrum_per_layer(TAIL))
-    lines = labelled(axes)
+    lines = labeled(axes)
     assert len(lines) == 8
     for one, name in zip(TAIL.spectra, ("$H$", "$W_{1}$", "$W_{2}$", "$W_{3}$"), strict=True):
         assert lines[f"{name}, predicted"].get_ydata().tolist() == one.predicted.tolist()
@@ -104,7 +104,7 @@ def test_spectra_are_lines_predicted_and_points_measured():
 def test_the_histogram_counts_every_pair_and_marks_the_prediction():
     axes = drawn(plots.cosine_histogram(TAIL))
     assert sum(patch.get_height() for patch in axes.patches) == 45
-    lines = labelled(axes)
+    lines = labeled(axes)
     assert lines["predicted"].get_xdata()[0] == pytest.approx(0.0, abs=1e-12)
     assert lines["simplex, -0.111"].get_xdata()[0] == pytest.approx(-1 / 9)
     ce = ncsolve.predict(ncsolve.UFM([50, 30, 20, 10, 9, 8, 7], "ce", weight_decay=1e-3, feature_decay=1e-3))
@@ -176,9 +176,9 @@ def test_a_singular_value_of_zero_is_a_cross_at_the_bottom_and_no_point():
     found = ncsolve.measure(prediction.features().T, np.repeat([0, 1, 2], [20, 10, 5]), prediction.weights)
     simplex = ncsolve.compare(found, prediction)
     axes = drawn(plots.spectrum_per_layer(simplex))
-    lines = labelled(axes)
+    lines = labeled(axes)
     cross = next(line for label, line in lines.items() if label.startswith("measured zero"))
     assert cross.get_xdata().tolist() == [3]
     assert len(lines["$H$, measured"].get_xdata()) == 2
     assert cross.get_ydata()[0] < min(simplex.spectra[0].predicted[:2])
-    assert not any(label.startswith("measured zero") for label in labelled(drawn(plots.spectrum_per_layer(TAIL))))
+    assert not any(label.startswith("measured zero") for label in labeled(drawn(plots.spectrum_per_layer(TAIL))))

@@ -28,7 +28,7 @@ def long_tail():
     return verified(counts, starts=2, depth=3)
 
 
-def labelled(axes):
+def labeled(axes):
     """The lines of axes that the legend names."""
     return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
 
@@ -46,7 +46,7 @@ def test_predicted_norms_are_lines_over_counts_and_measured_ones_points(long_tai
     axes = drawn(plots.norms_against_counts(long_tail.prediction, long_tail.best))
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert "n_k" in axes.get_xlabel()
-    lines = labelled(axes)
+    lines = labeled(axes)
     table = long_tail.prediction.classes
     for name, norms in (("classifier norm $\\|w_k\\|$", table.weight_norm), ("feature norm $\\|h_k\\|$", table.feature_norm)):
         line = lines[f"{name}, predicted"]
@@ -61,7 +61,7 @@ def test_predicted_norms_are_lines_over_counts_and_measured_ones_points(long_tai
 def test_vanished_classes_stand_at_the_bottom_left_of_the_critical_count(long_tail):
     axes = plots.norms_against_counts(long_tail.prediction, long_tail.best)
     table = long_tail.prediction.classes
-    lines = labelled(axes)
+    lines = labeled(axes)
     gone = lines["vanished (norm zero)"]
     assert sorted(gone.get_xdata()) == sorted(table.count[table.state == "vanished"])
     lowest = axes.get_ylim()[0]
@@ -74,7 +74,7 @@ def test_vanished_classes_stand_at_the_bottom_left_of_the_critical_count(long_ta
 
 def test_without_a_run_there_is_nothing_measured_and_a_far_critical_count_is_only_named():
     prediction = ncsolve.predict(ncsolve.UFM([200, 100, 50, 50]))
-    lines = labelled(plots.norms_against_counts(prediction))
+    lines = labeled(plots.norms_against_counts(prediction))
     assert not any("measured" in label for label in lines)
     (far,) = (label for label in lines if label.startswith("critical count"))
     assert far.endswith("far to the left")
@@ -87,13 +87,13 @@ def test_without_a_run_there_is_nothing_measured_and_a_far_critical_count_is_onl
 def test_norms_are_drawn_whatever_is_left(decay, counts, bias):
     ufm = ncsolve.UFM(counts, weight_decay=decay, feature_decay=decay, bias=bias)
     axes = drawn(plots.norms_against_counts(ncsolve.predict(ufm)))
-    assert all(line.get_xdata().size or label.startswith("critical") for label, line in labelled(axes).items())
+    assert all(line.get_xdata().size or label.startswith("critical") for label, line in labeled(axes).items())
     assert 0 < axes.get_xlim()[0] < axes.get_xlim()[1]
 
 
 def test_targets_that_are_not_labels_have_no_classifier_norm():
     ufm = ncsolve.UFM([30, 20, 10], ncsolve.Squared([[1.0, -1.0, 0.0]]), weight_decay=1e-3, feature_decay=1e-3)
-    lines = labelled(drawn(plots.norms_against_counts(ncsolve.predict(ufm))))
+    lines = labeled(drawn(plots.norms_against_counts(ncsolve.predict(ufm))))
     assert any("h_k" in label for label in lines)
     assert not any("w_k" in label for label in lines)
 
@@ -172,7 +172,7 @@ def test_an_unknown_gram_is_named(long_tail):
 
 def test_every_run_is_a_line_above_the_resolution_of_doubles(long_tail):
     axes = drawn(plots.objective_against_step(long_tail))
-    lines = list(labelled(axes).values())
+    lines = list(labeled(axes).values())
     floor = np.finfo(float).eps * long_tail.prediction.value
     assert len(lines) == len(long_tail.runs) + 1
     assert set(lines[-1].get_ydata()) == {floor}

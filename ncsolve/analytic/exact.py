@@ -220,7 +220,7 @@ def exact(ufm: UFM) -> Exact:
             f"depth {ufm.depth} with {len(counts)} distinct counts needs a polynomial of degree {degree} for exact "
             f"answers; up to {LARGEST_DEGREE} works"
         )
-    targets = _rational_targets(counts) if ufm.bias == "none" else _centred_targets(counts)
+    targets = _rational_targets(counts) if ufm.bias == "none" else _centered_targets(counts)
     room, modes = ufm.rank_limit, []
     for target, copies in targets:
         shrinkage, tied, bounds = target.shrinkage(level, ufm.depth)
@@ -338,8 +338,8 @@ def _rational_targets(counts: dict[Any, int]) -> list[tuple[_Rational, int]]:
     return [(_Rational(n), counts[n]) for n in sorted(counts, reverse=True)]
 
 
-def _centred_targets(counts: dict[Any, int]) -> list[tuple[_Rational | _Irrational, int]]:
-    """Repeated counts and, between neighbouring ones, roots of the secular polynomial, descending."""
+def _centered_targets(counts: dict[Any, int]) -> list[tuple[_Rational | _Irrational, int]]:
+    """Repeated counts and, between neighboring ones, roots of the secular polynomial, descending."""
     import sympy as sp
 
     x = sp.Symbol("x")

@@ -1,6 +1,6 @@
 r"""Balanced factors (R2): from A = U diag(sigma) V^T to W_M, ..., W_1 and the class means.
 
-All M + 1 factors carry equal penalties, lambda_j s_j^2 = g sigma^q, and neighbours share singular vectors. The hidden bases
+All M + 1 factors carry equal penalties, lambda_j s_j^2 = g sigma^q, and neighbors share singular vectors. The hidden bases
 are free (rotations of a layer change nothing); here they are the first coordinate axes of each layer:
 
     W_M = U diag(s_M) [I 0],   W_j = diag(s_j) padded with zeros,   Hbar = [I 0]^T diag(s_H) V^T D^(-1/2).

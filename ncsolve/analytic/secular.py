@@ -1,11 +1,11 @@
-r"""Eigenvalues of diag(n) - n n^T / N, the squared singular values of the centred target (R6).
+r"""Eigenvalues of diag(n) - n n^T / N, the squared singular values of the centered target (R6).
 
 A group of m equal counts n gives the eigenvalue n with multiplicity m - 1, and 0 has the eigenvector 1. The others solve
 the secular equation sum_k n_k^2 / (n_k - mu) = N; subtracting mu/N times it, free of the root at zero,
 
     f(mu) = sum_g m_g n_g / (n_g - mu) = 0,                                                                  (1)
 
-which rises from -inf to +inf between neighbouring counts: one root in each gap. With x_g = 1/(n_g - mu), the left singular
+which rises from -inf to +inf between neighboring counts: one root in each gap. With x_g = 1/(n_g - mu), the left singular
 vector is proportional to n_g x_g and the right one to sqrt(n_g) x_g.
 
 Each root is found as an offset from its nearer pole, so that every difference n_g - mu, and with it every vector entry, is

@@ -194,7 +194,7 @@ def axis_state(selection: Selection) -> np.ndarray:
     return np.where(selection.kept > 0, ACTIVE, VANISHED)
 
 
-def centred_state(selection: Selection, mode_of_class: Indices) -> np.ndarray:
+def centered_state(selection: Selection, mode_of_class: Indices) -> np.ndarray:
     """A root moves every class, equal counts alike; without any, only classes that a contrast moves are not zero."""
     contrasts = np.unique(mode_of_class[mode_of_class >= 0])
     moved = bool(np.delete(selection.kept, contrasts).any())

@@ -4,8 +4,8 @@ r"""Singular value decompositions of the target T, kept in the form that its sym
 
 For one-hot targets Y = I and
     bias none:  T = D^(1/2), tau_k^2 = n_k, singular vectors are coordinate axes            -> `AxisSpectrum`
-    bias free:  tau^2 solve a secular equation between neighbouring counts (secular.py);
-                m classes of one count n add the contrasts among themselves, tau^2 = n      -> `CentredSpectrum`
+    bias free:  tau^2 solve a secular equation between neighboring counts (secular.py);
+                m classes of one count n add the contrasts among themselves, tau^2 = n      -> `CenteredSpectrum`
 Any other target matrix is decomposed numerically                                           -> `DenseSpectrum`
 
 A spectrum lists modes with their number of copies; a `Frame` holds the singular vectors of the modes that are kept, and is
@@ -201,7 +201,7 @@ class AxisSpectrum:
 
 
 @dataclass(frozen=True, eq=False)
-class CentredSpectrum:
+class CenteredSpectrum:
     """T = (I - n 1^T / N) D^(1/2): first the roots of the secular equation, then the contrasts within each group."""
 
     counts: Array

@@ -23,7 +23,7 @@ from .factors import layer_spectra
 from .hypotheses import LINEAR, SQUARED, UNPENALIZED_BIAS
 from .reduction import reduce
 from .roots import inner_share, outer_shrinkage
-from .spectrum import AxisSpectrum, CentredSpectrum, DenseSpectrum
+from .spectrum import AxisSpectrum, CenteredSpectrum, DenseSpectrum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -178,7 +178,7 @@ def target_modes(ufm: UFM) -> TargetModes:
     if ufm.loss.one_hot and ufm.bias == "none":
         return TargetModes(ufm, AxisSpectrum(ufm.counts), np.arange(ufm.classes))
     if ufm.loss.one_hot:
-        spectrum = CentredSpectrum(ufm.counts)
+        spectrum = CenteredSpectrum(ufm.counts)
     else:
         codes = ufm.loss.targets(ufm.classes)
         mean = codes @ (ufm.counts / ufm.samples) if ufm.bias == "free" else np.zeros(ufm.outputs)

@@ -1,7 +1,7 @@
 """Pictures, one a file. Every function takes values and axes and returns the axes.
 
 Object-oriented matplotlib throughout: no pyplot, no global state. Colours are those of Okabe and Ito (2008), which readers
-with any colour vision tell apart; quantities are dimensionless, counts are numbers of samples.
+with any color vision tell apart; quantities are dimensionless, counts are numbers of samples.
 """
 
 from .cosines import cosine_histogram as cosine_histogram

@@ -37,7 +37,7 @@ def gram_triptych(
     Returns
     -------
     array of three Axes
-        The first two share a colour scale centred at zero; the difference has its own.
+        The first two share a color scale centered at zero; the difference has its own.
     """
     if which not in ("features", "weights"):
         raise ValueError(f"which is {which!r}; 'features' or 'weights' works")

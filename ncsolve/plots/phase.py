@@ -1,7 +1,7 @@
-"""The picture of a phase map: one field in colours, closed-form boundaries as lines.
+"""The picture of a phase map: one field in colors, closed-form boundaries as lines.
 
-Numbers of classes have one colour each, other fields a continuous scale; both grow in lightness throughout (cividis), so that the
-picture is readable in grey and with any colour vision. Lines are black with a white rim, or white with a black one for ends of local
+Numbers of classes have one color each, other fields a continuous scale; both grow in lightness throughout (cividis), so that the
+picture is readable in gray and with any color vision. Lines are black with a white rim, or white with a black one for ends of local
 minima, and differ by their dashes.
 """
 
@@ -65,7 +65,7 @@ def phase_diagram(found: PhaseMap | Table, field: str | None = None, ax: Axes | 
     Returns
     -------
     Axes
-        Cells without a number (no theorem, no pair of vectors) are grey.
+        Cells without a number (no theorem, no pair of vectors) are gray.
     """
     name = next(iter(found.fields)) if field is None else field
     if name not in found.fields:

@@ -2,7 +2,7 @@
 
 A number x > 0 enclosed to B bits lies in one cell [m, m + 1] 2^e of the grid on which m has exactly B bits: relative width at most
 2^(1-B). A stored endpoint that is moved, inwards or outwards, no longer forms a cell, or forms one that x does not lie in. Where a
-ball holds a grid point, two neighbouring cells are taken, with the ball around their common end.
+ball holds a grid point, two neighboring cells are taken, with the ball around their common end.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def ceil_to(x: Fraction, bits: int) -> Fraction:
 
 
 def cells_near(x: Fraction, bits: int) -> list[Enclosure]:
-    """The cell that holds x > 0 and its two neighbours."""
+    """The cell that holds x > 0 and its two neighbors."""
     u = unit(x, bits)
     starts = [(x // u + step) * u for step in (0, -1, 1)]
     return [Enclosure(low, low + unit(low, bits)) for low in starts if low > 0]

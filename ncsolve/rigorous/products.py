@@ -51,7 +51,7 @@ def product(left: Rows, right: Rows, columns: int) -> Rows:
 
 
 def chain(factors: list[Array]) -> Rows:
-    """The product of matrices of doubles; neighbours with at most one entry in each row are multiplied first."""
+    """The product of matrices of doubles; neighbors with at most one entry in each row are multiplied first."""
     merged: list[tuple[Rows, int]] = []
     for matrix in factors:
         rows, columns = rows_of(matrix), matrix.shape[1]

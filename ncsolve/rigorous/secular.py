@@ -5,7 +5,7 @@ n_1 < ... < n_G of m_g classes each, the others are the roots of
 
     f(mu) = sum_g m_g n_g / (n_g - mu).
 
-Between two neighbouring counts f rises strictly from -infinity to +infinity (each term has the slope m_g n_g/(n_g - mu)^2 > 0): one root,
+Between two neighboring counts f rises strictly from -infinity to +infinity (each term has the slope m_g n_g/(n_g - mu)^2 > 0): one root,
 enclosed by two signs. So all of them interlace, n_1 < mu_1 < n_2 < ... < n_G, which also proves their order. Of two distinct counts
 the root is rational, mu = n_1 n_2 K/N.
 """

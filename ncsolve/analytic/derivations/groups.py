@@ -11,7 +11,7 @@ from typing import Any
 import sympy as sp
 
 from ..derivation import Step
-from .centred import centring
+from .centered import centering
 from .symbols import eq, matrix, times
 
 n_1, n_2, m_1, m_2 = sp.symbols("n_1 n_2 m_1 m_2", positive=True)
@@ -33,8 +33,8 @@ def contrast(first: int, second: int) -> Any:
 
 
 def within(first: int, second: int, left: Any, right: Any) -> Any:
-    """The centred blocks of both groups, times one number each."""
-    return matrix(sp.diag(left * centring(first), right * centring(second)))
+    """The centered blocks of both groups, times one number each."""
+    return matrix(sp.diag(left * centering(first), right * centering(second)))
 
 
 def of(sizes: tuple[int, int]) -> dict[Any, Any]:
@@ -51,7 +51,7 @@ def spectrum_steps() -> tuple[Step, ...]:
             eq(
                 sp.Determinant(
                     mu * matrix(sp.eye(first + second))
-                    - centring(first + second) * masses(first, second) * centring(first + second)
+                    - centering(first + second) * masses(first, second) * centering(first + second)
                 ),
                 mu * (mu - n_1) ** (first - 1) * (mu - n_2) ** (second - 1) * (mu - between.subs(of((first, second)))),
             ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sympy as sp
 
 from ..derivation import Step
-from .centred import centring
+from .centered import centering
 from .symbols import K, a, c, delta, eq, k, n, times
 
 LARGER = {K: 1 + k}
@@ -45,7 +45,7 @@ def simplex_loss_steps() -> tuple[Step, ...]:
             Step(
                 f"I - J/K is a projection (K = {classes}) of trace K - 1: A = sqrt(n) a (I - J/K) has K - 1 singular "
                 "values sigma = sqrt(n) a.",
-                eq(times(centring(classes), centring(classes)), centring(classes)),
+                eq(times(centering(classes), centering(classes)), centering(classes)),
             )
             for classes in (2, 3, 5)
         ),
@@ -102,7 +102,7 @@ def softmax_gradient_steps() -> tuple[Step, ...]:
                 "multiple of the simplex's column, so the gradient in A is a multiple of I - J/K.",
                 eq(
                     slope,
-                    -pull.subs(K, classes) * sp.Rational(classes, classes - 1) * sp.ImmutableMatrix(centring(classes)[:, 0]),
+                    -pull.subs(K, classes) * sp.Rational(classes, classes - 1) * sp.ImmutableMatrix(centering(classes)[:, 0]),
                 ),
                 at,
             )

@@ -27,7 +27,7 @@ from ..reduction import exact_sum, geometric_mean
 from ..scalar import critical_power, threshold
 from ..simplex_solution import simplex
 from ..spectral import select
-from ..spectrum import CentredSpectrum
+from ..spectrum import CenteredSpectrum
 from .rule import NEAR, Rule, rule
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def survival(ufm: UFM, theorem: str = "") -> Survival:
         return Survival(np.full(ufm.classes, most), lambda at: everyone & (geometric_mean(at.decays) < most), everyone)
     own, squared = rule(ufm), isinstance(ufm.loss, Squared)
     if squared and ufm.bias == "free":
-        return _centred_labels(ufm)
+        return _centered_labels(ufm)
     if ufm.bias == "none" and (squared or ufm.features == "relu"):
         return _axes(own)
 
@@ -126,9 +126,9 @@ def _axes(own: Rule) -> Survival:
     return Survival(np.where(fits, own.critical_decay, math.nan), lambda at: own.at(at).lives() & fits, ~own.own)
 
 
-def _centred_labels(ufm: UFM) -> Survival:
+def _centered_labels(ufm: UFM) -> Survival:
     """Contrasts within groups, and the largest root for a class whose count is its own."""
-    own, spectrum = rule(ufm), CentredSpectrum(ufm.counts)
+    own, spectrum = rule(ufm), CenteredSpectrum(ufm.counts)
     room, copies, mode = select(ufm, spectrum).room, spectrum.copies, spectrum.contrast_mode()
     top = int((copies > 0).sum()) - int(np.unique(mode[mode >= 0]).size) - 1  # roots come first, ascending
     moved = top >= 0 and room[top] > 0

@@ -22,7 +22,7 @@ from .. import scalar
 from ..grouped import reduced_problem
 from ..groups import groups
 from ..simplex_solution import simplex
-from ..spectrum import CentredSpectrum, DenseSpectrum
+from ..spectrum import CenteredSpectrum, DenseSpectrum
 from .cells import smoothing
 from .merging import GroupMeans
 
@@ -59,7 +59,7 @@ def critical_decays(ufm: UFM, theorem: str, style: Style) -> Criticals:
     if theorem == "squared_spectral" and ufm.bias == "none":
         return _classes(ufm, style) | _folds(ufm, ufm.counts)
     if theorem == "squared_spectral":
-        spectrum = CentredSpectrum(ufm.counts)
+        spectrum = CenteredSpectrum(ufm.counts)
         return _squared_merges(ufm, spectrum, style) | _modes(ufm, np.repeat(spectrum.tau2, spectrum.copies), style)
     if theorem == "squared_targets":
         return _modes(ufm, _targets(ufm), style)
@@ -127,7 +127,7 @@ def _modes(ufm: UFM, tau2: Array, style: Style) -> Criticals:
     return found | {(LAST, "all modes lost"): float(decay[0])} | _folds(ufm, living)
 
 
-def _squared_merges(ufm: UFM, spectrum: CentredSpectrum, style: Style) -> Criticals:
+def _squared_merges(ufm: UFM, spectrum: CenteredSpectrum, style: Style) -> Criticals:
     """Where the contrasts of equal counts die, and the last mode that moves every class."""
     counts, sizes = np.unique(ufm.counts, return_counts=True)
     repeated = counts[sizes > 1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import scalar
-from ..spectrum import CentredSpectrum
+from ..spectrum import CenteredSpectrum
 from .angles import extremes, inverse_lengths, mean, present
 from .cells import CLASSIFIERS, ENDS, FEATURES, NEAR, STATES, all_or_none, blocks, largest, rows, wants_angles
 
@@ -50,7 +50,7 @@ def squared_with_free_bias(part: Slice, cells: Indices, fields: frozenset[str]) 
     for i in range(numbers.size):
         same = np.flatnonzero(member.reshape(-1) == i)
         counts = part.counts(cells[same[:1]])[0]
-        modes = _CentredModes(CentredSpectrum(counts), part.example.depth, part.example.rank_limit)
+        modes = _CentredModes(CenteredSpectrum(counts), part.example.depth, part.example.rank_limit)
         for positions in blocks(same, np.zeros_like(same), modes.groups.size ** (2 if fields & ENDS else 1)):
             chosen = same[positions]
             some, unsure = modes.fields(part.mean_decay[cells[chosen]], fields)
@@ -61,9 +61,9 @@ def squared_with_free_bias(part: Slice, cells: Indices, fields: frozenset[str]) 
 
 
 class _CentredModes:
-    """The centred target of one count vector: tau^2, copies and vectors, to be solved at many decays."""
+    """The centered target of one count vector: tau^2, copies and vectors, to be solved at many decays."""
 
-    def __init__(self, spectrum: CentredSpectrum, depth: int, rank_limit: int) -> None:
+    def __init__(self, spectrum: CenteredSpectrum, depth: int, rank_limit: int) -> None:
         self.counts, self.depth = spectrum.counts, depth
         self.tau2, self.copies = spectrum.tau2, spectrum.copies
         self.groups, self.first, sizes = np.unique(self.counts, return_index=True, return_counts=True)
@@ -101,7 +101,7 @@ class _CentredModes:
         return found, doubtful
 
     def _states(self, kept: Indices) -> dict[str, Array]:
-        """As `spectral.centred_state`: a root moves every class, j contrasts set j + 1 members of their group apart."""
+        """As `spectral.centered_state`: a root moves every class, j contrasts set j + 1 members of their group apart."""
         moved = (kept[:, self.is_root] > 0).any(axis=1)
         active, merged = np.zeros(len(kept)), np.zeros(len(kept))
         active += np.where(moved, (self.contrast < 0) @ self.sizes, 0)

@@ -9,7 +9,7 @@ diagonals. At c = 1.96 the first column has the eigenvector's direction, but 1/s
 2.23985.
 The reading. A has a negative eigenvalue in this regime, so its square root is not real. Here it is read in the claim's favor: the square
 root of A's positive part, its first j columns, and the best H for that W. They span the right space, with a wrong W W^T.
-Instead. By von Neumann's trace inequality the minimizer shrinks singular values of the centred targets and keeps the singular vectors:
+Instead. By von Neumann's trace inequality the minimizer shrinks singular values of the centered targets and keeps the singular vectors:
 the cut is made in the eigenbasis of Sigma (squared_targets). Both agree where Sigma is diagonal with descending entries.
 Source. Andriopoulos et al. (2024, arXiv:2409.04180), Theorem 4.1.
 """
@@ -43,15 +43,15 @@ def better(ufm: UFM) -> Parameters:
     return _completed(ufm, vectors * np.sqrt(np.maximum(np.sqrt(eigenvalues) - root, 0.0)))
 
 
-def _centred(ufm: UFM) -> np.ndarray:
+def _centered(ufm: UFM) -> np.ndarray:
     codes = ufm.loss.targets(ufm.classes)
-    centred: np.ndarray = codes - (codes @ (ufm.counts / ufm.samples))[:, None]
-    return centred
+    centered: np.ndarray = codes - (codes @ (ufm.counts / ufm.samples))[:, None]
+    return centered
 
 
 def _spectrum(ufm: UFM) -> tuple[np.ndarray, np.ndarray, float]:
     """Eigenvalues of Sigma, descending, its eigenvectors, and sqrt(c)."""
-    targets = _centred(ufm)
+    targets = _centered(ufm)
     eigenvalues, vectors = np.linalg.eigh((targets * ufm.counts) @ targets.T / ufm.samples)
     root = math.sqrt(ufm.samples * ufm.weight_decay[0] * ufm.feature_decay)
     return np.maximum(eigenvalues[::-1], 0.0), vectors[:, ::-1], root
@@ -63,7 +63,7 @@ def _completed(ufm: UFM, shape: np.ndarray) -> Parameters:
     weight[:, : shape.shape[1]] = (ufm.samples * ufm.feature_decay / ufm.weight_decay[0]) ** 0.25 * shape
     ridge = weight.T @ weight + ufm.samples * ufm.feature_decay * np.eye(weight.shape[1])
     codes = ufm.loss.targets(ufm.classes)
-    return Parameters((weight,), np.linalg.solve(ridge, weight.T @ _centred(ufm)), codes @ (ufm.counts / ufm.samples))
+    return Parameters((weight,), np.linalg.solve(ridge, weight.T @ _centered(ufm)), codes @ (ufm.counts / ufm.samples))
 
 
 def draw(rng: np.random.Generator) -> UFM:

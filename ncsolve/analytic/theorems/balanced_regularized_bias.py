@@ -70,7 +70,7 @@ def derive() -> Derivation:
 
     from ..derivation import Derivation, Step
     from ..derivations.balance import one_layer_steps
-    from ..derivations.centred import centring
+    from ..derivations.centered import centering
     from ..derivations.regularized_results import balanced_results
     from ..derivations.symbols import K, N, c, eq, k, lambda_b, lambda_H, lambda_W, matrix, sigma, tau
 
@@ -89,7 +89,7 @@ def derive() -> Derivation:
     found = {mean: tau - N * c * (1 + 1 / lambda_b), sigma: tau - N * c}
 
     def splits(classes: int) -> Step:
-        contrast, ones = centring(classes), sp.ones(classes) / classes
+        contrast, ones = centering(classes), sp.ones(classes) / classes
         residual = sigma * contrast + mean * ones + beta * tau * sp.ones(classes) - tau * sp.eye(classes)
         return Step(
             "By symmetry A = sigma (I - J/K) + sigma_1 J/K and b = beta (1, ..., 1). The residual A + b sqrt(n) 1^T - "
@@ -162,8 +162,8 @@ def derive() -> Derivation:
                     f"Features and classifier have Grams proportional to A, here for K = {classes}: the entry off the "
                     "diagonal over the one on it is the cosine.",
                     eq(
-                        (sigma * centring(classes) + mean * sp.ones(classes) / classes)[0, 1],
-                        cosine.subs(K, classes) * (sigma * centring(classes) + mean * sp.ones(classes) / classes)[0, 0],
+                        (sigma * centering(classes) + mean * sp.ones(classes) / classes)[0, 1],
+                        cosine.subs(K, classes) * (sigma * centering(classes) + mean * sp.ones(classes) / classes)[0, 0],
                     ),
                 )
                 for classes in (2, 3, 4)

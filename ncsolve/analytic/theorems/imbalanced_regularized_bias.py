@@ -107,7 +107,7 @@ def derive() -> Derivation:
                 "zero);",
                 eq(sp.Limit(lost_share, lambda_b, sp.oo, "-"), 0),
             ),
-            Step("a light one the centred target (s = 1).", eq(sp.Limit(lost_share, lambda_b, 0), 1)),
+            Step("a light one the centered target (s = 1).", eq(sp.Limit(lost_share, lambda_b, 0), 1)),
         ),
         squared_results(),
         {

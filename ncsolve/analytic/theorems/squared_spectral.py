@@ -30,8 +30,8 @@ from ...problem import UFM
 from .. import draws
 from ..hypotheses import ONE_HOT, SQUARED, UNPENALIZED_BIAS
 from ..scalar import threshold
-from ..spectral import axis_state, centred_state, select, solution
-from ..spectrum import AxisSpectrum, CentredSpectrum
+from ..spectral import axis_state, centered_state, select, solution
+from ..spectrum import AxisSpectrum, CenteredSpectrum
 from ..theorem import Case, Claim, Hypothesis, Solution, Theorem
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ def solve(ufm: UFM) -> Solution:
             name=lambda k: f"class {ufm.names[k]!r} (count {ufm.counts[k]:g})",
             bias=lambda: np.zeros(ufm.outputs),
         )
-    spectrum = CentredSpectrum(ufm.counts)
+    spectrum = CenteredSpectrum(ufm.counts)
     selection = select(ufm, spectrum)
     return solution(
         selection,
         mode_of_class=spectrum.contrast_mode,
-        state=lambda chosen: centred_state(chosen, spectrum.contrast_mode()),
+        state=lambda chosen: centered_state(chosen, spectrum.contrast_mode()),
         name=lambda i: f"the mode with tau^2 = {spectrum.tau2[i]:.12g}",
         bias=lambda: ufm.counts / ufm.samples,
     )
@@ -66,7 +66,7 @@ def derive() -> Derivation:
 
     from ..derivation import Derivation, Step
     from ..derivations.balance import balance_steps
-    from ..derivations.centred import centred_steps, simplex_steps
+    from ..derivations.centered import centered_steps, simplex_steps
     from ..derivations.scalar import factor_steps, scalar_steps
     from ..derivations.squared_results import squared_results
     from ..derivations.symbols import N, eq, g, lambda_H, lambda_W, n, sigma
@@ -94,7 +94,7 @@ def derive() -> Derivation:
                 eq(lambda_H / g * sigma, sp.sqrt(n * lambda_H / lambda_W) - N * lambda_H),
                 at_one,
             ),
-            *centred_steps(),
+            *centered_steps(),
             *simplex_steps(),
         ),
         squared_results(),
@@ -109,7 +109,7 @@ def draw(rng: np.random.Generator) -> UFM:
     """A random problem: any depth, widths, bias; a fifth of those without a bias have ReLU features."""
     n, depth = draws.counts(rng), int(rng.integers(1, 5))
     bias = "none" if rng.random() < 0.5 else "free"
-    tau2 = n if bias == "none" else CentredSpectrum(n).tau2
+    tau2 = n if bias == "none" else CenteredSpectrum(n).tau2
     mean = draws.mean_decay(rng, threshold(depth) * tau2 ** (depth / (depth + 1.0)) / n.sum())
     features = "relu" if bias == "none" and rng.random() < 0.2 else "linear"
     width = draws.width(rng, depth, n.size, 1 if rng.random() < 0.25 else None)
@@ -118,7 +118,7 @@ def draw(rng: np.random.Generator) -> UFM:
 
 THEOREM = Theorem(
     name="squared_spectral",
-    statement="Squared loss: the minimizer shrinks each singular value of the (centred) label matrix by a scalar rule, "
+    statement="Squared loss: the minimizer shrinks each singular value of the (centered) label matrix by a scalar rule, "
     "at any depth, width, imbalance and decays, bias none or free.",
     reference="Dang et al. 2023 (arXiv:2301.00437), Theorems 3.1, 3.2, 5.1, 5.2, 5.3, extended",
     claim=Claim.GLOBAL,

@@ -62,7 +62,7 @@ def derive() -> Derivation:
     total = sum(counts)
     mean = sum(n * one for n, one in zip(counts, code, strict=True)) / total
     root = matrix([[sp.sqrt(n) for n in counts]])
-    centred = matrix([[sp.sqrt(n) * (one - mean) for n, one in zip(counts, code, strict=True)]])
+    centered = matrix([[sp.sqrt(n) * (one - mean) for n, one in zip(counts, code, strict=True)]])
     residual = [sp.sqrt(n) * (one + b - target) for n, one, target in zip(counts, z, code, strict=True)]
     high, low = sp.symbols("tau_1 tau_2", nonnegative=True)
     target = turn(alpha) * sp.diag(high, low) * turn(beta).T
@@ -81,13 +81,13 @@ def derive() -> Derivation:
             Step(
                 "which is ybar = Y n/N when A sqrt(n) = 0. The target left over, T = (Y - ybar 1^T) D^(1/2), satisfies T "
                 "sqrt(n) = 0, and so does an A with its singular vectors.",
-                eq((centred * root.T)[0], 0),
+                eq((centered * root.T)[0], 0),
             ),
             Step(
                 "With z = A D^(-1/2) the loss is ||A - T||^2/(2N), here with b = ybar:",
                 eq(
                     sum(one**2 for one in residual),
-                    sum((sp.sqrt(n) * one - entry) ** 2 for n, one, entry in zip(counts, z, centred, strict=True)),
+                    sum((sp.sqrt(n) * one - entry) ** 2 for n, one, entry in zip(counts, z, centered, strict=True)),
                 ),
                 {b: mean},
             ),
@@ -146,7 +146,7 @@ def _states(selection: Selection) -> np.ndarray:
     means = frame.right() * sigma ** (1.0 / (selection.modes.depth + 1)) / np.sqrt(selection.ufm.counts)[:, None]
     norms = np.linalg.norm(means, axis=1)
     zero = ZERO * norms.max()
-    order = np.argsort(means @ np.cos(np.arange(sigma.size)))  # equal rows become neighbours
+    order = np.argsort(means @ np.cos(np.arange(sigma.size)))  # equal rows become neighbors
     equal = np.linalg.norm(np.diff(means[order], axis=0), axis=1) <= zero
     state = np.full(norms.size, ACTIVE, dtype=f"U{len(VANISHED)}")
     state[order[1:][equal]] = state[order[:-1][equal]] = MERGED
@@ -167,7 +167,7 @@ def draw(rng: np.random.Generator) -> UFM:
 
 THEOREM = Theorem(
     name="squared_targets",
-    statement="Squared loss with any target matrix: the minimizer shrinks each singular value of the (centred) targets by "
+    statement="Squared loss with any target matrix: the minimizer shrinks each singular value of the (centered) targets by "
     "the same scalar rule as for labels.",
     reference="Andriopoulos et al. 2024 (arXiv:2409.04180), corrected and extended to any depth, width and counts",
     claim=Claim.GLOBAL,

@@ -61,7 +61,7 @@ def derive() -> Derivation:
     import sympy as sp
 
     from ..derivation import Derivation, Step
-    from ..derivations.centred import centring
+    from ..derivations.centered import centering
     from ..derivations.groups import SIZES, between, contrast, m_1, m_2, masses, mu, n_1, n_2, of, spectrum_steps, within
     from ..derivations.imbalanced_results import two_class_logit
     from ..derivations.seli_results import seli_results
@@ -81,14 +81,14 @@ def derive() -> Derivation:
         left = contrast(first, second)
         right = masses(first, second).applyfunc(sp.sqrt) * left / one
         blocks = within(first, second, sp.sqrt(n_1), sp.sqrt(n_2))
-        a = centring(total) * masses(first, second).applyfunc(sp.sqrt)
+        a = centering(total) * masses(first, second).applyfunc(sp.sqrt)
         where = {mu: between.subs(sizes)}
         return (
             Step(
-                f"SELI with {first} and {second} classes: A = (I - J/K) D^(1/2) is the centred blocks times sqrt(n_g) plus "
+                f"SELI with {first} and {second} classes: A = (I - J/K) D^(1/2) is the centered blocks times sqrt(n_g) plus "
                 "sqrt(mu) w v^T with w the unit contrast between the groups, v = D^(1/2) w/sqrt(mu), mu = (m_1 n_2 + m_2 "
                 "n_1)/K.",
-                eq(times(centring(total), masses(first, second).applyfunc(sp.sqrt)), blocks + one * left * right.T),
+                eq(times(centering(total), masses(first, second).applyfunc(sp.sqrt)), blocks + one * left * right.T),
                 where,
             ),
             Step(
@@ -136,7 +136,7 @@ def derive() -> Derivation:
             Step(
                 "LDT with s_k proportional to sqrt(n_k), no CDT: A = Zbar D^(1/2) is a multiple of I - J/K, the "
                 "classifiers are a simplex.",
-                eq(times(logits, sp.diag(*map(sp.sqrt, counts))), t * centring(3)),
+                eq(times(logits, sp.diag(*map(sp.sqrt, counts))), t * centering(3)),
                 direction
                 | {one: sp.Integer(1) for one in r}
                 | {nu: sp.sqrt(3)}

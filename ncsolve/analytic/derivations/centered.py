@@ -1,4 +1,4 @@
-r"""The free bias of squared loss: centred target, secular equation, simplex."""
+r"""The free bias of squared loss: centered target, secular equation, simplex."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def target(counts: tuple[sp.Symbol, ...]) -> sp.Matrix:
     return sp.diag(*map(sp.sqrt, counts)) - column * column.applyfunc(sp.sqrt).T / sum(counts)
 
 
-def centred_steps() -> tuple[Step, ...]:
-    """From the bias to the squared singular values of the centred target."""
+def centered_steps() -> tuple[Step, ...]:
+    """From the bias to the squared singular values of the centered target."""
     counts = sp.symbols("n_1:4", positive=True)
     total, column = sum(counts), sp.Matrix(counts)
     root = column.applyfunc(sp.sqrt)
@@ -105,7 +105,7 @@ def simplex_steps() -> tuple[Step, ...]:
         *(
             Step(
                 f"I - J/K is a projection of rank K - 1 (K = {classes}): its square is itself.",
-                eq(times(centring(classes), centring(classes)), centring(classes)),
+                eq(times(centering(classes), centering(classes)), centering(classes)),
             )
             for classes in (2, 3, 5)
         ),
@@ -116,6 +116,6 @@ def simplex_steps() -> tuple[Step, ...]:
     )
 
 
-def centring(classes: int) -> sp.Matrix:
+def centering(classes: int) -> sp.Matrix:
     """I - J/K."""
     return matrix(sp.eye(classes) - sp.ones(classes) / classes)
