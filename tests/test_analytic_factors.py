@@ -137,7 +137,10 @@ def test_saved_matrices_come_back_without_pickle(tmp_path):
         assert all((file[f"W_{j + 1}"] == weight).all() for j, weight in enumerate(prediction.weights))
         assert (file["class_means"] == prediction.class_means).all()
         assert (file["logits"] == prediction.logits).all()
-        assert json.loads(str(file["document"])) == prediction.to_dict()
+        document = json.loads(str(file["document"]))
+        assert document.pop("schema") == "ncsolve/predict/1"
+        assert document.pop("ncsolve_version") == ncsolve.__version__
+        assert document == prediction.to_dict()
     with pytest.raises(FileExistsError):
         prediction.save(tmp_path / "p.npz")
 

@@ -125,7 +125,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 def test_the_outputs_on_the_page_are_those_of_its_commands(capsys):
     page = (Path(__file__).parents[1] / "docs" / "design.md").read_text(encoding="utf-8")
-    pairs = re.findall(r"^```console\nncsolve ([^\n]*)\n```\n\n```text\n(.*?)\n```", page, re.MULTILINE | re.DOTALL)
+    pairs = re.findall(r"^```console\nncsolve ([^\n]*)\n```\n\n```(?:text|output)\n(.*?)\n```", page, re.MULTILINE | re.DOTALL)
     assert len(pairs) >= 10
     for command, shown in pairs:
         words, _, code = command.partition(" # exit ")
