@@ -6,6 +6,7 @@ On each problem the theorem's own `draw` gives (near a threshold every other tim
     slope      ||grad L||^2 / (2 lambda_min |L|) at the predicted matrices: a minimizer (or critical point) has slope zero
     gap        (value - lower bound) / value of the certificate; below zero, the value is too low to be true
     excess     (lowest end of a few descents from random starts - value) / value; below zero, there is something lower
+    thresholds the critical decay and count of a random class, and the decay of complete collapse, hold on both sides (threshold_trials.py)
 
 A GLOBAL or CERTIFIED claim is REFUTED where any of these contradicts it, AGREES where descent reaches the value or the gap closes,
 and is STUCK where neither does. A CRITICAL or BEST_KNOWN value is a critical point and an upper bound: it AGREES unless formula, slope
@@ -22,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .analytic.prediction import Prediction
-from .analytic.theorem import ACTIVE, MERGED, VANISHED, Claim
+from .analytic.theorem import Claim
 from .errors import ProblemError
 from .losses import class_columns
 from .numeric.descent import Descent
 from .numeric.margin import margin_certificate
 from .raw_objective import Parameters, objective, objective_over
+from .threshold_trials import wrong_states, wrong_thresholds
 from .verification import Verdict, verify
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
 FORMULA = 1e-12  # relative difference of value and objective; measured at most 1e-14 in 4,800 trials
 SLOPE = 1e-14  # relative decrease that the slope still allows; measured at most 6e-21
-SAME, APART = 1e-9, 1e-7  # class means nearer than this share of the largest are the same, and apart if beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +176,8 @@ def _trial(theorem: Theorem, ufm: UFM, rng: np.random.Generator, starts: int, to
         f"the value is not the objective of the matrices, by {formula:.1e}" if not formula <= FORMULA else "",
         f"the slope at the matrices allows a relative decrease of {slope:.1e}" if not slope <= SLOPE else "",
         f"the value lies below a lower bound by {-gap:.1e}" if gap is not None and gap < -tolerance else "",
-        _wrong_states(prediction),
+        wrong_states(prediction),
+        wrong_thresholds(theorem, prediction, rng),
     ]
     verdict, why = _judged(prediction.claim, gap, found.excess, tolerance)
     if any(wrong):
@@ -222,17 +224,3 @@ def _slope(prediction: Prediction) -> float:
         inside = raw.feature_slice
         gradient[inside] = np.where(theta[inside] > 0, gradient[inside], np.minimum(gradient[inside], 0.0))
     return float(gradient @ gradient) / (2.0 * min(ufm.decays) * (abs(value) or 1.0))
-
-
-def _wrong_states(prediction: Prediction) -> str:
-    """A class whose state its class mean contradicts: vanished but not zero, merged but with no equal, active but either."""
-    means, names = prediction.class_means, prediction.ufm.names
-    norms = np.linalg.norm(means, axis=0)
-    largest = float(norms.max()) or 1.0
-    for k, state in enumerate(prediction.classes.state.tolist()):
-        others = np.linalg.norm(np.delete(means, k, axis=1) - means[:, [k]], axis=0).min() / largest
-        zero = norms[k] / largest
-        shown = {VANISHED: zero <= APART, MERGED: others <= APART, ACTIVE: zero > SAME}[state]
-        if not shown:
-            return f"class {names[k]!r} is called {state}, but its mean has norm {zero:.1e} and distance {others:.1e} of the largest"
-    return ""

@@ -105,6 +105,45 @@ def _wrong_state(ufm, solution):
 PLANTS = [_value_too_high, _value_too_low, _longer_everywhere, _zero_instead, _wrong_state]
 
 
+def _decay_of_a_class(ufm, solution):
+    states = solution.states()
+    return dataclasses.replace(
+        solution, states=lambda: dataclasses.replace(states, critical_decay=1.01 * states.critical_decay)
+    )
+
+
+def _count_of_a_class(ufm, solution):
+    states = solution.states()
+    return dataclasses.replace(
+        solution, states=lambda: dataclasses.replace(states, critical_count=1.01 * states.critical_count)
+    )
+
+
+def _decay_of_collapse(ufm, solution):
+    states = solution.states()
+    told = 1.01 * np.nanmax(states.critical_decay) if states.complete_collapse is None else 1.01 * states.complete_collapse
+    return dataclasses.replace(solution, states=lambda: dataclasses.replace(states, complete_collapse=told))
+
+
+def _longer_bias(ufm, solution):
+    return dataclasses.replace(solution, bias=lambda: solution.bias() + 1e-6)
+
+
+THRESHOLDS = [
+    ("squared_spectral", _decay_of_a_class),
+    ("squared_spectral", _count_of_a_class),
+    ("balanced_cross_entropy", _decay_of_a_class),
+    ("relu_cross_entropy", _decay_of_a_class),
+    ("relu_cross_entropy", _count_of_a_class),
+    ("imbalanced_cross_entropy", _decay_of_a_class),
+    ("imbalanced_cross_entropy", _count_of_a_class),
+    ("imbalanced_cross_entropy", _decay_of_collapse),
+    ("imbalanced_cross_entropy", _longer_bias),
+    ("imbalanced_regularized_bias", _decay_of_a_class),
+    ("imbalanced_regularized_bias", _decay_of_collapse),
+]
+
+
 NOT_WRONG = {  # zero is a critical point as well, and a limit has neither states nor a zero
     ("deep_simplex", _zero_instead),
     ("vanishing_decay", _zero_instead),
@@ -118,6 +157,23 @@ def test_a_planted_wrong_theorem_is_refuted(name, plant):
     found = attack(_changed(theorem(name), plant), 12, rng=2, starts=2)
     assert found.verdict is Verdict.REFUTED, [t.why for t in found.trials]
     assert all(t.why for t in found.trials if t.verdict is Verdict.REFUTED)
+
+
+@pytest.mark.parametrize(("name", "plant"), THRESHOLDS, ids=[f"{name}{plant.__name__}" for name, plant in THRESHOLDS])
+def test_a_planted_wrong_threshold_is_refuted_although_the_matrices_are_right(name, plant):
+    found = attack(_changed(theorem(name), plant), 20, rng=2, starts=1)
+    assert found.verdict is Verdict.REFUTED, [t.why for t in found.trials]
+    said = {"_longer_bias": "least norm", "_decay_of_collapse": "complete collapse"}.get(plant.__name__, "critical ")
+    assert any(said in t.why for t in found.trials if t.verdict is Verdict.REFUTED)
+
+
+def test_no_decay_is_told_for_a_class_that_a_bottleneck_never_keeps():
+    table = ncsolve.predict(
+        ncsolve.UFM([3, 3, 3], depth=2, width=1, bias="free", weight_decay=1e-3, feature_decay=1e-3)
+    ).classes
+    assert table.state.tolist() == ["active", "active", "vanished"]
+    assert np.isfinite(table.critical_decay).tolist() == [True, True, False]
+    assert table.locally_stable.tolist() == [True, True, False]
 
 
 def test_a_critical_point_that_is_sold_as_global_is_refuted_by_descent():
@@ -169,6 +225,12 @@ SOURCES = [  # (theorem, file, what stands there, what is planted)
     ("imbalanced_regularized_bias", "convex.py", "self._bias_weight @ bias**2) / 2.0", "self._bias_weight @ bias**2) / 2.5"),
     ("vanishing_decay", "theorems/vanishing_decay.py", "np.outer(u, u)", "1.01 * np.outer(u, u)"),
     ("deep_simplex", "simplex.py", "math.log(self.c * self.q", "math.log(1.01 * self.c * self.q"),
+    ("squared_spectral", "spectral.py", "power(samples * modes.mean_decay /", "power(1.01 * samples * modes.mean_decay /"),
+    ("squared_spectral", "spectral.py", "decay = limit * np.power", "decay = 1.01 * limit * np.power"),
+    ("imbalanced_cross_entropy", "grouped.py", "max([problem.norm_at_zero(), ", "max([1.01 * problem.norm_at_zero(), "),
+    ("imbalanced_cross_entropy", "grouped.py", "bias = bias - blind", "bias = bias + 5 * blind"),
+    ("imbalanced_cross_entropy", "grouped.py", "c / slope) ** 2", "c / slope) ** 3"),
+    ("relu_cross_entropy", "theorems/relu_cross_entropy.py", "(1.0 - delta)) ** 2 / share", "(1.0 + delta)) ** 2 / share"),
 ]  # fmt: skip
 
 

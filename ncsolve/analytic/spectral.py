@@ -114,8 +114,9 @@ class Selection:
             count = np.full(mode.size, np.power(samples * modes.mean_decay / limit, 1.0 / exponent))
         decay = limit * np.power(tau2[mode], exponent) / samples
         stable = modes.alive[mode] | (modes.kappa[mode] < scalar.fold(depth))
-        fits, full = room[mode] > 0, room < self.copies
+        full = room < self.copies
         if full.any():  # a mode must also be among the R largest; below, turning towards a larger one is downhill
+            fits = room[mode] > np.maximum(_position(mode, own) - 1, 0)  # j kept contrasts set j + 1 members apart
             count = np.maximum(count, np.where(fits, tau2[full].max(), tau2[room > 0].min()))
             decay[~fits] = np.nan
             stable &= fits
@@ -206,6 +207,15 @@ def centered_state(selection: Selection, mode_of_class: Indices) -> np.ndarray:
         if moved and members.size > apart + 1:
             state[members[apart:]] = MERGED
     return state
+
+
+def _position(mode: Indices, own: np.ndarray) -> Indices:
+    """How many earlier classes have the same mode as each class; 0 where the mode is not its own."""
+    order = np.argsort(mode, kind="stable")
+    ordered = mode[order]
+    position = np.empty(mode.size, dtype=np.intp)
+    position[order] = np.arange(mode.size) - np.searchsorted(ordered, ordered)
+    return np.where(own, position, 0)
 
 
 def _list(name: Callable[[int], str], indices: list[int]) -> str:
