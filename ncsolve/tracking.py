@@ -65,15 +65,21 @@ class Track:
     def agrees(self) -> bool | None:
         """Whether an aligned run did what the recursion says.
 
-        None where the prediction is an approximation (other starts), and where the run left the aligned path near a saddle, as rounding
-        makes it do sooner or later.
+        None where the prediction is an approximation (other starts), and where rounding grows, so that the run leaves the recursion sooner
+        or later: near a saddle, and at a learning rate at which descent cannot settle.
         """
         if not self.aligned:
             return None
         diverged = self.followed.ending is Ending.DIVERGED or self.course.descent.diverged is not None
         if diverged:
             return self.followed.ending is Ending.DIVERGED
-        return self.descent_error <= EXACT or (None if self.course.escape is not None else False)
+        return self.descent_error <= EXACT or (None if self.rounding_grows else False)
+
+    @property
+    def rounding_grows(self) -> bool:
+        """Whether the end is a saddle, or the learning rate too large for descent to settle there."""
+        rate = self.course.largest_stable_rate
+        return self.course.escape is not None or (rate is not None and self.course.learning_rate >= rate)
 
     def to_dict(self) -> dict[str, Any]:
         """The time course as plain values, with what was measured."""

@@ -158,3 +158,11 @@ def test_the_command_draws_the_picture(capsys, tmp_path):
 
     assert imread(path).shape[:2] == (150, 200)
     assert main(argv) == 4
+
+
+def test_a_run_that_parts_from_the_recursion_where_rounding_grows_is_inconclusive(capsys):
+    words = ["dynamics", "--counts", "30,20,8", "--learning-rate", "15", "--measured", "--steps", "300", "--quiet"]
+    assert main(words) == 3
+    assert "UNSTABLE" in capsys.readouterr().out
+    assert main(["dynamics", "--counts", "30,20,8", "--steps", "1000000000"]) == 3
+    assert "up to 5000000 works" in capsys.readouterr().err

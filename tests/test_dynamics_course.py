@@ -223,3 +223,22 @@ def test_problems_without_modes_are_refused():
         ncsolve.time_course(ncsolve.UFM([3, 2]), start=ncsolve.Parameters((np.ones((2, 3)),), np.ones((3, 2)), np.zeros(2)))
     with pytest.raises(ncsolve.ProblemError, match="columns"):
         ncsolve.time_course(ncsolve.UFM([3, 2]), start=ncsolve.Parameters((np.ones((2, 2)),), np.ones((2, 4)), np.zeros(2)))
+
+
+def test_a_rate_at_which_descent_cannot_settle_refutes_nothing():
+    ufm = ncsolve.UFM([30, 20, 8])
+    found = ncsolve.track(ncsolve.time_course(ufm, learning_rate=15.0, steps=300), rng=0)
+    assert found.course.learning_rate > found.course.largest_stable_rate
+    assert found.descent_error > 1e-3
+    assert found.agrees is None
+
+
+def test_where_descent_diverges_no_class_is_said_to_be_learned():
+    course = ncsolve.time_course(ncsolve.UFM([30, 20, 8]), learning_rate=1e6, steps=50)
+    assert {row["fate"] for row in (*course.class_rows(), *course.mode_rows())} == {"diverges"}
+    assert ncsolve.track(course, rng=0).agrees is True
+
+
+def test_more_steps_than_can_be_followed_are_refused():
+    with pytest.raises(ncsolve.NcsolveError, match="up to 5000000 works"):
+        ncsolve.time_course(ncsolve.UFM([30, 20]), steps=10**9)

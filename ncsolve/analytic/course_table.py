@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .course import TimeCourse
     from .target_modes import TargetModes
 
-LEARNED, DIES, UNSTARTED = "learned", "dies", "not started"
+LEARNED, DIES, UNSTARTED, DIVERGES = "learned", "dies", "not started", "diverges"
 
 MOST_BISECTED = 40  # basin boundaries that a table may cost, about half a second each
 
@@ -64,6 +64,13 @@ def _names(modes: TargetModes, which: NDArray[np.intp], what: Sequence[str]) -> 
     return f"{what[which.size > 1]} {names}{more} {'starts' if which.size == 1 else 'start'}"
 
 
+def _fate(course: TimeCourse, started: bool, lives: bool) -> str:
+    """What descent does to a class or mode: what the flow does, unless the rate is so large that descent diverges."""
+    if not started:
+        return UNSTARTED
+    return DIVERGES if course.descent.diverged is not None else LEARNED if lives else DIES
+
+
 def _known(number: float) -> float | None:
     return None if not math.isfinite(number) else float(number)
 
@@ -82,7 +89,7 @@ def class_rows(course: TimeCourse) -> list[dict[str, Any]]:
     starts = modes.own_logits((course.start.min(axis=1) > 0).astype(float)) != 0
     rows, boundary = [], _boundary(course)
     for k in range(ufm.classes):
-        fate = UNSTARTED if not starts[k] else LEARNED if course.class_lives[k] else DIES
+        fate = _fate(course, starts[k], course.class_lives[k])
         row = {
             "class": ufm.names[k],
             "count": float(ufm.counts[k]),
@@ -113,7 +120,7 @@ def mode_rows(course: TimeCourse) -> list[dict[str, Any]]:
             "tau2": float(modes.tau2[i]),
             "start": course.start[i].tolist(),
             "boundary": _known(boundary[i]),
-            "fate": UNSTARTED if not started[i] else LEARNED if course.lives[i] else DIES,
+            "fate": _fate(course, started[i], course.lives[i]),
             "sigma": float(course.end[i]),
             "flow_step": _known(course.mode_step[i]),
             "lateness": float(course.lateness[i]),

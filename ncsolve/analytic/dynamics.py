@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ProblemError
+from ..errors import ProblemError, TooLarge
 from ..raw_objective import Parameters
 from .course import TimeCourse
 from .starts import projected_start
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .target_modes import TargetModes
 
 SMALLEST = 1e-250  # product of the layers of a mode
+MOST_ASKED = 5_000_000  # steps
 
 
 def time_course(
@@ -48,7 +49,7 @@ def time_course(
         one for each mode and layer. Or explicit matrices with class means (d_1, K) or all features (d_1, N), which are projected on the
         modes (starts.py).
     steps : int, optional
-        Default: one and a half times what the last class needs, at most 10^6.
+        At most 5 x 10^6. Default: one and a half times what the last class needs, at most 10^6.
     share : number between 0 and 1
         A class is learned at this share of its final value.
 
@@ -58,6 +59,8 @@ def time_course(
         Unless the loss is squared loss, features are linear and the bias is none or free.
     ProblemError
         If a number is not usable.
+    TooLarge
+        If more steps are asked for.
 
     Examples
     --------
@@ -81,6 +84,10 @@ def time_course(
             raise ProblemError(f"{name} {number!r} is not {allowed[name]}")
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or not steps >= 1):
         raise ProblemError(f"steps {steps!r} is not a whole number of 1 or more")
+    if steps is not None and steps > MOST_ASKED:
+        raise TooLarge(
+            f"{steps} steps would be followed one by one; up to {MOST_ASKED} works: a larger learning rate needs fewer"
+        )
     modes = target_modes(ufm)
     given = start if isinstance(start, Parameters) else None
     layers = _aligned(modes, start) if not isinstance(start, Parameters) else _projected(modes, start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import options
-from ..answer import CONTRADICTED, DONE, Answer, Terminal
+from ..answer import CONTRADICTED, DONE, INCONCLUSIVE, Answer, Terminal
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -94,7 +94,9 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
         if last:
             yield text(last)
 
-    code = CONTRADICTED if found is not None and found.agrees is False else DONE
+    code = DONE
+    if found is not None and found.aligned and not found.agrees:
+        code = CONTRADICTED if found.agrees is False else INCONCLUSIVE
     as_csv = (
         (lambda _document: _write_csv(args, course, found))
         if args.out is not None and args.out.lower().endswith(".csv")
@@ -148,7 +150,7 @@ def _measured_lines(found: Track | None) -> list[Line]:
         False: "CONTRADICTED: descent on the raw objective left the recursion",
         None: "APPROXIMATE: the start is not aligned, so nothing is claimed to be exact"
         if not found.aligned
-        else "UNSTABLE: descent left the aligned path near a saddle, as rounding makes it do",
+        else "UNSTABLE: descent left the recursion where rounding grows, near a saddle or at a rate at which it cannot settle",
     }[found.agrees]
     return [
         (
