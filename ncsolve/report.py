@@ -102,6 +102,7 @@ def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
             "proof",
             f"{certificate.method}, endpoints of {certificate.precision} bits, relative gap {certificate.relative_gap:.6g}",
         ),
+        ("tolerance", f"{certificate.claimed.tolerance!r}, relative to the lower end of the minimum"),
         *((finding.about, f"{finding.verdict.value}: {finding.says}") for finding in certificate.findings),
         ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}"),
     ]

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ import pytest
 import ncsolve
 from ncsolve import CrossEntropy, Outcome, Squared
 from ncsolve.rigorous import Claimed, certify_rigorously
-from ncsolve.rigorous.certificate import down, up
+from ncsolve.rigorous.audit import replay_document
+from ncsolve.rigorous.certificate import digest, down, up
+from ncsolve.rigorous.enclosure import Enclosure
+from ncsolve.rigorous.evidence import DualPoint
 from ncsolve.rigorous.judgement import Verdict
 
 BIASES = ("none", "free", 0.05)
@@ -243,12 +247,79 @@ def test_relu_features_with_a_free_bias_are_bounded_from_below_only():
     assert "singular values" not in _verdicts(found)
 
 
-def test_doubles_are_rounded_outwards():
-    from fractions import Fraction
+LONG = ncsolve.UFM([10, 10], "ce", weight_decay=1e-13, feature_decay=1e-13)
+TINY = ncsolve.UFM([30, 10], bias=1e-9, weight_decay=1e-9, feature_decay=1e-9)
 
+
+def _stretched(ufm, factor):
+    best = ncsolve.predict(ufm).parameters()
+    point = ncsolve.Parameters(tuple(w * factor for w in best.weights), best.features * factor, best.bias)
+    return point, ncsolve.objective(ufm, point)
+
+
+def _with_dual_zero(found, value):
+    """The same certificate with zero, which is feasible and bounds nothing, as its dual point."""
+    dual, zero = found.evidence.dual, Enclosure(Fraction(0), Fraction(0))
+    own = None if dual.own is None else [Fraction(0)] * len(dual.own)
+    dual = dataclasses.replace(dual, entry=[[Fraction(0)] * len(row) for row in dual.entry], own=own)
+    evidence = DualPoint(found.problem, dual, [zero] * len(found.evidence.entropies), zero)
+    return dataclasses.replace(found, evidence=evidence, better=None, claimed=dataclasses.replace(found.claimed, value=value))
+
+
+def test_a_tolerance_is_no_absolute_number_where_the_minimum_is_tiny():
+    point, value = _stretched(LONG, 30**0.5)  # the softmax of its logits underflows, so its own gradient bounds nothing
+    assert 28 < value / ncsolve.predict(LONG).value < 30
+    assert value < 1e-9
+    found = certify_rigorously(LONG, Claimed(point, value, ("active",) * 2))
+    assert found.outcome is Outcome.DISPROVED
+    assert _verdicts(found)["point"] is _verdicts(found)["value"] is Verdict.DISPROVED
+
+
+@pytest.mark.parametrize(("ufm", "factor"), [(LONG, 30**0.5), (TINY, 1.00001)], ids=["ce", "squared"])
+def test_a_lower_bound_of_zero_proves_nothing_of_an_objective_above_it(ufm, factor):
+    point, value = _stretched(ufm, factor)
+    assert value < 1e-8
+    forged = _with_dual_zero(certify_rigorously(ufm, Claimed(point, value)), value)
+    assert forged.lower_bound == 0
+    assert forged.outcome is Outcome.NOT_DECIDED
+    assert set(_verdicts(forged).values()) == {Verdict.OPEN}
+    assert "no share of a bound of 0" in forged.findings[0].says
+    assert forged.relative_gap == np.inf
+    assert json.loads(json.dumps(forged.to_dict(), allow_nan=False))["relative_gap"] is None
+    document = json.loads(json.dumps(forged.document(), allow_nan=False))
+    assert replay_document(document).accepted
+    document["outcome"] = "PROVED"
+    assert "NOT_DECIDED follows" in replay_document(document | {"digest": digest(document)}).failed
+
+
+def test_an_objective_of_zero_is_its_own_bound():
+    ufm = ncsolve.UFM([3, 2], Squared([[0, 0], [0, 0]]))
+    zero = ncsolve.Parameters((np.zeros((2, 2)),), np.zeros((2, 2)), np.zeros(2))
+    found = certify_rigorously(ufm, Claimed(zero, 0.0))
+    assert found.outcome is Outcome.PROVED
+    assert found.relative_gap == 0
+    assert certify_rigorously(ufm, Claimed(zero, 5e-324)).outcome is Outcome.DISPROVED
+    off = ncsolve.Parameters((np.full((2, 2), 1e-160),), np.zeros((2, 2)), np.zeros(2))
+    assert _verdicts(certify_rigorously(ufm, Claimed(off, 0.0)))["point"] is Verdict.DISPROVED
+
+
+def test_numbers_beyond_all_doubles_are_judged_and_shown():
+    ufm = ncsolve.UFM([3, 2])
+    huge = ncsolve.Parameters((np.full((2, 2), 1e200),), np.full((2, 2), 1e200), np.zeros(2))
+    found = certify_rigorously(ufm, Claimed(huge, 1.0))
+    assert found.outcome is Outcome.DISPROVED
+    assert "more than 1e+308" in found.findings[0].says
+    assert found.value == np.inf
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["value"] is None
+
+
+def test_doubles_are_rounded_outwards():
     for x in (Fraction(1, 3), Fraction(-1, 3), Fraction(1, 2), Fraction(0), Fraction(1, 10**400)):
         assert Fraction(down(x)) <= x <= Fraction(up(x))
         assert up(x) == down(x) or np.nextafter(down(x), np.inf) == up(x)
+    largest = sys.float_info.max
+    assert (up(Fraction(10) ** 400), down(Fraction(10) ** 400)) == (np.inf, largest)
+    assert (up(-(Fraction(10) ** 400)), down(-(Fraction(10) ** 400))) == (-largest, -np.inf)
 
 
 def test_without_python_flint_one_line_says_how_to_get_it():

@@ -1,6 +1,7 @@
 """What is claimed of a point, what a certificate says of the claim, and how one follows from the other.
 
-Everything here is a comparison of rationals; replay makes the same ones.
+Everything here is a comparison of rationals; replay makes the same ones. The tolerance is a share of the lower bound of the minimum and
+of nothing else: where no more than 0 bounds the minimum from below, only an objective of exactly 0 is within it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ..raw_objective import Parameters
     from .enclosure import Enclosure
     from .spectral import Mode
+
+LARGEST = Fraction(10) ** 308
 
 
 class Outcome(Enum):
@@ -60,7 +63,7 @@ class Claimed:
     value : the objective that is said to be the global minimum
     states : "active", "vanished" or "merged" for each class, or None
     singular_values : of A, descending, min(K, outputs) of them, or None
-    tolerance : relative, > 0
+    tolerance : relative to the lower bound of the minimum, for singular values to tau; between 0 and 1
     """
 
     point: Parameters
@@ -87,30 +90,26 @@ def outcome(findings: Sequence[Finding]) -> Outcome:
 
 def about_point(objective: Enclosure, minimum: Enclosure, tolerance: Fraction) -> Finding:
     """Whether the returned point's objective is within the tolerance of the minimum."""
-    excess = relative(objective.high - minimum.low, minimum.low)
-    if objective.high <= minimum.low + tolerance * size(minimum.low):
-        return Finding(
-            "point", Verdict.PROVED, f"its objective exceeds the global minimum by a share of at most {shown(excess)}"
-        )
-    least = relative(objective.low - minimum.high, minimum.high)
-    if objective.low > minimum.high + tolerance * size(minimum.high):
-        return Finding(
-            "point", Verdict.DISPROVED, f"its objective exceeds the global minimum by a share of at least {shown(least)}"
-        )
-    return Finding("point", Verdict.OPEN, f"its objective may exceed the global minimum by a share of {shown(excess)}")
+    if objective.high <= minimum.low + tolerance * abs(minimum.low):
+        most = _by(objective.high - minimum.low, minimum.low, "at most")
+        return Finding("point", Verdict.PROVED, f"its objective exceeds the global minimum by {most}")
+    if objective.low > minimum.high + tolerance * abs(minimum.high):
+        least = _by(objective.low - minimum.high, minimum.high, "at least")
+        return Finding("point", Verdict.DISPROVED, f"its objective exceeds the global minimum by {least}")
+    most = _by(objective.high - minimum.low, minimum.low, "up to")
+    return Finding("point", Verdict.OPEN, f"its objective may exceed the global minimum by {most}")
 
 
 def about_value(value: float, minimum: Enclosure, tolerance: Fraction) -> Finding:
     """Whether the claimed value is the global minimum up to the tolerance."""
     v = Fraction(value)
-    low, high = minimum.low - tolerance * size(minimum.low), minimum.high + tolerance * size(minimum.high)
-    if not low <= v <= high:
-        off = relative(minimum.low - v if v < low else v - minimum.high, minimum.low)
-        return Finding("value", Verdict.DISPROVED, f"it differs from the global minimum by a share of at least {shown(off)}")
-    surely = minimum.high - tolerance * size(minimum.low) <= v <= minimum.low + tolerance * size(minimum.low)
-    off = relative(max(abs(v - minimum.low), abs(v - minimum.high)), minimum.low)
-    verdict = Verdict.PROVED if surely else Verdict.OPEN
-    return Finding("value", verdict, f"it differs from the global minimum by a share of at most {shown(off)}")
+    below, above = tolerance * abs(minimum.low), tolerance * abs(minimum.high)
+    if not minimum.low - below <= v <= minimum.high + above:
+        off = _by(max(minimum.low - v, v - minimum.high), minimum.low if v < minimum.low else minimum.high, "at least")
+        return Finding("value", Verdict.DISPROVED, f"it differs from the global minimum by {off}")
+    off = _by(max(abs(v - minimum.low), abs(v - minimum.high)), minimum.low, "at most")
+    verdict = Verdict.PROVED if minimum.high - below <= v <= minimum.low + below else Verdict.OPEN
+    return Finding("value", verdict, f"it differs from the global minimum by {off}")
 
 
 def about_singular_values(claimed: Sequence[float], modes: Sequence[Mode], tolerance: Fraction) -> Finding:
@@ -148,19 +147,21 @@ def about_states(judged: Sequence[tuple[Verdict, str]]) -> Finding:
     return Finding("class states", Verdict.PROVED if number[Verdict.PROVED] else Verdict.OUTSIDE, said)
 
 
-def size(x: Fraction) -> Fraction:
-    """What a relative tolerance refers to: |x|, or 1 where x is zero."""
-    return abs(x) or Fraction(1)
+def relative(difference: Fraction, x: Fraction) -> Fraction | None:
+    """The difference divided by |x|; None where x is zero and the difference is not: it is no share of that."""
+    if not x:
+        return None if difference else Fraction(0)
+    return difference / abs(x)
 
 
-def relative(difference: Fraction, x: Fraction) -> Fraction:
-    """The difference divided by |x|, or itself where x is zero."""
-    return difference / size(x)
+def _by(difference: Fraction, x: Fraction, bound: str) -> str:
+    share = relative(difference, x)
+    return f"{bound} {shown(difference)}, no share of a bound of 0" if share is None else f"a share of {bound} {shown(share)}"
 
 
 def shown(x: Fraction) -> str:
     """Three digits, for people."""
-    return f"{float(x):.3g}"
+    return f"{float(x):.3g}" if x < LARGEST else "more than 1e+308"
 
 
 def root_below(x: Fraction) -> Fraction:
