@@ -95,6 +95,8 @@ def certificate_lines(certificate: Certificate | None) -> list[Line]:
 def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
     """What is proved: the enclosures, how, each part of the claim, the outcome."""
     minimum, objective = certificate.minimum, certificate.objective
+    outside = ", ".join(finding.about for finding in certificate.findings if finding.verdict.name == "OUTSIDE")
+    left_out = f" (not covered: {outside})" if outside else ""
     return [
         ("objective", _between(objective)),
         ("minimum", _between(minimum)),
@@ -104,7 +106,7 @@ def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
         ),
         ("tolerance", f"{certificate.claimed.tolerance!r}, relative to the lower end of the minimum"),
         *((finding.about, f"{finding.verdict.value}: {finding.says}") for finding in certificate.findings),
-        ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}"),
+        ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}{left_out}"),
     ]
 
 

@@ -5,18 +5,23 @@ import json
 import subprocess
 import sys
 from fractions import Fraction
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 
 import ncsolve
 from ncsolve import CrossEntropy, Outcome, Squared
+from ncsolve.report import rigorous_lines
 from ncsolve.rigorous import Claimed, certify_rigorously
 from ncsolve.rigorous.audit import replay_document
+from ncsolve.rigorous.blocks import groups_of
 from ncsolve.rigorous.certificate import digest, down, up
 from ncsolve.rigorous.enclosure import Enclosure
 from ncsolve.rigorous.evidence import DualPoint
-from ncsolve.rigorous.judgement import Verdict
+from ncsolve.rigorous.exact import ExactProblem
+from ncsolve.rigorous.judgement import Verdict, about_states
+from ncsolve.rigorous.states import _possible
 
 BIASES = ("none", "free", 0.05)
 LOSSES = {
@@ -236,6 +241,109 @@ def test_where_the_rank_cuts_through_equal_modes_any_choice_of_members_stands(bi
     assert _verdicts(turned)["class states"] is not Verdict.DISPROVED
     wrong = certify_rigorously(ufm, _claim(prediction, states=("active", "vanished", *prediction.classes.state[2:].tolist())))
     assert _verdicts(wrong)["class states"] is Verdict.DISPROVED
+
+
+def _states_of(vectors):
+    """How many columns are not zero and single, zero, not zero and shared."""
+    columns = [tuple(column) for column in np.round(vectors.T, 9) + 0.0]
+    zero = sum(not any(column) for column in columns)
+    merged = sum(any(column) and columns.count(column) > 1 for column in columns)
+    return len(columns) - zero - merged, zero, merged
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize(("free", "moved"), [(False, False), (True, False), (True, True)], ids=["none", "dead", "alive"])
+def test_the_states_of_equal_modes_are_those_of_a_subspace_and_no_others(size, free, moved):
+    grid = [v for v in product(range(-3, 4), repeat=size) if v > (0,) * size and not (free and sum(v))]
+    small = grid if free else [v for v in grid if max(map(abs, v)) == 1]
+    rng = np.random.default_rng(size)
+    for rank in range(size + 1 - free):
+        chosen = [*combinations(grid if rank == 1 else small, rank)]
+        chosen = [chosen[i] for i in rng.choice(len(chosen), min(len(chosen), 10_000), replace=False)]
+        found = set()
+        for basis in chosen:
+            rows = np.array(basis, dtype=float).reshape(rank, size)
+            if rank and abs(np.linalg.det(rows @ rows.T)) < 1e-9:
+                continue
+            projection = rows.T @ np.linalg.solve(rows @ rows.T, rows) if rank else np.zeros((size, size))
+            found.add(_states_of(np.vstack([projection, np.full(size, 5.0 if moved else 0.0)])))
+        for active in range(size + 1):
+            for vanished in range(size + 1 - active):
+                merged = size - active - vanished
+                states = ["active"] * active + ["vanished"] * vanished + ["merged"] * merged
+                assert _possible(states, {rank}, free, moved) == ((active, vanished, merged) in found), (rank, states)
+
+
+def _judged(ufm, states):
+    found = certify_rigorously(ufm, _claim(ncsolve.predict(ufm), states=tuple(states)))
+    assert replay_document(json.loads(json.dumps(found.document()))).accepted
+    return found.outcome, _verdicts(found)["class states"]
+
+
+CUT = ncsolve.UFM([100, 100, 100], width=1, weight_decay=5e-4, feature_decay=5e-4)
+TIED = ncsolve.UFM([20, 80], depth=2, weight_decay=[0.01, 0.025], feature_decay=0.1)
+A, V, M = "active", "vanished", "merged"
+
+
+@pytest.mark.parametrize(
+    ("ufm", "right", "wrong"),
+    [
+        (CUT, ["AVV", "AAV", "AAA", "MMV", "MMA", "MMM"], ["VVV", "MVV", "AMV", "MVA"]),
+        (ncsolve.UFM([100, 100, 100], width=2), ["AAV", "AAA", "MMA"], ["AVV", "MMV", "MMM", "VVV"]),
+        (ncsolve.UFM([100] * 3, width=1, bias="free"), ["AAV", "AAA", "MMA"], ["AVV", "MMV", "MMM", "VVV", "MAA"]),
+        (TIED, ["AA", "VA"], ["MA", "AM", "AV", "VM", "VV", "MM"]),
+        (ncsolve.UFM([9, 9, 9, 2], "ce", weight_decay=0.01, feature_decay=0.01), ["AAAA"], ["AAVA", "AAMA", "MMMA", "AAAM"]),
+    ],
+    ids=["cut to 1", "cut to 2", "cut contrasts", "tie", "cross-entropy"],
+)
+def test_states_that_no_minimizer_has_are_disproved_and_those_of_one_are_not(ufm, right, wrong):
+    word = {letter: state for state in (A, V, M) for letter in state[0].upper()}
+    for states in right:
+        assert _judged(ufm, map(word.get, states)) == (Outcome.PROVED, Verdict.PROVED), states
+    for states in wrong:
+        assert _judged(ufm, map(word.get, states)) == (Outcome.DISPROVED, Verdict.DISPROVED), states
+
+
+def test_a_minimizer_behind_a_bottleneck_can_merge_all_classes_without_a_bias():
+    prediction = ncsolve.predict(CUT)
+    best, even = prediction.parameters(), np.full(3, 3**-0.5)
+    size = [np.linalg.norm(matrix) for matrix in (best.weights[0], best.features)]
+    point = ncsolve.Parameters((size[0] * even[:, None],), size[1] * even[None, :], np.zeros(3))
+    assert (point.features == point.features[0, 0]).all()
+    found = certify_rigorously(CUT, Claimed(point, prediction.value, (M,) * 3))
+    assert found.outcome is Outcome.PROVED
+
+
+def test_a_tied_root_moves_all_groups_or_none():
+    ufm = ncsolve.UFM([20, 80], depth=2, bias="free", weight_decay=[0.01, 0.128], feature_decay=0.05)  # 32^2 = 100^3 Pi 2^4
+    assert [mode.stand.name for mode in certify_rigorously(ufm, _claim(ncsolve.predict(ufm))).evidence.modes] == ["TIE"]
+    assert _judged(ufm, (A, A))[0] is _judged(ufm, (V, V))[0] is Outcome.PROVED
+    for states in ((A, V), (V, A)):
+        assert _judged(ufm, states) == (Outcome.DISPROVED, Verdict.DISPROVED)
+
+
+@pytest.mark.parametrize("name", [name for name in PROBLEMS if PROBLEMS[name].loss.name == "ce" and "relu" not in name])
+def test_classes_that_nothing_tells_apart_have_one_state(name):
+    ufm = PROBLEMS[name]
+    for twins in {tuple(classes) for classes in groups_of(ExactProblem(ufm)).members if len(classes) > 1}:
+        for state in (A, V, M):
+            states = ncsolve.predict(ufm).classes.state.tolist()
+            states[twins[0]] = state
+            expected = Verdict.PROVED if state == states[twins[1]] else Verdict.DISPROVED
+            assert _judged(ufm, states)[1] is expected
+
+
+def test_what_is_not_covered_is_said_and_not_in_the_headline():
+    found = ncsolve.certify(ncsolve.predict(PROBLEMS["targets"]), rigorous=True)
+    assert found.outcome is Outcome.PROVED
+    assert "state" not in found.outcome.value
+    said = dict(rigorous_lines(found))
+    assert (
+        said["class states"] == "not covered: 3 not covered (targets are given as a matrix, where no rule decides the states)"
+    )
+    assert said["outcome"] == f"PROVED: {found.outcome.value} (not covered: class states)"
+    mixed = about_states([(Verdict.PROVED, ""), (Verdict.OUTSIDE, "why")])
+    assert (mixed.verdict, mixed.says) == (Verdict.OUTSIDE, "1 right, 1 not covered (why)")
 
 
 def test_relu_features_with_a_free_bias_are_bounded_from_below_only():

@@ -26,7 +26,7 @@ LARGEST = Fraction(10) ** 308
 class Outcome(Enum):
     """What is proved; the value is the sentence for the reader."""
 
-    PROVED = "no point lies below the returned one by more than the tolerance, and no claimed number or state is wrong"
+    PROVED = "no point lies below the returned one by more than the tolerance, and all that is covered of the claim is right"
     DISPROVED = "a claimed number or state is wrong, or a point lies below the returned one by more than the tolerance"
     NOT_DECIDED = "the enclosures hold, but they neither prove nor disprove the claim"
 
@@ -137,14 +137,14 @@ def about_singular_values(claimed: Sequence[float], modes: Sequence[Mode], toler
 
 
 def about_states(judged: Sequence[tuple[Verdict, str]]) -> Finding:
-    """The verdicts on the claimed class states, as one finding."""
+    """The verdicts on the claimed class states, as one finding: right only if every state is."""
     number = {verdict: sum(1 for found, _ in judged if found is verdict) for verdict in Verdict}
     said = ", ".join(f"{times} {verdict.value}" for verdict, times in number.items() if times)
-    first = next((why for verdict, why in judged if verdict in (Verdict.DISPROVED, Verdict.OPEN)), "")
-    for verdict in (Verdict.DISPROVED, Verdict.OPEN):
+    for verdict in (Verdict.DISPROVED, Verdict.OPEN, Verdict.OUTSIDE):
         if number[verdict]:
-            return Finding("class states", verdict, f"{said} ({first})")
-    return Finding("class states", Verdict.PROVED if number[Verdict.PROVED] else Verdict.OUTSIDE, said)
+            why = next(why for found, why in judged if found is verdict)
+            return Finding("class states", verdict, f"{said} ({why})")
+    return Finding("class states", Verdict.PROVED, said)
 
 
 def relative(difference: Fraction, x: Fraction) -> Fraction | None:

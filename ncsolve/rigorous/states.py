@@ -1,8 +1,18 @@
 r"""Class states that are proved: which classes are active, merged or vanished at a global minimizer.
 
-Squared loss, bias none: class k is the mode tau^2 = n_k, and vanishes with it. Bias free: the vector of a secular root has no zero
-entry, so a root that lives moves every class; a group's contrasts set its members apart; where they die the members merge (or
-vanish, if no root lives). At an exact tie both states are right, and where the rank cuts through equal modes any choice of members is.
+A class is vanished if its feature is zero, merged if it is not and another class has the same, else active.
+
+Squared loss. A group of m classes of equal counts has equal modes: m without a bias, m - 1, its contrasts, with a free one, of
+which the problem keeps so many that A is sigma P on them for the projection P to a subspace of dimension a. Every subspace is
+as good where the rank cuts through equal modes; at an exact tie every dimension from 0 to a is. Class k has the feature P e_k,
+and with a free bias a multiple of (1, ..., 1) on the group more, not zero iff a secular root lives, whose vector has no zero
+entry and none that classes of different counts share. If v classes vanish, s are active and j are merged, in at most floor(j/2)
+sets of equals, then the subspace consists of vectors that are constant on each of at most s + floor(j/2) sets (with sum zero
+for contrasts) and zero on the v classes, and a generic subspace of these has no other equals. So for a >= 1
+
+    (v, s, j) is possible  iff  j != 1,  a <= s + floor(j/2) - [bias free],  and v = 0 where a root lives;
+
+for a = 0 all vanish, or where a root lives all merge (a single class is active).
 
 One layer, convex, linear features. A group of two or more classes has contrasts iff n_g rho_g^2 > N^2 lambda_W lambda_H, where
 rho_g = (1 - delta) s_g r_g (docs/theory/cross_entropy.md): active, otherwise merged or vanished. A class that vanishes has the logits
@@ -14,6 +24,7 @@ b. The terms that Fenchel duality drops cannot exceed the gap between the object
 and where logits b contradict that, the class does not vanish. Nor does it where a product is not zero that vanishing makes zero:
 W*^T Gamma*_k = 0 at a vanished class, that is (z*_j - z*_k) . Gamma*_k = 0 for every j; both factors are enclosed through
 |sqrt(softmax) - sqrt(pi)|^2 <= KL, and constants in the logits drop out.
+The minimizer is unique (as far as the loss sees it), so exchangeable classes have one state.
 All classes vanish if the gradient at A = 0 has a norm below c. ReLU features (plain, no bias): class k vanishes iff
 n_k (1 - delta)^2 (K-1) <= K N^2 lambda_W lambda_H.
 """
@@ -40,7 +51,9 @@ PRECISION = 128
 STRICTLY = 1 - Fraction(1, 2**40)
 Softmax = Callable[[int], list[tuple[Any, Any]]]
 Judged = tuple[Verdict, str]
-NO_RULE = (Verdict.OUTSIDE, "no exact rule decides it")
+GIVEN_TARGETS = (Verdict.OUTSIDE, "targets are given as a matrix, where no rule decides the states")
+RELU = (Verdict.OUTSIDE, "no rule decides the states with these ReLU features")
+BOTTLENECK = (Verdict.OUTSIDE, "no rule decides the states behind a bottleneck")
 
 
 def spectral_states(problem: ExactProblem, modes: Sequence[Mode], claimed: Sequence[str]) -> list[Judged]:
@@ -48,7 +61,7 @@ def spectral_states(problem: ExactProblem, modes: Sequence[Mode], claimed: Seque
     if not any(mode.kept and mode.stand is not Stand.ZERO for mode in modes):
         return [_is(state, {VANISHED}) for state in claimed]
     if not problem.one_hot or not problem.spectral:
-        return [NO_RULE] * len(claimed)
+        return [RELU if problem.one_hot else GIVEN_TARGETS] * len(claimed)
     groups = groups_of(problem)
     own = {mode.tau2.low: mode for mode in modes if mode.tau2.exact}  # secular roots lie strictly between the counts
     free = problem.ufm.bias == "free"
@@ -60,54 +73,57 @@ def spectral_states(problem: ExactProblem, modes: Sequence[Mode], claimed: Seque
         moved = {True} if alive else {True, False} if any(mode.stand is Stand.TIE for mode in roots) else {False}
         if not alive and any(mode.stand is Stand.UNDECIDED for mode in roots):
             return [(Verdict.OPEN, "a mode lies at its threshold to the largest precision")] * len(claimed)
-    members: list[list[int]] = [[] for _ in groups.sizes]
-    for k, g in enumerate(groups.member):
-        members[g].append(k)
-    judged: list[Judged] = [NO_RULE] * len(claimed)
-    for g, classes in enumerate(members):
-        mode = own.get(groups.counts[g])
-        allowed = _allowed(mode, len(classes), free, moved)
-        states = [claimed[k] for k in classes]
-        right = tuple(states.count(state) for state in STATES) in allowed
-        options = sorted({state for option in allowed for state, times in zip(STATES, option, strict=True) if times})
-        why = f"a class of {float(groups.counts[g]):g} samples is {' or '.join(options)}"
-        choice = mode is not None and (0 < mode.kept < mode.copies or (mode.kept and mode.stand is Stand.TIE))
-        wrong = NO_RULE if choice else (Verdict.DISPROVED, why)  # any subspace of equal modes is as good
-        for k in classes:
-            judged[k] = (Verdict.PROVED, "") if right else wrong
+    found = [
+        [
+            _possible([claimed[k] for k in classes], _ranks(own.get(groups.counts[g])), free, root)
+            for g, classes in enumerate(groups.members)
+        ]
+        for root in moved  # it moves all groups or none
+    ]
+    right = max(found, key=sum)
+    judged = [(Verdict.PROVED, "")] * len(claimed)
+    for g, classes in enumerate(groups.members):
+        if not right[g]:
+            states = [claimed[k] for k in classes]
+            which = "a class" if len(classes) == 1 else f"{len(classes)} classes"
+            why = f"{which} of {float(groups.counts[g]):g} samples cannot be {_tally(states)}"
+            for k in classes:
+                judged[k] = (Verdict.DISPROVED, why)
     return judged
 
 
-def _allowed(mode: Mode | None, size: int, free: bool, moved: set[bool]) -> set[tuple[int, int, int]]:
-    """How many classes of a group can be active, vanished, merged."""
+def _ranks(mode: Mode | None) -> set[int]:
+    """The ranks that A can have on the modes of a group."""
     if mode is None or mode.stand is Stand.ZERO:
-        choices = {0}
-    else:
-        choices = {mode.kept} if mode.stand is Stand.ALIVE else set(range(mode.kept + 1))
-    if not free:
-        return {(alive, size - alive, 0) for alive in choices}
-    found = set()
-    for root in moved:
-        for alive in choices:
-            apart = alive + 1 if alive else 0  # so many members are set apart by that many contrasts
-            if not root:
-                found.add((apart, size - apart, 0))
-            elif size - apart > 1:
-                found.add((apart, 0, size - apart))
-            else:
-                found.add((size, 0, 0))
-    return found
+        return {0}
+    return {mode.kept} if mode.stand is Stand.ALIVE else set(range(mode.kept + 1))
+
+
+def _possible(states: Sequence[str], ranks: set[int], free: bool, moved: bool) -> bool:
+    """Whether a subspace of one of these dimensions gives the classes of a group these states."""
+    size, (active, vanished, merged) = len(states), (states.count(state) for state in STATES)
+    if merged == 1 or (moved and vanished):
+        return False
+    if 0 in ranks and (active, merged) == ((0, 0) if not moved else (0, size) if size > 1 else (1, 0)):
+        return True
+    return any(0 < rank <= active + merged // 2 - free for rank in ranks)
+
+
+def _tally(states: Sequence[str]) -> str:
+    """How many are active, vanished, merged, in words."""
+    number = {state: states.count(state) for state in STATES if state in states}
+    return next(iter(number)) if len(states) == 1 else ", ".join(f"{times} {state}" for state, times in number.items())
 
 
 def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Sequence[str]) -> list[Judged]:
     """A verdict on the claimed state of every class at M = 1, from a dual point whose gap to the point is at most `gap`."""
     if not problem.one_hot:
-        return [NO_RULE] * len(claimed)
+        return [GIVEN_TARGETS] * len(claimed)
     if problem.ufm.features == "relu":
         return _relu_states(problem, claimed)
     blind = 0 if problem.squared else 1  # cross-entropy does not see multiples of 1/r, which costs A one rank
     if problem.ufm.rank_limit < problem.ufm.classes - blind:
-        return [NO_RULE] * len(claimed)
+        return [BOTTLENECK] * len(claimed)
     if _all_vanish(problem):
         return [_is(state, {VANISHED}) for state in claimed]
     groups = dual.groups
@@ -122,13 +138,21 @@ def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Seq
         else:
             states = {MERGED if groups.sizes[g] > 1 else ACTIVE}
             possible.append(states if _does_not_vanish(dual, g, gap, softmax) else states | {VANISHED})
-    return [_is(state, possible[groups.member[k]]) for k, state in enumerate(claimed)]
+    judged = [_is(state, possible[groups.member[k]]) for k, state in enumerate(claimed)]
+    for g, classes in enumerate(groups.members):  # the minimizer is unique, so a permutation of a group does not move it
+        said = [claimed[k] for k in classes]
+        if len(set(said)) > 1:
+            why = f"{len(classes)} classes of {float(groups.counts[g]):g} samples that nothing tells apart cannot be {_tally(said)}"
+            for k in classes:
+                judged[k] = (Verdict.DISPROVED, why)
+    return judged
 
 
 def _is(state: str, possible: set[str]) -> Judged:
+    either = " or ".join(sorted(possible))
     if state not in possible:
-        return Verdict.DISPROVED, f"a class said to be {state} is {' or '.join(sorted(possible))}"
-    return (Verdict.PROVED, "") if len(possible) == 1 else NO_RULE
+        return Verdict.DISPROVED, f"a class said to be {state} is {either}"
+    return (Verdict.PROVED, "") if len(possible) == 1 else (Verdict.OUTSIDE, f"no rule tells whether a class is {either}")
 
 
 def _relu_states(problem: ExactProblem, claimed: Sequence[str]) -> list[Judged]:
@@ -137,12 +161,12 @@ def _relu_states(problem: ExactProblem, claimed: Sequence[str]) -> list[Judged]:
         or problem.ufm.bias != "none"
         or any(map(any, ((x - y for x in numbers) for numbers, y in _plain(problem))))
     ):
-        return [NO_RULE] * len(claimed)
+        return [RELU] * len(claimed)
     k = problem.ufm.classes
     limit = k * problem.samples**2 * problem.weight_decay[0] * problem.feature_decay
     alive = [n * (1 - problem.smoothing) ** 2 * (k - 1) > limit for n in problem.counts]
     if problem.ufm.rank_limit < sum(alive):
-        return [NO_RULE] * len(claimed)
+        return [BOTTLENECK] * len(claimed)
     return [_is(state, {ACTIVE if lives else VANISHED}) for state, lives in zip(claimed, alive, strict=True)]
 
 
