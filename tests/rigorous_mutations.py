@@ -49,6 +49,7 @@ MUTATIONS = [
     ("point: not checked", "point.py", "if is_cell(stored, low, high, BITS):", "if True:"),
     ("point: balanced factors", "balanced.py", "scale * size + 2 * (along_bias", "scale * size + (along_bias"),
     ("point: rest of balanced factors", "balanced.py", "total + module.arb(0, rest)", "total"),
+    ("point: scales of balanced factors underflow", "balanced.py", "size = np.maximum(np.ldexp(size[:, 0], exponent - top), LEAST)", "size, top = np.ldexp(size[:, 0], exponent), 0"),
     ("cell: alignment", "enclosure.py", "    if stored.low % u:\n        return False\n", ""),
     ("cell: width", "enclosure.py", "return width == u or (width == 2 * u and low <= stored.middle <= high)", "return width <= 2 * u"),
     ("judge: tolerance of the point", "judgement.py", "if objective.high <= minimum.low + tolerance * abs(minimum.low):", "if objective.high <= minimum.low + 10**7 * tolerance * abs(minimum.low):"),
