@@ -128,6 +128,24 @@ def test_singular_values_a_millionth_off_are_disproved(name):
     assert _verdicts(found)["singular values"] is Verdict.DISPROVED
 
 
+@pytest.mark.parametrize(
+    "ufm",
+    [
+        ncsolve.UFM([50, 10], weight_decay=0.06, feature_decay=0.06),  # the second mode is zero,
+        ncsolve.UFM([50, 40], width=1),  # is cut off,
+        ncsolve.UFM([50, 10], bias="free"),  # or is none of the target's
+    ],
+    ids=["zero", "cut", "bias"],
+)
+def test_singular_values_that_are_zero_have_the_tolerance_of_all_others(ufm):
+    prediction = ncsolve.predict(ufm)
+    first, last = prediction.singular_values
+    assert last == 0
+    for off, verdict in ((1e-300, Verdict.PROVED), (1e-12, Verdict.PROVED), (1e-6, Verdict.DISPROVED)):
+        found = certify_rigorously(ufm, _claim(prediction, singular_values=(first * (1 + 1e-10), off)))
+        assert _verdicts(found)["singular values"] is verdict
+
+
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_wrong_class_state_is_disproved_wherever_the_right_one_is_proved(name):
     prediction = ncsolve.predict(PROBLEMS[name])
@@ -331,6 +349,19 @@ def test_classes_that_nothing_tells_apart_have_one_state(name):
             states[twins[0]] = state
             expected = Verdict.PROVED if state == states[twins[1]] else Verdict.DISPROVED
             assert _judged(ufm, states)[1] is expected
+
+
+def test_classes_that_nothing_tells_apart_have_one_state_where_no_rule_tells_which():
+    found = ncsolve.certify(ncsolve.predict(PROBLEMS["ce-merging"]), rigorous=True)
+    wide = Enclosure(Fraction(0), Fraction(1))  # a gap that excludes nothing
+    for last, verdict in (
+        ("MMM", Verdict.OUTSIDE),
+        ("VVV", Verdict.OUTSIDE),
+        ("MMV", Verdict.DISPROVED),
+        ("VVM", Verdict.DISPROVED),
+    ):
+        states = (A, A, A, *(M if letter == "M" else V for letter in last))
+        assert {verdict for verdict, _ in found.evidence.states(states, wide)[3:]} == {verdict}
 
 
 def test_what_is_not_covered_is_said_and_not_in_the_headline():

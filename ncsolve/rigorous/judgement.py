@@ -113,22 +113,28 @@ def about_value(value: float, minimum: Enclosure, tolerance: Fraction) -> Findin
 
 
 def about_singular_values(claimed: Sequence[float], modes: Sequence[Mode], tolerance: Fraction) -> Finding:
-    """Whether every claimed singular value of A is that of a minimizer, up to the tolerance times tau."""
+    """Whether every claimed singular value of A is that of a minimizer, up to the tolerance times tau, also where that one is zero.
+
+    Beyond the target's singular values it is times the smallest of them.
+    """
     from .scalar import Stand
 
     zero = (Fraction(0), Fraction(0))
     allowed: list[tuple[list[tuple[Fraction, Fraction]], Fraction, bool]] = []  # (one of these, tau, decided)
+    tau = Fraction(0)
     for mode in modes:
+        tau = root_below(mode.tau2.low)
+        kept = 0
         if (sigma := mode.sigma) is not None:
-            here, alive = (sigma.low, sigma.high), mode.stand is Stand.ALIVE
-            one = ([here] if alive else [here, zero], root_below(mode.tau2.low), mode.stand is not Stand.UNDECIDED)
-            allowed += [one] * mode.kept
+            here, alive, kept = (sigma.low, sigma.high), mode.stand is Stand.ALIVE, mode.kept
+            allowed += [([here] if alive else [here, zero], tau, mode.stand is not Stand.UNDECIDED)] * kept
+        allowed += [([zero], tau, True)] * (mode.copies - kept)
     numbers = [Fraction(s) for s in claimed] + [Fraction(0)] * max(0, len(allowed) - len(claimed))
     worst, undecided = Fraction(0), False
     for i, s in enumerate(numbers):
-        choices, tau, decided = allowed[i] if i < len(allowed) else ([zero], Fraction(0), True)
+        choices, scale, decided = allowed[i] if i < len(allowed) else ([zero], tau, True)
         off = min(max(low - s, s - high, Fraction(0)) for low, high in choices)
-        if off > tolerance * tau:
+        if off > tolerance * scale:
             return Finding("singular values", Verdict.DISPROVED, f"number {i + 1} is off by at least {shown(off)}")
         worst = max(worst, min(max(abs(s - low), abs(s - high)) for low, high in choices))
         undecided = undecided or not decided
