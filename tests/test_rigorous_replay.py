@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +17,7 @@ from ncsolve.rigorous.audit import replay_document
 from ncsolve.rigorous.certificate import digest
 from ncsolve.rigorous.enclosure import Enclosure, number_of, text_of
 from ncsolve.rigorous.exact import ExactProblem
+from ncsolve.rigorous.rejected import Rejected
 from ncsolve.rigorous.scalar import Scalar, Stand
 from ncsolve.rigorous.spectral import Mode
 
@@ -298,6 +300,112 @@ def test_what_is_no_certificate_is_refused_in_one_line(saved, tmp_path, capsys):
     assert "ncsolve/certify/1" in _refusal(capsys, tmp_path / "certify.json")
     assert "does not exist" in _refusal(capsys, tmp_path / "nowhere.json")
     assert "is a directory" in _refusal(capsys, tmp_path)
+
+
+def _with(document, *path, entry):
+    return json.dumps(_changed(document, path, entry))
+
+
+LARGE = {
+    "a huge smoothing": lambda: _with(DOCUMENTS["ce"], "problem", "smoothing", entry=10**400),
+    "a huge target": lambda: _with(DOCUMENTS["targets"], "problem", "targets", 0, 0, entry=10**400),
+    "a huge count": lambda: _with(DOCUMENTS["ce"], "problem", "counts", 0, entry=10**3000),
+    "a huge endpoint": lambda: _with(DOCUMENTS["free"], "enclosures", "modes", 1, "tau2", 1, entry="1*2^99999"),
+    "a long endpoint": lambda: _with(DOCUMENTS["free"], "enclosures", "modes", 1, "tau2", 1, entry="9" * 4000),
+    "a huge entry of a dual point": lambda: _with(DOCUMENTS["regularized"], "enclosures", "dual", 0, 0, entry="7" * 4000),
+    "a huge width": lambda: _with(DOCUMENTS["none"], "problem", "width", entry=[2**32, 2**32, 2**32]),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_number_that_is_too_large_is_rejected_without_a_traceback(name, tmp_path, capsys):
+    path = tmp_path / "large.json"
+    path.write_text(LARGE[name]())
+    assert main(["replay", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[-1].startswith("verdict")
+    assert "rejected: " in captured.out
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize("digits", ["1e999", "-1e999", pytest.param("1" * 5000, id="5000 digits")])
+def test_a_number_that_no_double_is_near_to_is_no_json_here(digits, tmp_path, capsys):
+    text = json.dumps(DOCUMENTS["ce"]).replace('"precision": 64', f'"precision": {digits}')
+    assert digits in text
+    path = tmp_path / "large.json"
+    path.write_text(text)
+    assert "is not a JSON document" in _refusal(capsys, path)
+    assert not replay_document(DOCUMENTS["ce"] | {"feasibility": float("inf")}).accepted
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="a system without /dev/zero")
+def test_a_device_without_an_end_is_read_to_a_limit(capsys):
+    assert "at most 256 MiB" in _refusal(capsys, "/dev/zero")
+    assert main(["predict", "--counts", "/dev/zero"]) == 4
+    assert main(["campaign", "--summarize", "/dev/zero"]) == 4
+    assert capsys.readouterr().err.count("at most 256 MiB") == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
+def test_a_certificate_comes_through_a_pipe(tmp_path, capsys):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(json.dumps(DOCUMENTS["ce"])))
+    writer.start()
+    assert main(["replay", str(pipe)]) == 0
+    writer.join()
+    assert "accepted" in capsys.readouterr().out
+
+
+def test_an_exact_number_is_written_in_one_way_only():
+    for number in (
+        Fraction(0),
+        Fraction(-7),
+        Fraction(3, 8),
+        Fraction(-5, 6),
+        Fraction(2**1023),
+        Fraction(5 * 2**3000),
+        Fraction(1, 2**1100),
+    ):
+        assert number_of(text_of(number), "it") == number
+    for text in (
+        "-0",
+        "00",
+        "07",
+        "2/4",
+        "3/1",
+        "3/8",
+        "6*2^-4",
+        "3*2^0",
+        "3*2^5",
+        "1*2^1000",
+        "3*2^-03",
+        "0*2^-3",
+        "+3",
+        "3/0",
+        " 3",
+    ):
+        with pytest.raises(Rejected):
+            number_of(text, "it")
+    document = copy.deepcopy(DOCUMENTS["ce"])
+    for pair in (document["enclosures"]["objective"], document["enclosures"]["bound"], document["enclosures"]["dual"][0]):
+        for i, text in enumerate(pair):
+            m, _, e = text.partition("*2^")
+            if e:
+                changed = [*pair[:i], f"{2 * int(m)}*2^{int(e) - 1}", *pair[i + 1 :]]
+                assert number_of(text, "it") == Fraction(2 * int(m)) * Fraction(2) ** (int(e) - 1)
+                pair[i], kept = changed[i], pair[i]
+                assert "shortest form" in replay_document(document | {"digest": digest(document)}).failed
+                pair[i] = kept
+
+
+@pytest.mark.parametrize("entry", [-7.5, float("inf"), float("nan"), 0, True, None, "0.0"])
+def test_a_feasibility_that_is_none_is_rejected(entry):
+    document = DOCUMENTS["ce"] | {"feasibility": entry}
+    if entry == entry and entry != float("inf"):
+        document["digest"] = digest(document)
+        assert "feasibility" in replay_document(document).failed
+    assert not replay_document(document).accepted
 
 
 def _refusal(capsys, path):
