@@ -135,6 +135,13 @@ def cells_near(x: Fraction, bits: int) -> list[Enclosure]:
     return [Enclosure(low, low + unit(low, bits)) for low in starts if low > 0]
 
 
+def wider(x: Enclosure, bits: int) -> Enclosure:
+    """The cell of so many bits in which a cell of more bits begins, and so lies."""
+    u = unit(x.low, bits)
+    low = (x.low // u) * u
+    return Enclosure(low, low + u)
+
+
 def cell(low: Fraction, high: Fraction, bits: int) -> Enclosure | None:
     """The cell around a number known to lie in [low, high], two cells around a grid point, None if [low, high] is too wide."""
     if high < 0:
