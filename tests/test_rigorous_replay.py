@@ -1,6 +1,7 @@
 """Replay: every certificate is accepted as it was written, and none after one endpoint, one entry or one word of it has changed."""
 
 import copy
+import dataclasses
 import json
 import os
 import threading
@@ -15,11 +16,14 @@ from ncsolve.cli import main
 from ncsolve.rigorous import Claimed, certify_rigorously
 from ncsolve.rigorous.audit import replay_document
 from ncsolve.rigorous.certificate import digest
-from ncsolve.rigorous.enclosure import Enclosure, number_of, text_of
+from ncsolve.rigorous.enclosure import Enclosure, number_of, text_of, wider
+from ncsolve.rigorous.evidence import Modes
 from ncsolve.rigorous.exact import ExactProblem
+from ncsolve.rigorous.gram import Gram
 from ncsolve.rigorous.rejected import Rejected
 from ncsolve.rigorous.scalar import Scalar, Stand
-from ncsolve.rigorous.spectral import Mode
+from ncsolve.rigorous.secular import Secular
+from ncsolve.rigorous.spectral import Mode, distinct
 
 TIED = ncsolve.UFM([20, 80], depth=2, weight_decay=[0.01, 0.025], feature_decay=0.1)
 UNDECIDED = ncsolve.UFM([1, 1, 1, 1, 2, 4], depth=2, bias="free", weight_decay=0.04, feature_decay=0.1)
@@ -257,6 +261,7 @@ def test_replay_on_the_command_line(saved, capsys):
     out = capsys.readouterr().out
     assert "accepted" in out
     assert "PROVED" in out
+    assert "1e-08, relative to the lower end of the minimum" in out
     assert main(["replay", str(saved), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "ncsolve/replay/1"
@@ -300,6 +305,44 @@ def test_what_is_no_certificate_is_refused_in_one_line(saved, tmp_path, capsys):
     assert "ncsolve/certify/1" in _refusal(capsys, tmp_path / "certify.json")
     assert "does not exist" in _refusal(capsys, tmp_path / "nowhere.json")
     assert "is a directory" in _refusal(capsys, tmp_path)
+
+
+def _cell_of_tau2(name, i, bits):
+    """The mode with its tau^2 in a cell of so many bits, everything else as it follows."""
+    certificate = replay_document(DOCUMENTS[name]).certificate
+    problem, mode = certificate.problem, certificate.evidence.modes[i]
+    if problem.one_hot:
+        secular = Secular(*distinct(problem.counts))
+        tau2 = next(
+            root
+            for g in range(len(secular.poles) - 1)
+            if mode.tau2.low <= (root := secular.root(g, None, bits)).low < mode.tau2.high
+        )
+    else:
+        tau2 = next(e for e, _ in Gram(problem).eigenvalues(bits) if mode.tau2.low <= e.low < mode.tau2.high)
+    assert tau2.high - tau2.low < mode.tau2.high - mode.tau2.low
+    scalar = Scalar.of(problem)
+    return certificate, Mode(tau2, mode.copies, mode.kept, scalar.stand(tau2), scalar.shrinkage(tau2))
+
+
+@pytest.mark.parametrize(("name", "i"), [("free", 0), ("targets", 0)])
+@pytest.mark.parametrize("bits", [160, 320, 640])
+def test_an_eigenvalue_with_more_bits_than_it_was_made_with_is_rejected(name, i, bits):
+    certificate, mode = _cell_of_tau2(name, i, bits)
+    modes = [*certificate.evidence.modes[:i], mode, *certificate.evidence.modes[i + 1 :]]
+    changed = dataclasses.replace(certificate, evidence=Modes(certificate.problem, modes))
+    assert f"mode {i}: tau2 is given with more bits" in replay_document(_document(changed)).failed
+
+
+def test_a_mode_is_undecided_at_the_most_bits_only():
+    certificate = replay_document(DOCUMENTS["undecided"]).certificate
+    modes = certificate.evidence.modes
+    i = next(i for i, mode in enumerate(modes) if mode.stand is Stand.UNDECIDED)
+    scalar, coarse = Scalar.of(certificate.problem), wider(modes[i].tau2, 80)
+    assert scalar.stand(coarse) is Stand.UNDECIDED
+    mode = Mode(coarse, modes[i].copies, modes[i].kept, Stand.UNDECIDED, scalar.shrinkage(coarse))
+    changed = dataclasses.replace(certificate, evidence=Modes(certificate.problem, [*modes[:i], mode, *modes[i + 1 :]]))
+    assert "640 bits" in replay_document(_document(changed)).failed
 
 
 def _with(document, *path, entry):
@@ -429,8 +472,18 @@ def test_certify_rigorous_on_the_command_line(tmp_path, capsys):
     ]
     assert main([*argv, "--out", str(path)]) == 0
     out = capsys.readouterr().out
-    for word in ("outcome", "PROVED", "minimum", "von Neumann", "64 bits", "time"):
+    for word in (
+        "outcome",
+        "PROVED",
+        "minimum",
+        "von Neumann",
+        "64 bits",
+        "tolerance  ",
+        "1e-08, relative to the lower end",
+        "time",
+    ):
         assert word in out
+    assert "decimals that are shown" not in out
     assert json.loads(path.read_text())["schema"] == "ncsolve/rigorous/1"
     assert main(["replay", str(path), "--quiet"]) == 0
     capsys.readouterr()
@@ -464,4 +517,6 @@ def test_a_wrong_prediction_is_contradicted_on_the_command_line(monkeypatch, cap
 
     monkeypatch.setattr("ncsolve.analytic.predict.predict", off)
     assert main(["certify", "--counts", "30,20,5", "--rigorous"]) == 1
-    assert "DISPROVED" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "DISPROVED" in out
+    assert "decimals that are shown" in out
