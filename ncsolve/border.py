@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import os
 import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .errors import CountsError
 
@@ -56,6 +58,29 @@ def _whole(file: BinaryIO, limit: int, name: str) -> BinaryIO:
             f"{name} has more than {limit} bytes and is no regular file; at most {limit >> 20} MiB of such are read"
         )
     return io.BytesIO(data)
+
+
+def finite_json(text: str | bytes, **options: Any) -> Any:
+    """`json.loads`, in which every number is finite.
+
+    Raises
+    ------
+    ValueError
+        The text is no JSON: NaN, Infinity and numbers beyond all doubles are none either.
+
+    Examples
+    --------
+    >>> finite_json("[1e999]")
+    Traceback (most recent call last):
+    ValueError: 1e999 is no finite number
+    """
+    return json.loads(text, parse_constant=_finite, parse_float=_finite, **options)
+
+
+def _finite(text: str) -> float:
+    if math.isfinite(found := float(text)):
+        return found
+    raise ValueError(f"{text[:40]} is no finite number")
 
 
 def not_text(source: str, why: str) -> CountsError:
