@@ -27,7 +27,9 @@ Line = tuple[str, str]
 MOST_ROWS, SHOWN_ROWS = 40, 12  # a longer table shows so many rows from each end
 LONGEST_NAME = 32
 COLUMNS = ("class", "count", "state", "|w_k|", "|h_k|", "own logit", "margin", "critical count", "critical decay")
-AS_DECIMALS = "the decimals that are shown for the problem; doubles differ from them in the last bit, which decides within an ulp of a threshold"
+AS_DECIMALS = (
+    "the decimals that are shown; doubles differ from them in the last bit, which decides within an ulp of a threshold"
+)
 STYLES = {"vanished": "bold magenta", "merged": "yellow"}
 
 

@@ -442,6 +442,19 @@ def test_an_exact_number_is_written_in_one_way_only():
                 pair[i] = kept
 
 
+@pytest.mark.parametrize(
+    ("field", "entry"),
+    [("tolerance", " 1e-08"), ("tolerance", "1e-8"), ("tolerance", "0.00_1"), ("value", "0x1"), ("value", "1.5")],
+)
+def test_a_claimed_number_is_written_in_one_way_only(field, entry):
+    assert "claim: a number cannot be read" in replay_document(_changed(DOCUMENTS["ce"], ("claim", field), entry)).failed
+
+
+def test_a_feasibility_belongs_to_a_dual_point():
+    assert replay_document(_changed(DOCUMENTS["ce"], ("feasibility",), 1.5)).accepted  # information
+    assert "feasibility" in replay_document(_changed(DOCUMENTS["none"], ("feasibility",), 1.5)).failed
+
+
 @pytest.mark.parametrize("entry", [-7.5, float("inf"), float("nan"), 0, True, None, "0.0"])
 def test_a_feasibility_that_is_none_is_rejected(entry):
     document = DOCUMENTS["ce"] | {"feasibility": entry}
