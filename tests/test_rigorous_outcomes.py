@@ -21,7 +21,7 @@ from ncsolve.rigorous.enclosure import Enclosure
 from ncsolve.rigorous.evidence import DualPoint
 from ncsolve.rigorous.exact import ExactProblem
 from ncsolve.rigorous.judgement import Verdict, about_states
-from ncsolve.rigorous.states import _possible
+from ncsolve.rigorous.subspaces import _possible
 
 BIASES = ("none", "free", 0.05)
 LOSSES = {

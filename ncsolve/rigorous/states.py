@@ -1,18 +1,7 @@
 r"""Class states that are proved: which classes are active, merged or vanished at a global minimizer.
 
-A class is vanished if its feature is zero, merged if it is not and another class has the same, else active.
-
-Squared loss. A group of m classes of equal counts has equal modes: m without a bias, m - 1, its contrasts, with a free one, of
-which the problem keeps so many that A is sigma P on them for the projection P to a subspace of dimension a. Every subspace is
-as good where the rank cuts through equal modes; at an exact tie every dimension from 0 to a is. Class k has the feature P e_k,
-and with a free bias a multiple of (1, ..., 1) on the group more, not zero iff a secular root lives, whose vector has no zero
-entry and none that classes of different counts share. If v classes vanish, s are active and j are merged, in at most floor(j/2)
-sets of equals, then the subspace consists of vectors that are constant on each of at most s + floor(j/2) sets (with sum zero
-for contrasts) and zero on the v classes, and a generic subspace of these has no other equals. So for a >= 1
-
-    (v, s, j) is possible  iff  j != 1,  a <= s + floor(j/2) - [bias free],  and v = 0 where a root lives;
-
-for a = 0 all vanish, or where a root lives all merge (a single class is active).
+A class is vanished if its feature is zero, merged if it is not and another class has the same, else active. Squared loss with bias
+none or free: subspaces.py.
 
 One layer, convex, linear features. A group of two or more classes has contrasts iff n_g rho_g^2 > N^2 lambda_W lambda_H, where
 rho_g = (1 - delta) s_g r_g (docs/theory/cross_entropy.md): active, otherwise merged or vanished. A class that vanishes has the logits
@@ -39,12 +28,10 @@ from typing import TYPE_CHECKING, Any
 from .balls import ball, flint
 from .blocks import Block, groups_of
 from .judgement import Verdict
-from .scalar import Stand
 
 if TYPE_CHECKING:
     from .dual import Dual
     from .exact import ExactProblem
-    from .spectral import Mode
 
 ACTIVE, VANISHED, MERGED = STATES = ("active", "vanished", "merged")
 PRECISION = 128
@@ -56,60 +43,7 @@ RELU = (Verdict.OUTSIDE, "no rule decides the states with these ReLU features")
 BOTTLENECK = (Verdict.OUTSIDE, "no rule decides the states behind a bottleneck")
 
 
-def spectral_states(problem: ExactProblem, modes: Sequence[Mode], claimed: Sequence[str]) -> list[Judged]:
-    """A verdict on the claimed state of every class, squared loss with bias none or free."""
-    if not any(mode.kept and mode.stand is not Stand.ZERO for mode in modes):
-        return [_is(state, {VANISHED}) for state in claimed]
-    if not problem.one_hot or not problem.spectral:
-        return [RELU if problem.one_hot else GIVEN_TARGETS] * len(claimed)
-    groups = groups_of(problem)
-    own = {mode.tau2.low: mode for mode in modes if mode.tau2.exact}  # secular roots lie strictly between the counts
-    free = problem.ufm.bias == "free"
-    moved = {False}
-    if free:
-        counts = set(groups.counts)
-        roots = [mode for mode in modes if mode.kept and mode.tau2.low not in counts]
-        alive = any(mode.stand is Stand.ALIVE for mode in roots)
-        moved = {True} if alive else {True, False} if any(mode.stand is Stand.TIE for mode in roots) else {False}
-        if not alive and any(mode.stand is Stand.UNDECIDED for mode in roots):
-            return [(Verdict.OPEN, "a mode lies at its threshold to the largest precision")] * len(claimed)
-    found = [
-        [
-            _possible([claimed[k] for k in classes], _ranks(own.get(groups.counts[g])), free, root)
-            for g, classes in enumerate(groups.members)
-        ]
-        for root in moved  # it moves all groups or none
-    ]
-    right = max(found, key=sum)
-    judged = [(Verdict.PROVED, "")] * len(claimed)
-    for g, classes in enumerate(groups.members):
-        if not right[g]:
-            states = [claimed[k] for k in classes]
-            which = "a class" if len(classes) == 1 else f"{len(classes)} classes"
-            why = f"{which} of {float(groups.counts[g]):g} samples cannot be {_tally(states)}"
-            for k in classes:
-                judged[k] = (Verdict.DISPROVED, why)
-    return judged
-
-
-def _ranks(mode: Mode | None) -> set[int]:
-    """The ranks that A can have on the modes of a group."""
-    if mode is None or mode.stand is Stand.ZERO:
-        return {0}
-    return {mode.kept} if mode.stand is Stand.ALIVE else set(range(mode.kept + 1))
-
-
-def _possible(states: Sequence[str], ranks: set[int], free: bool, moved: bool) -> bool:
-    """Whether a subspace of one of these dimensions gives the classes of a group these states."""
-    size, (active, vanished, merged) = len(states), (states.count(state) for state in STATES)
-    if merged == 1 or (moved and vanished):
-        return False
-    if 0 in ranks and (active, merged) == ((0, 0) if not moved else (0, size) if size > 1 else (1, 0)):
-        return True
-    return any(0 < rank <= active + merged // 2 - free for rank in ranks)
-
-
-def _tally(states: Sequence[str]) -> str:
+def tally(states: Sequence[str]) -> str:
     """How many are active, vanished, merged, in words."""
     number = {state: states.count(state) for state in STATES if state in states}
     return next(iter(number)) if len(states) == 1 else ", ".join(f"{times} {state}" for state, times in number.items())
@@ -125,7 +59,7 @@ def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Seq
     if problem.ufm.rank_limit < problem.ufm.classes - blind:
         return [BOTTLENECK] * len(claimed)
     if _all_vanish(problem):
-        return [_is(state, {VANISHED}) for state in claimed]
+        return [judged_as(state, {VANISHED}) for state in claimed]
     groups = dual.groups
     square = problem.samples**2 * problem.weight_decay[0] * problem.feature_decay
     label, rows = problem.per_class[1:]
@@ -138,17 +72,18 @@ def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Seq
         else:
             states = {MERGED if groups.sizes[g] > 1 else ACTIVE}
             possible.append(states if _does_not_vanish(dual, g, gap, softmax) else states | {VANISHED})
-    judged = [_is(state, possible[groups.member[k]]) for k, state in enumerate(claimed)]
+    judged = [judged_as(state, possible[groups.member[k]]) for k, state in enumerate(claimed)]
     for g, classes in enumerate(groups.members):  # the minimizer is unique, so a permutation of a group does not move it
         said = [claimed[k] for k in classes]
         if len(set(said)) > 1:
-            why = f"{len(classes)} classes of {float(groups.counts[g]):g} samples that nothing tells apart cannot be {_tally(said)}"
+            why = f"{len(classes)} classes of {float(groups.counts[g]):g} samples that nothing tells apart cannot be {tally(said)}"
             for k in classes:
                 judged[k] = (Verdict.DISPROVED, why)
     return judged
 
 
-def _is(state: str, possible: set[str]) -> Judged:
+def judged_as(state: str, possible: set[str]) -> Judged:
+    """The verdict on a state where these are possible."""
     either = " or ".join(sorted(possible))
     if state not in possible:
         return Verdict.DISPROVED, f"a class said to be {state} is {either}"
@@ -167,7 +102,7 @@ def _relu_states(problem: ExactProblem, claimed: Sequence[str]) -> list[Judged]:
     alive = [n * (1 - problem.smoothing) ** 2 * (k - 1) > limit for n in problem.counts]
     if problem.ufm.rank_limit < sum(alive):
         return [BOTTLENECK] * len(claimed)
-    return [_is(state, {ACTIVE if lives else VANISHED}) for state, lives in zip(claimed, alive, strict=True)]
+    return [judged_as(state, {ACTIVE if lives else VANISHED}) for state, lives in zip(claimed, alive, strict=True)]
 
 
 def _plain(problem: ExactProblem) -> list[tuple[list[Fraction], Fraction]]:
