@@ -450,6 +450,8 @@ def test_numbers_beyond_all_doubles_are_judged_and_shown():
     assert "more than 1e+308" in found.findings[0].says
     assert found.value == np.inf
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["value"] is None
+    with pytest.raises(ncsolve.ProblemError, match="logits overflow"):
+        certify_rigorously(ufm.replace(bias=0.1), Claimed(huge, 1.0))
 
 
 def test_doubles_are_rounded_outwards():
