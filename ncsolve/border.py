@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
+import math
 import os
 import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .errors import CountsError
+
+UNSIZED = 256 << 20  # bytes
 
 
 def shown(value: object, width: int = 100) -> str:
@@ -23,7 +28,10 @@ def shown(value: object, width: int = 100) -> str:
 
 @contextmanager
 def opened(path: str | os.PathLike[str], limit: int, holds: str = "at least 2 classes") -> Iterator[BinaryIO]:
-    """Open a file of at most `limit` bytes; everything that can be wrong with it before reading is said here."""
+    """Open a file of at most `limit` bytes; everything that can be wrong with it before reading is said here.
+
+    Pipes and devices have no size and perhaps no end: they are read at once, to 256 MiB at most.
+    """
     name = shown(os.fspath(path))
     if "\0" in os.fspath(path):
         raise CountsError(f"{name} is not a path (it holds a NUL); give the path of a file")
@@ -34,13 +42,45 @@ def opened(path: str | os.PathLike[str], limit: int, holds: str = "at least 2 cl
                 raise CountsError(f"{name} has {status.st_size} bytes; files of at most {limit >> 20} MiB are read")
             if stat.S_ISREG(status.st_mode) and status.st_size == 0:
                 raise CountsError(f"{name} is empty; it should hold {holds}")
-            yield file
+            yield file if stat.S_ISREG(status.st_mode) else _whole(file, min(limit, UNSIZED), name)
     except FileNotFoundError:
         raise CountsError(f"{name} does not exist; give the path of a file that does") from None
     except IsADirectoryError:
         raise CountsError(f"{name} is a directory; give the path of a file in it") from None
     except OSError as error:
         raise CountsError(f"{name} cannot be read ({error.strerror or error}); give a readable file") from None
+
+
+def _whole(file: BinaryIO, limit: int, name: str) -> BinaryIO:
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        raise CountsError(
+            f"{name} has more than {limit} bytes and is no regular file; at most {limit >> 20} MiB of such are read"
+        )
+    return io.BytesIO(data)
+
+
+def finite_json(text: str | bytes, **options: Any) -> Any:
+    """`json.loads`, in which every number is finite.
+
+    Raises
+    ------
+    ValueError
+        The text is no JSON: NaN, Infinity and numbers beyond all doubles are none either.
+
+    Examples
+    --------
+    >>> finite_json("[1e999]")
+    Traceback (most recent call last):
+    ValueError: 1e999 is no finite number
+    """
+    return json.loads(text, parse_constant=_finite, parse_float=_finite, **options)
+
+
+def _finite(text: str) -> float:
+    if math.isfinite(found := float(text)):
+        return found
+    raise ValueError(f"{text[:40]} is no finite number")
 
 
 def not_text(source: str, why: str) -> CountsError:

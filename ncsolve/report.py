@@ -27,6 +27,9 @@ Line = tuple[str, str]
 MOST_ROWS, SHOWN_ROWS = 40, 12  # a longer table shows so many rows from each end
 LONGEST_NAME = 32
 COLUMNS = ("class", "count", "state", "|w_k|", "|h_k|", "own logit", "margin", "critical count", "critical decay")
+AS_DECIMALS = (
+    "the decimals that are shown; doubles differ from them in the last bit, which decides within an ulp of a threshold"
+)
 STYLES = {"vanished": "bold magenta", "merged": "yellow"}
 
 
@@ -95,6 +98,9 @@ def certificate_lines(certificate: Certificate | None) -> list[Line]:
 def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
     """What is proved: the enclosures, how, each part of the claim, the outcome."""
     minimum, objective = certificate.minimum, certificate.objective
+    outside = ", ".join(finding.about for finding in certificate.findings if finding.verdict.name == "OUTSIDE")
+    left_out = f" (not covered: {outside})" if outside else ""
+    said = [("read as", AS_DECIMALS)] if certificate.outcome.name == "DISPROVED" else []
     return [
         ("objective", _between(objective)),
         ("minimum", _between(minimum)),
@@ -102,8 +108,10 @@ def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
             "proof",
             f"{certificate.method}, endpoints of {certificate.precision} bits, relative gap {certificate.relative_gap:.6g}",
         ),
+        ("tolerance", f"{certificate.claimed.tolerance!r}, relative to the lower end of the minimum"),
         *((finding.about, f"{finding.verdict.value}: {finding.says}") for finding in certificate.findings),
-        ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}"),
+        ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}{left_out}"),
+        *said,
     ]
 
 

@@ -258,6 +258,9 @@ DAMAGE = {
     "an index that is there": (lambda row: row.replace(b'"index":2', b'"index":1'), "problem 1 is there a second time"),
     "a fractional index": (lambda row: row.replace(b'"index":2', b'"index":2.5'), "2.5 is not a problem"),
     "no problem": (lambda row: row.replace(b'"problem"', b'"problme"'), "is not a row"),
+    "a value that is no number": (lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":NaN', row), "is not a row"),
+    "an infinite value": (lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":-Infinity', row), "is not a row"),
+    "a value beyond all doubles": (lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":1e999', row), "is not a row"),
     "a value that is a word": (lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":"x"', row), "is not a row"),
 }
 

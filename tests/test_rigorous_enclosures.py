@@ -14,7 +14,7 @@ from mpmath import mpf
 
 import ncsolve
 from ncsolve import Squared
-from ncsolve.exact_decimals import exact_decimal
+from ncsolve.exact_decimals import exact_decimal, exact_decimals
 from ncsolve.rigorous import Claimed, certify_rigorously, point, spectral
 from ncsolve.rigorous.balanced import _off_diagonal
 from ncsolve.rigorous.balls import flint
@@ -536,11 +536,28 @@ def test_the_nonnegative_norm_is_at_least_every_value_on_the_cone():
         assert not block._gram_is_at_most(Fraction(top) * (1 - Fraction(1, 10**9)))
 
 
-def test_off_diagonal_products_bound_what_balls_find():
+@pytest.mark.parametrize(
+    ("w", "x", "n", "d"),
+    [
+        (0, 0, 0, 0),
+        (80, 76, 0, -162),  # an outer product of the scales would underflow
+        (-170, 200, 0, 0),  # a Gram matrix would
+        (-310, 300, 10, 20),  # entries are subnormal
+        (150, -320, 0, 170),
+        (300, 0, -300, -100),
+    ],
+)
+@pytest.mark.parametrize("mixed", [False, True], ids=["alike", "mixed"])
+def test_off_diagonal_products_bound_what_fractions_find(w, x, n, d, mixed):
     rng = np.random.default_rng(0)
     left, right, scales = rng.normal(size=(9, 5)), rng.normal(size=(5, 9)), np.abs(rng.normal(size=5))
+    left, right, scales = left * 10.0**w, right * 10.0**x, scales * 10.0**d
+    if mixed:
+        left[:, 1], right[2], scales[3] = left[:, 1] * 1e-5, right[2] * 1e-5, 5e-324
+    counts = rng.uniform(1, 9, 9).round(3) * 10.0**n
     grams = [
-        [[sum(Fraction(a) * Fraction(b) for a, b in zip(x, y, strict=True)) for y in m] for x in m] for m in (left.T, right)
+        [[sum(Fraction(a) * Fraction(b) * m for a, b, m in zip(x, y, weight, strict=True)) for y in rows] for x in rows]
+        for rows, weight in ((left.T, [1] * 9), (right, exact_decimals(counts.tolist())))
     ]
     exact = sum(
         abs(grams[0][i][j] * grams[1][i][j]) * Fraction(scales[i]) * Fraction(scales[j])
@@ -548,4 +565,16 @@ def test_off_diagonal_products_bound_what_balls_find():
         for j in range(5)
         if i != j
     )
-    assert exact <= Fraction(_off_diagonal(left, right, scales)) <= exact * (1 + Fraction(1, 10**5))
+    found = Fraction(_off_diagonal(left, right, counts, scales))
+    assert exact <= found <= exact * (1 + Fraction(1, 10**5)) + Fraction(2e-290)
+
+
+def test_factors_whose_scales_underflow_are_enclosed():
+    size, decay = 64, 1e-300
+    ufm = ncsolve.UFM([1.0] * size, depth=3, width=size, weight_decay=decay, feature_decay=decay)
+    layer, large = np.eye(size) * 1.5e-162**0.5, np.full((size, size), 1.4e76)
+    spread = ncsolve.Parameters((layer, layer, large), large, np.zeros(size))
+    problem = ExactProblem(ufm)
+    low, high = point.objective_bounds(problem, spread, 256)  # by the dense product
+    found = point.objective(problem, spread)
+    assert found.low <= low <= high <= found.high

@@ -1,8 +1,10 @@
 """Replay: every certificate is accepted as it was written, and none after one endpoint, one entry or one word of it has changed."""
 
 import copy
+import dataclasses
 import json
 import os
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -14,10 +16,14 @@ from ncsolve.cli import main
 from ncsolve.rigorous import Claimed, certify_rigorously
 from ncsolve.rigorous.audit import replay_document
 from ncsolve.rigorous.certificate import digest
-from ncsolve.rigorous.enclosure import Enclosure, number_of, text_of
+from ncsolve.rigorous.enclosure import Enclosure, number_of, text_of, wider
+from ncsolve.rigorous.evidence import Modes
 from ncsolve.rigorous.exact import ExactProblem
+from ncsolve.rigorous.gram import Gram
+from ncsolve.rigorous.rejected import Rejected
 from ncsolve.rigorous.scalar import Scalar, Stand
-from ncsolve.rigorous.spectral import Mode
+from ncsolve.rigorous.secular import Secular
+from ncsolve.rigorous.spectral import Mode, distinct
 
 TIED = ncsolve.UFM([20, 80], depth=2, weight_decay=[0.01, 0.025], feature_decay=0.1)
 UNDECIDED = ncsolve.UFM([1, 1, 1, 1, 2, 4], depth=2, bias="free", weight_decay=0.04, feature_decay=0.1)
@@ -255,6 +261,7 @@ def test_replay_on_the_command_line(saved, capsys):
     out = capsys.readouterr().out
     assert "accepted" in out
     assert "PROVED" in out
+    assert "1e-08, relative to the lower end of the minimum" in out
     assert main(["replay", str(saved), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "ncsolve/replay/1"
@@ -300,6 +307,163 @@ def test_what_is_no_certificate_is_refused_in_one_line(saved, tmp_path, capsys):
     assert "is a directory" in _refusal(capsys, tmp_path)
 
 
+def _cell_of_tau2(name, i, bits):
+    """The mode with its tau^2 in a cell of so many bits, everything else as it follows."""
+    certificate = replay_document(DOCUMENTS[name]).certificate
+    problem, mode = certificate.problem, certificate.evidence.modes[i]
+    if problem.one_hot:
+        secular = Secular(*distinct(problem.counts))
+        tau2 = next(
+            root
+            for g in range(len(secular.poles) - 1)
+            if mode.tau2.low <= (root := secular.root(g, None, bits)).low < mode.tau2.high
+        )
+    else:
+        tau2 = next(e for e, _ in Gram(problem).eigenvalues(bits) if mode.tau2.low <= e.low < mode.tau2.high)
+    assert tau2.high - tau2.low < mode.tau2.high - mode.tau2.low
+    scalar = Scalar.of(problem)
+    return certificate, Mode(tau2, mode.copies, mode.kept, scalar.stand(tau2), scalar.shrinkage(tau2))
+
+
+@pytest.mark.parametrize(("name", "i"), [("free", 0), ("targets", 0)])
+@pytest.mark.parametrize("bits", [160, 320, 640])
+def test_an_eigenvalue_with_more_bits_than_it_was_made_with_is_rejected(name, i, bits):
+    certificate, mode = _cell_of_tau2(name, i, bits)
+    modes = [*certificate.evidence.modes[:i], mode, *certificate.evidence.modes[i + 1 :]]
+    changed = dataclasses.replace(certificate, evidence=Modes(certificate.problem, modes))
+    assert f"mode {i}: tau2 is given with more bits" in replay_document(_document(changed)).failed
+
+
+def test_a_mode_is_undecided_at_the_most_bits_only():
+    certificate = replay_document(DOCUMENTS["undecided"]).certificate
+    modes = certificate.evidence.modes
+    i = next(i for i, mode in enumerate(modes) if mode.stand is Stand.UNDECIDED)
+    scalar, coarse = Scalar.of(certificate.problem), wider(modes[i].tau2, 80)
+    assert scalar.stand(coarse) is Stand.UNDECIDED
+    mode = Mode(coarse, modes[i].copies, modes[i].kept, Stand.UNDECIDED, scalar.shrinkage(coarse))
+    changed = dataclasses.replace(certificate, evidence=Modes(certificate.problem, [*modes[:i], mode, *modes[i + 1 :]]))
+    assert "640 bits" in replay_document(_document(changed)).failed
+
+
+def _with(document, *path, entry):
+    return json.dumps(_changed(document, path, entry))
+
+
+LARGE = {
+    "a huge smoothing": lambda: _with(DOCUMENTS["ce"], "problem", "smoothing", entry=10**400),
+    "a huge target": lambda: _with(DOCUMENTS["targets"], "problem", "targets", 0, 0, entry=10**400),
+    "a huge count": lambda: _with(DOCUMENTS["ce"], "problem", "counts", 0, entry=10**3000),
+    "a huge endpoint": lambda: _with(DOCUMENTS["free"], "enclosures", "modes", 1, "tau2", 1, entry="1*2^99999"),
+    "a long endpoint": lambda: _with(DOCUMENTS["free"], "enclosures", "modes", 1, "tau2", 1, entry="9" * 4000),
+    "a huge entry of a dual point": lambda: _with(DOCUMENTS["regularized"], "enclosures", "dual", 0, 0, entry="7" * 4000),
+    "a huge width": lambda: _with(DOCUMENTS["none"], "problem", "width", entry=[2**32, 2**32, 2**32]),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_number_that_is_too_large_is_rejected_without_a_traceback(name, tmp_path, capsys):
+    path = tmp_path / "large.json"
+    path.write_text(LARGE[name]())
+    assert main(["replay", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[-1].startswith("verdict")
+    assert "rejected: " in captured.out
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize("digits", ["1e999", "-1e999", pytest.param("1" * 5000, id="5000 digits")])
+def test_a_number_that_no_double_is_near_to_is_no_json_here(digits, tmp_path, capsys):
+    text = json.dumps(DOCUMENTS["ce"]).replace('"precision": 64', f'"precision": {digits}')
+    assert digits in text
+    path = tmp_path / "large.json"
+    path.write_text(text)
+    assert "is not a JSON document" in _refusal(capsys, path)
+    assert not replay_document(DOCUMENTS["ce"] | {"feasibility": float("inf")}).accepted
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="a system without /dev/zero")
+def test_a_device_without_an_end_is_read_to_a_limit(capsys):
+    assert "at most 256 MiB" in _refusal(capsys, "/dev/zero")
+    assert main(["predict", "--counts", "/dev/zero"]) == 4
+    assert main(["campaign", "--summarize", "/dev/zero"]) == 4
+    assert capsys.readouterr().err.count("at most 256 MiB") == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
+def test_a_certificate_comes_through_a_pipe(tmp_path, capsys):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(json.dumps(DOCUMENTS["ce"])))
+    writer.start()
+    assert main(["replay", str(pipe)]) == 0
+    writer.join()
+    assert "accepted" in capsys.readouterr().out
+
+
+def test_an_exact_number_is_written_in_one_way_only():
+    for number in (
+        Fraction(0),
+        Fraction(-7),
+        Fraction(3, 8),
+        Fraction(-5, 6),
+        Fraction(2**1023),
+        Fraction(5 * 2**3000),
+        Fraction(1, 2**1100),
+    ):
+        assert number_of(text_of(number), "it") == number
+    for text in (
+        "-0",
+        "00",
+        "07",
+        "2/4",
+        "3/1",
+        "3/8",
+        "6*2^-4",
+        "3*2^0",
+        "3*2^5",
+        "1*2^1000",
+        "3*2^-03",
+        "0*2^-3",
+        "+3",
+        "3/0",
+        " 3",
+    ):
+        with pytest.raises(Rejected):
+            number_of(text, "it")
+    document = copy.deepcopy(DOCUMENTS["ce"])
+    for pair in (document["enclosures"]["objective"], document["enclosures"]["bound"], document["enclosures"]["dual"][0]):
+        for i, text in enumerate(pair):
+            m, _, e = text.partition("*2^")
+            if e:
+                changed = [*pair[:i], f"{2 * int(m)}*2^{int(e) - 1}", *pair[i + 1 :]]
+                assert number_of(text, "it") == Fraction(2 * int(m)) * Fraction(2) ** (int(e) - 1)
+                pair[i], kept = changed[i], pair[i]
+                assert "shortest form" in replay_document(document | {"digest": digest(document)}).failed
+                pair[i] = kept
+
+
+@pytest.mark.parametrize(
+    ("field", "entry"),
+    [("tolerance", " 1e-08"), ("tolerance", "1e-8"), ("tolerance", "0.00_1"), ("value", "0x1"), ("value", "1.5")],
+)
+def test_a_claimed_number_is_written_in_one_way_only(field, entry):
+    assert "claim: a number cannot be read" in replay_document(_changed(DOCUMENTS["ce"], ("claim", field), entry)).failed
+
+
+def test_a_feasibility_belongs_to_a_dual_point():
+    assert replay_document(_changed(DOCUMENTS["ce"], ("feasibility",), 1.5)).accepted  # information
+    assert "feasibility" in replay_document(_changed(DOCUMENTS["none"], ("feasibility",), 1.5)).failed
+
+
+@pytest.mark.parametrize("entry", [-7.5, float("inf"), float("nan"), 0, True, None, "0.0"])
+def test_a_feasibility_that_is_none_is_rejected(entry):
+    document = DOCUMENTS["ce"] | {"feasibility": entry}
+    if entry == entry and entry != float("inf"):
+        document["digest"] = digest(document)
+        assert "feasibility" in replay_document(document).failed
+    assert not replay_document(document).accepted
+
+
 def _refusal(capsys, path):
     assert main(["replay", str(path)]) == 4
     return capsys.readouterr().err
@@ -321,8 +485,18 @@ def test_certify_rigorous_on_the_command_line(tmp_path, capsys):
     ]
     assert main([*argv, "--out", str(path)]) == 0
     out = capsys.readouterr().out
-    for word in ("outcome", "PROVED", "minimum", "von Neumann", "64 bits", "time"):
+    for word in (
+        "outcome",
+        "PROVED",
+        "minimum",
+        "von Neumann",
+        "64 bits",
+        "tolerance  ",
+        "1e-08, relative to the lower end",
+        "time",
+    ):
         assert word in out
+    assert "decimals that are shown" not in out
     assert json.loads(path.read_text())["schema"] == "ncsolve/rigorous/1"
     assert main(["replay", str(path), "--quiet"]) == 0
     capsys.readouterr()
@@ -356,4 +530,6 @@ def test_a_wrong_prediction_is_contradicted_on_the_command_line(monkeypatch, cap
 
     monkeypatch.setattr("ncsolve.analytic.predict.predict", off)
     assert main(["certify", "--counts", "30,20,5", "--rigorous"]) == 1
-    assert "DISPROVED" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "DISPROVED" in out
+    assert "decimals that are shown" in out

@@ -5,7 +5,7 @@ Logits a (I - J/K) with a >= 0 have K - 1 singular values sqrt(n) a of A = Zbar 
     f(a) = log(1 + (K-1) e^(-a)) + delta (1 - 1/K) a + c (K-1) (a sqrt(n))^q.
 
 Its first two terms are convex and minus their slope, u(a) - d with u = (K-1)/(e^a + K - 1) and d = delta (1 - 1/K), is log-concave
-where positive (u is, and (u-d) u'' <= u u'' <= u'^2 where u'' > 0). So log(u - d) + (1-q) log a is concave: it meets the level
+where positive (u is, and (u-d) u'' <= u u'' <= u'^2 where u'' > 0). So log(u - d) + (1-q) log a is strictly concave: it meets the level
 log(c q (K-1) n^(q/2)) at most twice, and the outer meeting is the only candidate beside zero (R3). Compare the values.
 
 M = 1 is explicit: a = log(K/(K c sqrt(n) + delta) - K + 1), zero iff K c sqrt(n) + delta >= 1.

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from .. import __version__
-from ..border import opened, shown
+from ..border import finite_json, opened, shown
 from ..errors import CampaignError, CountsError
 from .spec import Spec
 from .stopping import Stopped
@@ -183,7 +183,7 @@ def _line(entries: dict[str, Any]) -> bytes:
 
 def _header(line: bytes, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        found = finite_json(line)
         if not line.endswith(b"\n") or found["schema"] != SCHEMA or not isinstance(found["spec"], dict):
             raise ValueError
         return {"digest": str(found["digest"]), "spec": found["spec"], "ncsolve_version": found["ncsolve_version"]}
@@ -198,7 +198,7 @@ def _rows(stream: BinaryIO, end: int, problems: int, name: str) -> Iterator[tupl
         if not line.endswith(b"\n"):
             return
         try:
-            row = json.loads(line)
+            row = finite_json(line)
             index = row["index"]
             if not isinstance(row["problem"], dict) or not isinstance(
                 row.get("error", row.get("value", 0.0)), dict | float | None

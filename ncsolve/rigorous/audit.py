@@ -8,12 +8,12 @@ what is concluded follows. Every enclosure must be as tight as it was made.
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
 
-from ..border import opened, shown
+from ..border import finite_json, opened, shown
 from ..errors import CertificateError, NcsolveError
 from .balls import flint
 from .certificate import PRECISION, SCHEMA, RigorousCertificate, digest
@@ -78,7 +78,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     with opened(path, LARGEST_FILE) as file:
         raw = file.read()
     try:
-        document = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refused)
+        document = finite_json(raw.decode("utf-8"), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise CertificateError(
             f"{name} is not a JSON document ({' '.join(str(error).split())[:80]}); give a certificate"
@@ -103,6 +103,11 @@ def replay_document(document: dict[str, Any]) -> Replay:
         return Replay(tuple(passed), str(error), None)
     except Undecided as error:
         return Replay(tuple(passed), f"{error} cannot be enclosed", None)
+    except (ValueError, OverflowError, RecursionError, MemoryError) as error:
+        where = f"after {passed[-1]}" if passed else "fields"
+        return Replay(
+            tuple(passed), f"{where}: a number is too large to be checked ({' '.join(str(error).split())[:80]})", None
+        )
     return Replay(tuple(passed), None, certificate)
 
 
@@ -120,8 +125,9 @@ def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate
     claimed = _claimed(document["claim"], problem)
     if document["precision"] != PRECISION:
         raise Rejected(f"precision: it is {PRECISION} bits in {SCHEMA}")
-    if type(document["feasibility"]) is not float:
-        raise Rejected("feasibility: a number is needed")
+    feasibility = document["feasibility"]
+    if type(feasibility) is not float or not 0 <= feasibility < math.inf:
+        raise Rejected("feasibility: a finite number of 0 or more is needed")
     stored = document["enclosures"]
     known = {"objective", "minimum"} | ({"better"} if document["better"] is not None else set())
     if not isinstance(stored, dict) or not known <= stored.keys():
@@ -140,7 +146,9 @@ def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate
     )
     evidence.check()
     passed.append({"von Neumann": "roots, thresholds and order of the modes"}.get(evidence.method, "dual point and entropies"))
-    certificate = RigorousCertificate(problem, claimed, objective, evidence, better, document["feasibility"])
+    if feasibility and evidence.method == "von Neumann":
+        raise Rejected("feasibility: it is 0 where there is no dual point")
+    certificate = RigorousCertificate(problem, claimed, objective, evidence, better, feasibility)
     if stored["minimum"] != certificate.minimum.to_list():
         raise Rejected("minimum: the evidence does not sum to the stored enclosure")
     passed.append("sum of the bound")
@@ -167,13 +175,25 @@ def _claimed(stored: object, problem: ExactProblem) -> Claimed:
     try:
         return Claimed(
             point_from_dict(stored["point"], problem.ufm, "claimed point"),
-            float.fromhex(stored["value"]),
+            _double(stored["value"]),
             None if states is None else tuple(states),
-            None if values is None else tuple(float.fromhex(value) for value in values),
-            float(stored["tolerance"]),
+            None if values is None else tuple(_double(value) for value in values),
+            _decimal(stored["tolerance"]),
         )
     except (TypeError, ValueError, OverflowError):
         raise Rejected("claim: a number cannot be read") from None
+
+
+def _double(text: str) -> float:
+    if (found := float.fromhex(text)).hex() == text:
+        return found
+    raise ValueError
+
+
+def _decimal(text: str) -> float:
+    if repr(found := float(text)) == text:
+        return found
+    raise ValueError
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -181,7 +201,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key occurs twice")
     return found
-
-
-def _refused(word: str) -> None:
-    raise ValueError(f"{word} is not a number")

@@ -6,9 +6,13 @@ have, only the diagonals of the two Gram matrices matter:
     sum_jk n_k z_jk^2 = <W^T W, X D X^T> = sum_i |w_i|^2 (x_i D x_i) + rest,     |rest| <= sum over i != j of |w_i . w_j| |x_i D x_j|.
 
 The diagonal is summed in balls. The rest is tiny times tiny, and is bounded through floating-point matrix products, whose entries are
-off by at most (K + 10) u (|A| |B|), u = 2^-53, whatever the order of summation and with or without fused operations; underflow adds
-less than 1e-290. For large problems this replaces the one dense product; where the bound is too coarse for the cell that is wanted,
-that product is made after all (point.py).
+off by at most (K + 10) u (|A| |B|), u = 2^-53, whatever the order of summation and with or without fused operations, up to underflow.
+For large problems this replaces the one dense product; where the bound is too coarse for the cell that is wanted, that product is made
+after all (point.py).
+
+Underflow. Powers of two are taken out of every w_i, x_i, sqrt(n) and scale first, so that all entries are at most 1. An entry, product or
+sum that underflows then is off by at most 2^-1022, a dot product by less than 8 K 2^-1022 < 1e-300, and 1e-75 is added to each. The scales
+are raised to 1e-75 too, so that no product of two dot products and two scales is below 1e-300, where it could underflow again.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from .exact import ExactProblem
 
 SMALLEST = 64  # classes; below that the dense product costs nothing
-UNIT, UNDERFLOW = 2.0**-53, 1e-290
+UNIT, LEAST, UNDERFLOW = 2.0**-53, 1e-75, 1e-290
 SAFETY = 1.0 + 1e-6  # covers the roundings of sums and products of nonnegative numbers below, each a relative 1e-9 at most
 
 
@@ -58,7 +62,7 @@ def squares_and_products(problem: ExactProblem, point: Parameters, b: list[Fract
         own = sum([a * y for a, y in zip(w, weighted, strict=True)])
         total += scale * (scale * size + 2 * (along_bias[i, 0] * along_counts[i, 0] - own))
     most = np.array([np.nextafter(float(abs(scale).upper()), np.inf) for scale in scales])
-    rest = _off_diagonal(left * 1.0, right * np.sqrt(problem.ufm.counts), most)
+    rest = _off_diagonal(left, right, problem.ufm.counts, most)
     return None if rest is None else total + module.arb(0, rest)
 
 
@@ -73,14 +77,26 @@ def _renamed(inner: list[Rows], width: int) -> list[tuple[int, int, Any]]:
     return [(i, c, scale) for i, row in enumerate(merged) for c, scale in row.items()]
 
 
-def _off_diagonal(left: Array, right: Array, scales: Array) -> float | None:
-    """An upper bound on sum over i != j of |w_i . w_j| |x_i . x_j| d_i d_j; None if it overflows."""
-    with np.errstate(over="ignore", invalid="ignore"):
+def _off_diagonal(left: Array, right: Array, counts: Array, scales: Array) -> float | None:
+    """An upper bound on sum over i != j of |w_i . w_j| |x_i D x_j| d_i d_j; None if it overflows."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        w, x, root, size = left.T, right, np.sqrt(counts), scales
+        (w, a), (x, b), (root, c), (size, d) = map(_at_most_one, (w, x, root[None], size[:, None]))
         grams = []
-        for columns in (left, right.T):
-            error = (columns.shape[0] + 10) * UNIT * (np.abs(columns).T @ np.abs(columns)) * SAFETY + UNDERFLOW
-            grams.append(np.abs(columns.T @ columns) + error)
-        terms = grams[0] * grams[1] * np.outer(scales, scales)
+        for rows in (w, x * root):
+            error = (rows.shape[1] + 10) * UNIT * (np.abs(rows) @ np.abs(rows).T) * SAFETY + LEAST
+            grams.append(np.abs(rows @ rows.T) + error)
+        exponent = a + b + c + d
+        top = int(exponent.max())
+        size = np.maximum(np.ldexp(size[:, 0], exponent - top), LEAST)
+        terms = grams[0] * grams[1] * np.outer(size, size)
         np.fill_diagonal(terms, 0.0)
-        found = float(terms.sum()) * SAFETY + UNDERFLOW
+        found = float(np.ldexp(terms.sum() * SAFETY, 2 * top)) + UNDERFLOW
     return found if np.isfinite(found) else None
+
+
+def _at_most_one(rows: Array) -> tuple[Array, Any]:
+    """Each row divided by a power of two, exactly but for what underflows, and the exponents."""
+    largest = np.abs(rows).max(axis=1)
+    exponents = np.where(largest > 0, np.frexp(largest)[1], -10_000)  # a row of zeros is below all others
+    return np.ldexp(rows, -exponents[:, None]), exponents

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +52,14 @@ class Groups:
     def number(self) -> int:
         """G."""
         return len(self.sizes)
+
+    @cached_property
+    def members(self) -> list[list[int]]:
+        """The classes of each group."""
+        found: list[list[int]] = [[] for _ in self.sizes]
+        for k, g in enumerate(self.member):
+            found[g].append(k)
+        return found
 
     def others(self, h: int, g: int) -> int:
         """Classes of group h other than the own class of a column of group g."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import platform
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -96,8 +97,9 @@ class RigorousCertificate:
 
     @property
     def relative_gap(self) -> float:
-        """The gap divided by |lower bound|, the gap itself where that is zero."""
-        return up(judgement.relative(self.objective.high - self.minimum.low, self.minimum.low))
+        """The gap divided by |lower bound|; infinite where that is zero and the gap is not (null in JSON)."""
+        share = judgement.relative(self.objective.high - self.minimum.low, self.minimum.low)
+        return math.inf if share is None else up(share)
 
     @property
     def method(self) -> str:
@@ -122,10 +124,11 @@ class RigorousCertificate:
         return {
             "rigorous": True,
             "outcome": self.outcome.name,
-            "value": self.value,
-            "lower_bound": self.lower_bound,
-            "gap": self.gap,
-            "relative_gap": self.relative_gap,
+            "tolerance": self.claimed.tolerance,
+            "value": _finite(self.value),
+            "lower_bound": _finite(self.lower_bound),
+            "gap": _finite(self.gap),
+            "relative_gap": _finite(self.relative_gap),
             "feasibility": self.feasibility,
             "method": self.method,
             "precision": self.precision,
@@ -185,12 +188,18 @@ def digest(document: dict[str, Any]) -> str:
 
 
 def up(x: Fraction) -> float:
-    """The least double that is at least x."""
-    found = float(x)
+    """The least double that is at least x, infinity above all of them."""
+    try:
+        found = float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -sys.float_info.max
     return found if Fraction(found) >= x else math.nextafter(found, math.inf)
 
 
 def down(x: Fraction) -> float:
-    """The largest double that is at most x."""
-    found = float(x)
-    return found if Fraction(found) <= x else math.nextafter(found, -math.inf)
+    """The largest double that is at most x, minus infinity below all of them."""
+    return -up(-x)
+
+
+def _finite(x: float) -> float | None:
+    return x if math.isfinite(x) else None

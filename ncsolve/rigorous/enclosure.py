@@ -55,24 +55,25 @@ class Enclosure:
 
 
 def text_of(number: Fraction) -> str:
-    """The number as m*2^e, m or p/q.
+    """The number as m*2^e with m odd, m or p/q in lowest terms; a whole number as m*2^e only beyond all doubles.
 
     Examples
     --------
     >>> from fractions import Fraction
-    >>> text_of(Fraction(3, 8)), text_of(Fraction(200)), text_of(Fraction(8, 5))
-    ('3*2^-3', '200', '8/5')
+    >>> text_of(Fraction(3, 8)), text_of(Fraction(200)), text_of(Fraction(8, 5)), text_of(Fraction(3 * 2**2000))
+    ('3*2^-3', '200', '8/5', '3*2^2000')
     """
     n, d = number.numerator, number.denominator
     if d == 1:
-        return str(n)
+        e = (n & -n).bit_length() - 1 if n.bit_length() > 1024 else 0
+        return f"{n >> e}*2^{e}" if e else str(n)
     if d & (d - 1) == 0:
         return f"{n}*2^-{d.bit_length() - 1}"
     return f"{n}/{d}"
 
 
 def number_of(text: object, what: str) -> Fraction:
-    """Read `text_of` back.
+    """Read `text_of` back, and no other way of writing the number.
 
     Examples
     --------
@@ -82,12 +83,13 @@ def number_of(text: object, what: str) -> Fraction:
     match = _NUMBER.fullmatch(text) if isinstance(text, str) else None
     if match is None or (match[2] is not None and int(match[2]) == 0):
         raise Rejected(f"{what}: {str(text)[:40]!r} is not an exact number")
-    if match[2] is not None:
-        return Fraction(int(match[1]), int(match[2]))
     e = int(match[3] or 0)
     if abs(e) > LARGEST_EXPONENT:
         raise Rejected(f"{what}: the exponent {e} is out of range")
-    return Fraction(int(match[1])) * (Fraction(2) ** e)
+    found = Fraction(int(match[1]), int(match[2] or 1)) * Fraction(2) ** e
+    if text_of(found) != text:
+        raise Rejected(f"{what}: {str(text)[:40]!r} is not in its shortest form")
+    return found
 
 
 def unit(x: Fraction, bits: int) -> Fraction:
@@ -131,6 +133,13 @@ def cells_near(x: Fraction, bits: int) -> list[Enclosure]:
     u = unit(x, bits)
     starts = [(x // u + step) * u for step in (0, -1, 1)]
     return [Enclosure(low, low + unit(low, bits)) for low in starts if low > 0]
+
+
+def wider(x: Enclosure, bits: int) -> Enclosure:
+    """The cell of so many bits in which a cell of more bits begins, and so lies."""
+    u = unit(x.low, bits)
+    low = (x.low // u) * u
+    return Enclosure(low, low + u)
 
 
 def cell(low: Fraction, high: Fraction, bits: int) -> Enclosure | None:

@@ -16,7 +16,8 @@ from .dual import Dual
 from .enclosure import Enclosure, text_of
 from .judgement import Verdict
 from .rejected import Rejected
-from .states import convex_states, spectral_states
+from .states import convex_states
+from .subspaces import spectral_states
 
 if TYPE_CHECKING:
     from .exact import ExactProblem

@@ -124,7 +124,7 @@ class ExactProblem:
                 features=str(stored["features"]),
                 names=_names(stored["names"]),
             )
-        except (NcsolveError, TypeError, ValueError) as error:
+        except (NcsolveError, TypeError, ValueError, OverflowError) as error:
             raise Rejected(f"problem: {' '.join(str(error).split())}") from None
         found = ExactProblem(ufm)
         if {**found.to_dict(), "names": None} != {**stored, "names": None}:

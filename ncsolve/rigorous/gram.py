@@ -87,12 +87,12 @@ class Gram:
         return [cells[low] for low in sorted(cells, reverse=True)]
 
 
-def is_cell(tau2: Enclosure) -> bool:
-    """Whether the enclosure is one cell of one of the allowed sizes."""
+def bits_of(tau2: Enclosure) -> int:
+    """The number of bits of which the enclosure is one cell; 0 if it is none of an allowed size."""
     if tau2.low <= 0:
-        return False
+        return 0
     width = tau2.high - tau2.low
-    return any(width == unit(tau2.low, bits) and tau2.low % width == 0 for bits in BITS)
+    return next((bits for bits in BITS if width == unit(tau2.low, bits) and tau2.low % width == 0), 0)
 
 
 def _fmpq(x: Fraction) -> Any:

@@ -1,6 +1,7 @@
 """What is claimed of a point, what a certificate says of the claim, and how one follows from the other.
 
-Everything here is a comparison of rationals; replay makes the same ones.
+Everything here is a comparison of rationals; replay makes the same ones. The tolerance is a share of the lower bound of the minimum and
+of nothing else: where no more than 0 bounds the minimum from below, only an objective of exactly 0 is within it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from .enclosure import Enclosure
     from .spectral import Mode
 
+LARGEST = Fraction(10) ** 308
+
 
 class Outcome(Enum):
     """What is proved; the value is the sentence for the reader."""
 
-    PROVED = "no point lies below the returned one by more than the tolerance, and no claimed number or state is wrong"
+    PROVED = "no point lies below the returned one by more than the tolerance, and all that is covered of the claim is right"
     DISPROVED = "a claimed number or state is wrong, or a point lies below the returned one by more than the tolerance"
     NOT_DECIDED = "the enclosures hold, but they neither prove nor disprove the claim"
 
@@ -60,7 +63,7 @@ class Claimed:
     value : the objective that is said to be the global minimum
     states : "active", "vanished" or "merged" for each class, or None
     singular_values : of A, descending, min(K, outputs) of them, or None
-    tolerance : relative, > 0
+    tolerance : relative to the lower bound of the minimum, for singular values to tau; between 0 and 1
     """
 
     point: Parameters
@@ -87,49 +90,51 @@ def outcome(findings: Sequence[Finding]) -> Outcome:
 
 def about_point(objective: Enclosure, minimum: Enclosure, tolerance: Fraction) -> Finding:
     """Whether the returned point's objective is within the tolerance of the minimum."""
-    excess = relative(objective.high - minimum.low, minimum.low)
-    if objective.high <= minimum.low + tolerance * size(minimum.low):
-        return Finding(
-            "point", Verdict.PROVED, f"its objective exceeds the global minimum by a share of at most {shown(excess)}"
-        )
-    least = relative(objective.low - minimum.high, minimum.high)
-    if objective.low > minimum.high + tolerance * size(minimum.high):
-        return Finding(
-            "point", Verdict.DISPROVED, f"its objective exceeds the global minimum by a share of at least {shown(least)}"
-        )
-    return Finding("point", Verdict.OPEN, f"its objective may exceed the global minimum by a share of {shown(excess)}")
+    if objective.high <= minimum.low + tolerance * abs(minimum.low):
+        most = _by(objective.high - minimum.low, minimum.low, "at most")
+        return Finding("point", Verdict.PROVED, f"its objective exceeds the global minimum by {most}")
+    if objective.low > minimum.high + tolerance * abs(minimum.high):
+        least = _by(objective.low - minimum.high, minimum.high, "at least")
+        return Finding("point", Verdict.DISPROVED, f"its objective exceeds the global minimum by {least}")
+    most = _by(objective.high - minimum.low, minimum.low, "up to")
+    return Finding("point", Verdict.OPEN, f"its objective may exceed the global minimum by {most}")
 
 
 def about_value(value: float, minimum: Enclosure, tolerance: Fraction) -> Finding:
     """Whether the claimed value is the global minimum up to the tolerance."""
     v = Fraction(value)
-    low, high = minimum.low - tolerance * size(minimum.low), minimum.high + tolerance * size(minimum.high)
-    if not low <= v <= high:
-        off = relative(minimum.low - v if v < low else v - minimum.high, minimum.low)
-        return Finding("value", Verdict.DISPROVED, f"it differs from the global minimum by a share of at least {shown(off)}")
-    surely = minimum.high - tolerance * size(minimum.low) <= v <= minimum.low + tolerance * size(minimum.low)
-    off = relative(max(abs(v - minimum.low), abs(v - minimum.high)), minimum.low)
-    verdict = Verdict.PROVED if surely else Verdict.OPEN
-    return Finding("value", verdict, f"it differs from the global minimum by a share of at most {shown(off)}")
+    below, above = tolerance * abs(minimum.low), tolerance * abs(minimum.high)
+    if not minimum.low - below <= v <= minimum.high + above:
+        off = _by(max(minimum.low - v, v - minimum.high), minimum.low if v < minimum.low else minimum.high, "at least")
+        return Finding("value", Verdict.DISPROVED, f"it differs from the global minimum by {off}")
+    off = _by(max(abs(v - minimum.low), abs(v - minimum.high)), minimum.low, "at most")
+    verdict = Verdict.PROVED if minimum.high - below <= v <= minimum.low + below else Verdict.OPEN
+    return Finding("value", verdict, f"it differs from the global minimum by {off}")
 
 
 def about_singular_values(claimed: Sequence[float], modes: Sequence[Mode], tolerance: Fraction) -> Finding:
-    """Whether every claimed singular value of A is that of a minimizer, up to the tolerance times tau."""
+    """Whether every claimed singular value of A is that of a minimizer, up to the tolerance times tau, also where that one is zero.
+
+    Beyond the target's singular values it is times the smallest of them.
+    """
     from .scalar import Stand
 
     zero = (Fraction(0), Fraction(0))
     allowed: list[tuple[list[tuple[Fraction, Fraction]], Fraction, bool]] = []  # (one of these, tau, decided)
+    tau = Fraction(0)
     for mode in modes:
+        tau = root_below(mode.tau2.low)
+        kept = 0
         if (sigma := mode.sigma) is not None:
-            here, alive = (sigma.low, sigma.high), mode.stand is Stand.ALIVE
-            one = ([here] if alive else [here, zero], root_below(mode.tau2.low), mode.stand is not Stand.UNDECIDED)
-            allowed += [one] * mode.kept
+            here, alive, kept = (sigma.low, sigma.high), mode.stand is Stand.ALIVE, mode.kept
+            allowed += [([here] if alive else [here, zero], tau, mode.stand is not Stand.UNDECIDED)] * kept
+        allowed += [([zero], tau, True)] * (mode.copies - kept)
     numbers = [Fraction(s) for s in claimed] + [Fraction(0)] * max(0, len(allowed) - len(claimed))
     worst, undecided = Fraction(0), False
     for i, s in enumerate(numbers):
-        choices, tau, decided = allowed[i] if i < len(allowed) else ([zero], Fraction(0), True)
+        choices, scale, decided = allowed[i] if i < len(allowed) else ([zero], tau, True)
         off = min(max(low - s, s - high, Fraction(0)) for low, high in choices)
-        if off > tolerance * tau:
+        if off > tolerance * scale:
             return Finding("singular values", Verdict.DISPROVED, f"number {i + 1} is off by at least {shown(off)}")
         worst = max(worst, min(max(abs(s - low), abs(s - high)) for low, high in choices))
         undecided = undecided or not decided
@@ -138,29 +143,31 @@ def about_singular_values(claimed: Sequence[float], modes: Sequence[Mode], toler
 
 
 def about_states(judged: Sequence[tuple[Verdict, str]]) -> Finding:
-    """The verdicts on the claimed class states, as one finding."""
+    """The verdicts on the claimed class states, as one finding: right only if every state is."""
     number = {verdict: sum(1 for found, _ in judged if found is verdict) for verdict in Verdict}
     said = ", ".join(f"{times} {verdict.value}" for verdict, times in number.items() if times)
-    first = next((why for verdict, why in judged if verdict in (Verdict.DISPROVED, Verdict.OPEN)), "")
-    for verdict in (Verdict.DISPROVED, Verdict.OPEN):
+    for verdict in (Verdict.DISPROVED, Verdict.OPEN, Verdict.OUTSIDE):
         if number[verdict]:
-            return Finding("class states", verdict, f"{said} ({first})")
-    return Finding("class states", Verdict.PROVED if number[Verdict.PROVED] else Verdict.OUTSIDE, said)
+            why = next(why for found, why in judged if found is verdict)
+            return Finding("class states", verdict, f"{said} ({why})")
+    return Finding("class states", Verdict.PROVED, said)
 
 
-def size(x: Fraction) -> Fraction:
-    """What a relative tolerance refers to: |x|, or 1 where x is zero."""
-    return abs(x) or Fraction(1)
+def relative(difference: Fraction, x: Fraction) -> Fraction | None:
+    """The difference divided by |x|; None where x is zero and the difference is not: it is no share of that."""
+    if not x:
+        return None if difference else Fraction(0)
+    return difference / abs(x)
 
 
-def relative(difference: Fraction, x: Fraction) -> Fraction:
-    """The difference divided by |x|, or itself where x is zero."""
-    return difference / size(x)
+def _by(difference: Fraction, x: Fraction, bound: str) -> str:
+    share = relative(difference, x)
+    return f"{bound} {shown(difference)}, no share of a bound of 0" if share is None else f"a share of {bound} {shown(share)}"
 
 
 def shown(x: Fraction) -> str:
     """Three digits, for people."""
-    return f"{float(x):.3g}"
+    return f"{float(x):.3g}" if x < LARGEST else "more than 1e+308"
 
 
 def root_below(x: Fraction) -> Fraction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ def to_text(matrix: Array) -> dict[str, Any]:
 
 def from_text(stored: object, shape: tuple[int, ...], what: str) -> Array:
     """Read `to_text` back, for a matrix that must have the given shape."""
-    size = 8 * int(np.prod(shape))
+    size = 8 * math.prod(shape)
     if not isinstance(stored, dict) or stored.get("shape") != list(shape) or size > 8 * LARGEST:
         raise Rejected(f"{what}: a matrix of shape {shape} is needed")
     try:

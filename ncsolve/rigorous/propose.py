@@ -32,7 +32,11 @@ TRIES = 8
 
 def dual_point(problem: ExactProblem, point: Parameters) -> tuple[Dual, float]:
     """A feasible dual point, and how far it was from feasible: max(0, ||Gamma|| / c - 1)."""
-    found = _gradient(problem, point.end_to_end @ point.features + point.bias[:, None])
+    with np.errstate(over="ignore", invalid="ignore"):
+        logits = point.end_to_end @ point.features + point.bias[:, None]
+    if not np.isfinite(logits).all():
+        raise Undecided("the gradient at the matrices, whose logits overflow,")
+    found = _gradient(problem, logits)
     c = math.sqrt(problem.weight_decay[0]) * math.sqrt(problem.feature_decay)
     norm = found.gamma.norm()
     if problem.ufm.features == "relu":

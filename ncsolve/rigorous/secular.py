@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .balls import ball, bounds, flint, sign
-from .enclosure import Enclosure, cells_near, unit
+from .enclosure import Enclosure, cells_near, unit, wider
 from .rejected import Rejected, Undecided
 
 if TYPE_CHECKING:
@@ -61,8 +61,11 @@ class Secular:
             return self._exact_sign(mu.low) == 0
         return self.sign(mu.low, bits) <= 0 < self.sign(mu.high, bits)
 
-    def check(self, gap: int, mu: Enclosure, what: str) -> None:
-        """Raise Rejected unless `mu` is one cell that encloses the root, or with two counts the root itself."""
+    def check(self, gap: int, mu: Enclosure, what: str) -> list[tuple[int, Enclosure]]:
+        """Raise Rejected unless `mu` is one cell that encloses the root, or with two counts the root itself.
+
+        Returns all cells that do and have fewer bits, with their bits.
+        """
         bits = 0 if mu.exact or mu.low <= 0 else next((bits for bits in BITS if _is_cell(mu, bits)), 0)
         if mu.exact != (len(self.poles) == 2) or not (mu.exact or bits):
             raise Rejected(
@@ -70,6 +73,12 @@ class Secular:
             )
         if not self.encloses(gap, mu, bits or BITS[0]):
             raise Rejected(f"{what}: the signs at the endpoints of tau2 do not enclose the root of the secular equation")
+        return [] if mu.exact else self.wider(gap, mu, bits)
+
+    def wider(self, gap: int, mu: Enclosure, bits: int) -> list[tuple[int, Enclosure]]:
+        """(bits, cell) for all cells of fewer bits than `mu` has that enclose its root too."""
+        cells = [(fewer, wider(mu, fewer)) for fewer in BITS if fewer < bits]
+        return [(fewer, cell) for fewer, cell in cells if self.encloses(gap, cell, fewer)]
 
     def roots(self) -> list[Enclosure]:
         """One enclosure per gap, each proved."""
@@ -92,7 +101,7 @@ class Secular:
                     break  # the cells are as wide as the gap: more bits
                 for found in cells_near(guess, bits):
                     if self.encloses(gap, found, bits):
-                        return found
+                        return next((cell for fewer, cell in self.wider(gap, found, bits) if fewer >= least), found)
         raise Undecided(f"the root between counts {float(self.poles[gap])} and {float(self.poles[gap + 1])}")
 
     def _newton(self, gap: int, guess: Fraction | None, bits: int) -> Fraction:

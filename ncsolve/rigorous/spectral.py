@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from .enclosure import Enclosure, ceil_to, floor_to
-from .gram import Gram, is_cell
+from .enclosure import Enclosure, ceil_to, floor_to, wider
+from .gram import Gram, bits_of
 from .rejected import Rejected, Undecided
 from .scalar import BITS, Scalar, Stand, checked
 from .secular import BITS as MORE_BITS
@@ -175,11 +175,11 @@ def _solved(scalar: Scalar, tau2: Enclosure, copies: int, kept: int, refine: Any
         stand = scalar.stand(tau2)
         if stand in (Stand.ZERO, Stand.TIE):
             return Mode(tau2, copies, kept, stand, scalar.tied if stand is Stand.TIE else None)
-        p = scalar.shrinkage(tau2)
-        if p is not None and (stand is Stand.ALIVE or refine is None or bits is None):
+        if stand is Stand.ALIVE or refine is None or bits is None:
+            p = scalar.shrinkage(tau2)
+            if p is None:
+                break
             return Mode(tau2, copies, kept, stand, p)
-        if refine is None or bits is None:
-            break
         tau2 = refine(bits)
     raise Undecided(f"the mode with tau^2 = {float(tau2.low)}")
 
@@ -189,8 +189,10 @@ def _check_targets(problem: ExactProblem, stored: list[Mode]) -> None:
     if not problem.one_hot:
         gram = Gram(problem)
         for i, mode in enumerate(stored):
-            if not is_cell(mode.tau2) or gram.copies(mode.tau2) != mode.copies:
+            bits = bits_of(mode.tau2)
+            if not bits or gram.copies(mode.tau2) != mode.copies:
                 raise Rejected(f"mode {i}: the signs of the characteristic polynomial do not count {mode.copies} in tau2")
+            _check_bits(problem, mode, [wider(mode.tau2, fewer) for fewer in MORE_BITS if fewer < bits], f"mode {i}")
         if sum(mode.copies for mode in stored) != gram.rank:
             raise Rejected(f"modes: the target has {gram.rank} non-zero singular values")
         return
@@ -214,10 +216,20 @@ def _check_targets(problem: ExactProblem, stored: list[Mode]) -> None:
             mode = following(f"the root below the count {float(poles[g])}")
             if mode.copies != 1:
                 raise Rejected(f"mode {position}: a secular root occurs once")
-            secular.check(g - 1, mode.tau2, f"mode {position}")
+            cells = secular.check(g - 1, mode.tau2, f"mode {position}")
+            _check_bits(problem, mode, [cell for _, cell in cells], f"mode {position}")
             position += 1
     if position != len(stored):
         raise Rejected("modes: more are stored than the target has")
+
+
+def _check_bits(problem: ExactProblem, mode: Mode, cells: list[Enclosure], what: str) -> None:
+    """Tau^2 has the fewest bits that decide the mode, the most where none do; `cells` have fewer than the stored one."""
+    scalar = Scalar.of(problem)
+    if any(scalar.stand(cell) is not Stand.UNDECIDED for cell in cells):
+        raise Rejected(f"{what}: tau2 is given with more bits than its comparison with the threshold asks for")
+    if mode.stand is Stand.UNDECIDED and bits_of(mode.tau2) != MORE_BITS[-1]:
+        raise Rejected(f"{what}: a mode is undecided only where {MORE_BITS[-1]} bits of tau2 leave it so")
 
 
 def _root(x: Fraction, *, up: bool) -> Fraction:

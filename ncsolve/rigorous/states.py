@@ -1,8 +1,7 @@
 r"""Class states that are proved: which classes are active, merged or vanished at a global minimizer.
 
-Squared loss, bias none: class k is the mode tau^2 = n_k, and vanishes with it. Bias free: the vector of a secular root has no zero
-entry, so a root that lives moves every class; a group's contrasts set its members apart; where they die the members merge (or
-vanish, if no root lives). At an exact tie both states are right, and where the rank cuts through equal modes any choice of members is.
+A class is vanished if its feature is zero, merged if it is not and another class has the same, else active. Squared loss with bias
+none or free: subspaces.py.
 
 One layer, convex, linear features. A group of two or more classes has contrasts iff n_g rho_g^2 > N^2 lambda_W lambda_H, where
 rho_g = (1 - delta) s_g r_g (docs/theory/cross_entropy.md): active, otherwise merged or vanished. A class that vanishes has the logits
@@ -14,6 +13,7 @@ b. The terms that Fenchel duality drops cannot exceed the gap between the object
 and where logits b contradict that, the class does not vanish. Nor does it where a product is not zero that vanishing makes zero:
 W*^T Gamma*_k = 0 at a vanished class, that is (z*_j - z*_k) . Gamma*_k = 0 for every j; both factors are enclosed through
 |sqrt(softmax) - sqrt(pi)|^2 <= KL, and constants in the logits drop out.
+The minimizer is unique (as far as the loss sees it), so exchangeable classes have one state.
 All classes vanish if the gradient at A = 0 has a norm below c. ReLU features (plain, no bias): class k vanishes iff
 n_k (1 - delta)^2 (K-1) <= K N^2 lambda_W lambda_H.
 """
@@ -28,88 +28,38 @@ from typing import TYPE_CHECKING, Any
 from .balls import ball, flint
 from .blocks import Block, groups_of
 from .judgement import Verdict
-from .scalar import Stand
 
 if TYPE_CHECKING:
     from .dual import Dual
     from .exact import ExactProblem
-    from .spectral import Mode
 
 ACTIVE, VANISHED, MERGED = STATES = ("active", "vanished", "merged")
 PRECISION = 128
 STRICTLY = 1 - Fraction(1, 2**40)
 Softmax = Callable[[int], list[tuple[Any, Any]]]
 Judged = tuple[Verdict, str]
-NO_RULE = (Verdict.OUTSIDE, "no exact rule decides it")
+GIVEN_TARGETS = (Verdict.OUTSIDE, "targets are given as a matrix, where no rule decides the states")
+RELU = (Verdict.OUTSIDE, "no rule decides the states with these ReLU features")
+BOTTLENECK = (Verdict.OUTSIDE, "no rule decides the states behind a bottleneck")
 
 
-def spectral_states(problem: ExactProblem, modes: Sequence[Mode], claimed: Sequence[str]) -> list[Judged]:
-    """A verdict on the claimed state of every class, squared loss with bias none or free."""
-    if not any(mode.kept and mode.stand is not Stand.ZERO for mode in modes):
-        return [_is(state, {VANISHED}) for state in claimed]
-    if not problem.one_hot or not problem.spectral:
-        return [NO_RULE] * len(claimed)
-    groups = groups_of(problem)
-    own = {mode.tau2.low: mode for mode in modes if mode.tau2.exact}  # secular roots lie strictly between the counts
-    free = problem.ufm.bias == "free"
-    moved = {False}
-    if free:
-        counts = set(groups.counts)
-        roots = [mode for mode in modes if mode.kept and mode.tau2.low not in counts]
-        alive = any(mode.stand is Stand.ALIVE for mode in roots)
-        moved = {True} if alive else {True, False} if any(mode.stand is Stand.TIE for mode in roots) else {False}
-        if not alive and any(mode.stand is Stand.UNDECIDED for mode in roots):
-            return [(Verdict.OPEN, "a mode lies at its threshold to the largest precision")] * len(claimed)
-    members: list[list[int]] = [[] for _ in groups.sizes]
-    for k, g in enumerate(groups.member):
-        members[g].append(k)
-    judged: list[Judged] = [NO_RULE] * len(claimed)
-    for g, classes in enumerate(members):
-        mode = own.get(groups.counts[g])
-        allowed = _allowed(mode, len(classes), free, moved)
-        states = [claimed[k] for k in classes]
-        right = tuple(states.count(state) for state in STATES) in allowed
-        options = sorted({state for option in allowed for state, times in zip(STATES, option, strict=True) if times})
-        why = f"a class of {float(groups.counts[g]):g} samples is {' or '.join(options)}"
-        choice = mode is not None and (0 < mode.kept < mode.copies or (mode.kept and mode.stand is Stand.TIE))
-        wrong = NO_RULE if choice else (Verdict.DISPROVED, why)  # any subspace of equal modes is as good
-        for k in classes:
-            judged[k] = (Verdict.PROVED, "") if right else wrong
-    return judged
-
-
-def _allowed(mode: Mode | None, size: int, free: bool, moved: set[bool]) -> set[tuple[int, int, int]]:
-    """How many classes of a group can be active, vanished, merged."""
-    if mode is None or mode.stand is Stand.ZERO:
-        choices = {0}
-    else:
-        choices = {mode.kept} if mode.stand is Stand.ALIVE else set(range(mode.kept + 1))
-    if not free:
-        return {(alive, size - alive, 0) for alive in choices}
-    found = set()
-    for root in moved:
-        for alive in choices:
-            apart = alive + 1 if alive else 0  # so many members are set apart by that many contrasts
-            if not root:
-                found.add((apart, size - apart, 0))
-            elif size - apart > 1:
-                found.add((apart, 0, size - apart))
-            else:
-                found.add((size, 0, 0))
-    return found
+def tally(states: Sequence[str]) -> str:
+    """How many are active, vanished, merged, in words."""
+    number = {state: states.count(state) for state in STATES if state in states}
+    return next(iter(number)) if len(states) == 1 else ", ".join(f"{times} {state}" for state, times in number.items())
 
 
 def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Sequence[str]) -> list[Judged]:
     """A verdict on the claimed state of every class at M = 1, from a dual point whose gap to the point is at most `gap`."""
     if not problem.one_hot:
-        return [NO_RULE] * len(claimed)
+        return [GIVEN_TARGETS] * len(claimed)
     if problem.ufm.features == "relu":
         return _relu_states(problem, claimed)
     blind = 0 if problem.squared else 1  # cross-entropy does not see multiples of 1/r, which costs A one rank
     if problem.ufm.rank_limit < problem.ufm.classes - blind:
-        return [NO_RULE] * len(claimed)
+        return [BOTTLENECK] * len(claimed)
     if _all_vanish(problem):
-        return [_is(state, {VANISHED}) for state in claimed]
+        return [judged_as(state, {VANISHED}) for state in claimed]
     groups = dual.groups
     square = problem.samples**2 * problem.weight_decay[0] * problem.feature_decay
     label, rows = problem.per_class[1:]
@@ -122,13 +72,22 @@ def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Seq
         else:
             states = {MERGED if groups.sizes[g] > 1 else ACTIVE}
             possible.append(states if _does_not_vanish(dual, g, gap, softmax) else states | {VANISHED})
-    return [_is(state, possible[groups.member[k]]) for k, state in enumerate(claimed)]
+    judged = [judged_as(state, possible[groups.member[k]]) for k, state in enumerate(claimed)]
+    for g, classes in enumerate(groups.members):  # the minimizer is unique, so a permutation of a group does not move it
+        said = [claimed[k] for k in classes]
+        if len(set(said)) > 1:
+            why = f"{len(classes)} classes of {float(groups.counts[g]):g} samples that nothing tells apart cannot be {tally(said)}"
+            for k in classes:
+                judged[k] = (Verdict.DISPROVED, why)
+    return judged
 
 
-def _is(state: str, possible: set[str]) -> Judged:
+def judged_as(state: str, possible: set[str]) -> Judged:
+    """The verdict on a state where these are possible."""
+    either = " or ".join(sorted(possible))
     if state not in possible:
-        return Verdict.DISPROVED, f"a class said to be {state} is {' or '.join(sorted(possible))}"
-    return (Verdict.PROVED, "") if len(possible) == 1 else NO_RULE
+        return Verdict.DISPROVED, f"a class said to be {state} is {either}"
+    return (Verdict.PROVED, "") if len(possible) == 1 else (Verdict.OUTSIDE, f"no rule tells whether a class is {either}")
 
 
 def _relu_states(problem: ExactProblem, claimed: Sequence[str]) -> list[Judged]:
@@ -137,13 +96,13 @@ def _relu_states(problem: ExactProblem, claimed: Sequence[str]) -> list[Judged]:
         or problem.ufm.bias != "none"
         or any(map(any, ((x - y for x in numbers) for numbers, y in _plain(problem))))
     ):
-        return [NO_RULE] * len(claimed)
+        return [RELU] * len(claimed)
     k = problem.ufm.classes
     limit = k * problem.samples**2 * problem.weight_decay[0] * problem.feature_decay
     alive = [n * (1 - problem.smoothing) ** 2 * (k - 1) > limit for n in problem.counts]
     if problem.ufm.rank_limit < sum(alive):
-        return [NO_RULE] * len(claimed)
-    return [_is(state, {ACTIVE if lives else VANISHED}) for state, lives in zip(claimed, alive, strict=True)]
+        return [BOTTLENECK] * len(claimed)
+    return [judged_as(state, {ACTIVE if lives else VANISHED}) for state, lives in zip(claimed, alive, strict=True)]
 
 
 def _plain(problem: ExactProblem) -> list[tuple[list[Fraction], Fraction]]:
