@@ -128,7 +128,7 @@ MUTATIONS = [
     ("metric: bias at the mean of means", "metrics/decision.py", "e.statistics.sample_mean", "e.statistics.mean_of_means"),
     ("metric: sum of rows", "metrics/decision.py", "e.classifier.sum(axis=0)", "e.classifier.mean(axis=0)"),
     ("metric: margin", "metrics/decision.py", "target[-1] = 1.0", "target[-1] = -1.0"),
-    ("metric: sample mean", "metrics/statistics.py", "shares @ (self.means", "1.01 * shares @ (self.means"),
+    ("metric: sample mean", "metrics/statistics.py", "shares @ self.differences", "1.01 * shares @ self.differences"),
     ("metric: mismatch without the bias", "metrics/revisit.py", "logits += self.bias", "logits += 0.0 * self.bias"),
     ("metric: nearest mean", "metrics/revisit.py", "- size / 2.0  #", "- size / 2.02  #"),
     ("metric: scatter between parts", "metrics/accumulator.py", "share * np.einsum", "1.01 * share * np.einsum"),

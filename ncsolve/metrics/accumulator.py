@@ -72,11 +72,6 @@ class Accumulator:
         new.merge(self)
         return new
 
-    def means(self) -> Array:
-        """Class means, shape (K, d)."""
-        found: Array = self.origin + self.offset
-        return found
-
     def _block(self, x: Array, codes: Indices, classes: Sequence[Hashable]) -> None:
         order = np.argsort(codes, kind="stable")
         present, starts, sizes = np.unique(codes[order], return_index=True, return_counts=True)

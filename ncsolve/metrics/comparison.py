@@ -19,7 +19,7 @@ from .measurement import Measurement
 from .network import FIRST, Network, network_of
 from .predicted import matched
 from .predicted_geometry import gof, relative
-from .statistics import Statistics
+from .statistics import DOUBLE, Statistics
 
 if TYPE_CHECKING:
     from ..losses import Array
@@ -318,7 +318,7 @@ def compare_matrices(point: Parameters, prediction: Prediction, names: Sequence[
     """
     matched(prediction, names, counts, subset=True)  # before anything is said of shapes
     means = np.ascontiguousarray(point.features.T)
-    statistics = Statistics(tuple(names), counts, means, np.zeros(len(names)), float(np.finfo(np.float64).eps))
+    statistics = Statistics(tuple(names), counts, means, np.zeros_like(means), np.zeros(len(names)), DOUBLE)
     network = network_of(list(point.weights) or None, point.bias if point.weights else None, [means.shape[1]], names)
     measured = assembled({FIRST: statistics}, network, None, preset=None, convention=None, subset=True, keys=())
     return compare(measured, prediction, subset=True)

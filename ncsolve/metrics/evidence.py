@@ -49,9 +49,11 @@ class Evidence:
     @cached_property
     def centered(self) -> Array:
         """mu_k - mu_G as rows, shape (K, d)."""
-        moved: Array = self.means - self.center
-        rounding = moved.mean(axis=0) if self.convention.center == "classes" else np.zeros_like(self.center)
-        return np.subtract(moved, rounding)
+        s = self.statistics
+        if self.convention.center == "classes":
+            return s.differences
+        found: Array = s.differences - (s.counts / s.samples) @ s.differences
+        return found
 
     @cached_property
     def between_shares(self) -> Array:

@@ -16,13 +16,13 @@ import numpy as np
 
 from ..border import shown
 from ..errors import DataError
+from .statistics import DOUBLE
 
 if TYPE_CHECKING:
     from ..losses import Array
 
 BLOCK = 1 << 20  # numbers per block: 8 MiB
 LARGEST = 1e140  # squares of larger numbers, summed, leave the doubles
-DOUBLE = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)

@@ -207,7 +207,7 @@ def _summary(part: Accumulator, order: Sequence[Hashable] | None) -> Statistics:
     if len(classes) < 2:
         raise DataError(f"the labels hold one class, {listed(classes)}; neural collapse needs at least 2 classes")
     k = np.array([place[one] for one in classes], dtype=np.intp)
-    summary = Statistics(tuple(classes), part.counts[k], part.means()[k], part.scatter[k], part.eps)
+    summary = Statistics(tuple(classes), part.counts[k], part.origin[k], part.offset[k], part.scatter[k], part.eps)
     if part.within is None:
         return summary
     return replace(summary, within=summary.basis @ part.within @ summary.basis.T)
