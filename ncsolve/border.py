@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from .errors import CountsError
+from .errors import CountsError, DataError
 
 
 def shown(value: object, width: int = 100) -> str:
@@ -41,6 +41,13 @@ def opened(path: str | os.PathLike[str], limit: int, holds: str = "at least 2 cl
         raise CountsError(f"{name} is a directory; give the path of a file in it") from None
     except OSError as error:
         raise CountsError(f"{name} cannot be read ({error.strerror or error}); give a readable file") from None
+
+
+def refuse_mask(values: object, name: str, verb: str = "has") -> None:
+    """Refuse a numpy array whose mask hides entries; the numbers under it would be read as if it were not there."""
+    mask = getattr(values, "mask", None)
+    if mask is not None and hasattr(values, "filled") and (hidden := int(mask.sum())):
+        raise DataError(f"{name} {verb} a mask that hides {hidden} entries; leave them out, or give .filled(value)")
 
 
 def not_text(source: str, why: str) -> CountsError:

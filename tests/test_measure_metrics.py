@@ -331,6 +331,26 @@ def test_scale_and_rotation_do_not_matter_to_what_is_scale_free():
         assert other[key] == pytest.approx(one[key], rel=1e-10), key
 
 
+@pytest.mark.parametrize("power", [-429, -330, 330, 462])
+@pytest.mark.parametrize("other", [-429, 0, 462])
+def test_every_size_that_is_measured_is_measured_to_the_last_digit(power, other):
+    """Powers of two from 1e-129 to 1e139 change nothing that has no unit, and what has one by themselves."""
+    features, labels, weight, bias = network(4, 6, 1)
+    prediction = ncsolve.predict(ncsolve.UFM(np.bincount(labels), weight_decay=1e-3, feature_decay=1e-3))
+    one = ncsolve.measure(features, labels, weight, bias, prediction)
+    scaled = np.ldexp(features, power), labels, np.ldexp(weight, other)
+    bias = np.ldexp(bias, power + other) if -400 < power + other < 400 else np.zeros(4)
+    found = ncsolve.measure(*scaled, bias, prediction)
+    units = {"nc0": other, "nc2_margin": other, "nc_bias": power + other}
+    for key in set(one) - {"nc2_abs_H", "nc2_abs_W", "nc3_abs"}:
+        if key in ("nc_bias", "nc4_ncc_mismatch") and not bias.any():
+            continue
+        # the roots of small and large squares round differently; measured: 5e-16
+        assert np.ldexp(found[key], -units.get(key, 0)) == pytest.approx(one[key], rel=1e-13, abs=1e-15), key
+    assert all(math.isfinite(found[key]) for key in ("nc2_abs_H", "nc2_abs_W", "nc3_abs"))
+    json.dumps(ncsolve.compare(found, prediction).to_dict(), allow_nan=False)
+
+
 # Errors in published code that must not be repeated
 
 
@@ -428,7 +448,7 @@ def test_mismatches_are_those_of_the_exact_numbers_that_are_given(kind, offset):
 def test_a_sample_as_far_from_one_mean_as_from_the_other_agrees_with_both(offset):
     """Two classes that mirror each other, a third with samples on the mirror, all on a grid, moved; counts of 3 and 7 divide no grid."""
     rng = np.random.default_rng(3)
-    part = rng.integers(-2, 3, size=(7, 3)) + [3, 0, 0]
+    part = rng.integers(-2, 3, size=(7, 3)) + np.array([3, 0, 0])
     between = rng.integers(-3, 4, size=(12, 3)) * [0, 1, 1]
     grid = np.concatenate([part, part * [-1, 1, 1], between, [[0, 90, 90], [1, 90, 97]]]).astype(float)
     labels = np.repeat([0, 1, 2], [7, 7, 14])

@@ -21,6 +21,8 @@ from .rows import BLOCK
 from .statistics import DOUBLE, ROUNDINGS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..losses import Array, Indices
     from .rows import Rows
     from .statistics import Statistics
@@ -94,8 +96,8 @@ class Revisit:
         return int((~(nearest & _largest(logits, slack)).any(axis=1)).sum())
 
 
-def _largest(values: Array, size: Array) -> Array:
+def _largest(values: Array, size: Array) -> NDArray[np.bool_]:
     """Where a value may be the largest of its row, if each may be off by 16 roundings of `size`."""
     slack = ROUNDINGS * DOUBLE * size
-    found: Array = values + slack >= (values - slack).max(axis=1)[:, None]
+    found: NDArray[np.bool_] = values + slack >= (values - slack).max(axis=1)[:, None]
     return found

@@ -20,7 +20,8 @@ from .assemble import measurement
 from .convention import Convention
 from .labels import coded, listed, ordered
 from .measurement import Measurement
-from .network import layers_of, network_of, same_layers
+from .network import FIRST, layers_of, network_of, same_layers
+from .rows import check_size
 from .second_pass import SecondPass
 from .statistics import Statistics
 
@@ -194,6 +195,8 @@ class StreamingMeasure:
     def _statistics(self) -> dict[str, Statistics]:
         if not self._layers:
             raise DataError("no samples were seen; call update with features and labels first")
+        for name, part in self._layers.items():
+            check_size(part.largest, "the features" if name == FIRST else f"the features of layer {name!r}")
         return {name: _summary(part, self.order) for name, part in self._layers.items()}
 
 
