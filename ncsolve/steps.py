@@ -75,13 +75,23 @@ def snapshot(args: Namespace, terminal: Terminal) -> Snapshot:
     return found
 
 
-def fresh_seed(terminal: Terminal) -> int:
-    """A seed of 32 bits, said aloud."""
+def new_seed() -> int:
+    """A seed of 32 bits."""
     import secrets
 
-    seed = secrets.randbits(32)
-    terminal.note(f"the seed is {seed}; repeat these runs with --rng {seed}")
+    return secrets.randbits(32)
+
+
+def fresh_seed(terminal: Terminal) -> int:
+    """A seed of 32 bits, said aloud."""
+    seed = new_seed()
+    say_seed(terminal, seed)
     return seed
+
+
+def say_seed(terminal: Terminal, seed: int) -> None:
+    """Say which seed was drawn."""
+    terminal.note(f"the seed is {seed}; repeat these runs with --rng {seed}")
 
 
 def answer_about(
