@@ -241,7 +241,14 @@ def test_the_text_is_aligned_and_ends_with_the_verdict(capsys, files):
     assert blocks[-1].startswith("verdict  agrees: the largest distance, ")
     table = next(block for block in blocks if block.startswith("class"))
     assert len({len(line) for line in table.splitlines()}) == 1
-    assert "nc2_etf_H" in out
+    for said in ("nc2_etf_H", "nc1_quotient", "bias ", "  b "):
+        assert said in out
+    assert main(["compare", str(files / "h.npy"), "--labels", str(files / "y.npy"), *DECAYS, "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert out.rstrip().endswith("is within the tolerance 0.05; not tested: the classifier, the bias")
+    np.savez(files / "far.npz", H=H, y=Y, W=W, b=[100.0, -50.0, 30.0])
+    assert main(["compare", str(files / "far.npz"), *DECAYS, "--quiet"]) == 1
+    assert "differs: the largest distance, bias = " in capsys.readouterr().out
     assert main(["measure", str(files / "net.npz"), "--preset", "zhu"]) == 0
     out = capsys.readouterr().out
     assert "NC4 bias" in out
@@ -259,7 +266,8 @@ def test_a_limit_that_is_known_up_to_scale_is_compared_without_it(capsys, tmp_pa
     np.savez(tmp_path / "seli.npz", H=7.0 * features, y=labels, W=0.1 * weight)
     code, document = answer(capsys, "compare", tmp_path / "seli.npz", "--loss", "ce", "--limit", "vanishing-decay")
     assert code == 0
-    assert document["decisive"] == ["nc2_gof_H", "nc2_gof_W", "nc3_gof"]
+    assert document["decisive"] == ["nc1_quotient", "nc2_gof_H", "nc2_gof_W", "nc3_gof"]
+    assert document["untested"] == ["the scale", "the bias"]
     assert document["largest"]["value"] < 1e-12
 
 

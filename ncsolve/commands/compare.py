@@ -24,7 +24,9 @@ def add(parser: ArgumentParser) -> None:
     options.add_problem(parser, counted=True)
     group = parser.add_argument_group("comparison")
     group.add_argument("--tol", metavar="X", help=f"distances up to X agree ({TOLERANCE})")
-    group.add_argument("--scale-free", action="store_true", help="hold only nc2_gof_H, nc2_gof_W and nc3_gof against --tol")
+    group.add_argument(
+        "--scale-free", action="store_true", help="hold only nc1_quotient, nc2_gof_H, nc2_gof_W and nc3_gof against --tol"
+    )
     group.add_argument(
         "--subset", action="store_true", help="FILE holds a part of the samples: counts may differ from --counts"
     )
