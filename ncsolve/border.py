@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from .errors import CountsError
+from .errors import CountsError, DataError
 
 UNSIZED = 256 << 20  # bytes
 
@@ -81,6 +81,13 @@ def _finite(text: str) -> float:
     if math.isfinite(found := float(text)):
         return found
     raise ValueError(f"{text[:40]} is no finite number")
+
+
+def refuse_mask(values: object, name: str, verb: str = "has") -> None:
+    """Refuse a numpy array whose mask hides entries; the numbers under it would be read as if it were not there."""
+    mask = getattr(values, "mask", None)
+    if mask is not None and hasattr(values, "filled") and (hidden := int(mask.sum())):
+        raise DataError(f"{name} {verb} a mask that hides {hidden} entries; leave them out, or give .filled(value)")
 
 
 def not_text(source: str, why: str) -> CountsError:

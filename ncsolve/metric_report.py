@@ -46,7 +46,8 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
     others = [(key, _cell(m[key]), "") for key in OTHERS if key in m]
     more = [("procrustes_H", _cell(found.procrustes), "")]
     yield columns(("distance", "value", ""), [*marked, *more, *others])
-    header = ("class", "count", "state", "|w_k|", "predicted", "|h_k|", "predicted", "angle", "cos error")
+    biased = any(row.bias or row.predicted_bias for row in found.classes)
+    header = ("class", "count", "state", "|w_k|", "predicted", "|h_k|", "predicted", *(("b", "predicted") if biased else ()))
     rows = [
         (
             _name(row.name),
@@ -56,12 +57,13 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
             _cell(row.predicted_weight_norm),
             _cell(row.feature_norm),
             _cell(row.predicted_feature_norm),
+            *((_cell(row.bias), _cell(row.predicted_bias)) if biased else ()),
             _cell(row.angle),
             _cell(row.cosine_error),
         )
         for row in found.classes
     ]
-    yield _table(header, rows)
+    yield _table((*header, "angle", "cos error"), rows)
     spectra = [
         (one.name, _cell(one.measured[0]), _cell(one.predicted[0]), _cell(one.gof), _cell(one.relative))
         for one in found.spectra
@@ -72,7 +74,8 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
     key, value = found.largest
     said = f"within the tolerance {found.tolerance:g}" if found.agrees else f"beyond the tolerance {found.tolerance:g}"
     name = "agrees" if found.agrees else "differs"
-    yield text([("verdict", f"{name}: the largest distance, {key} = {value:.6g}, is {said}")])
+    untested = f"; not tested: {', '.join(found.untested)}" if found.untested else ""
+    yield text([("verdict", f"{name}: the largest distance, {key} = {value:.6g}, is {said}{untested}")])
 
 
 def _about(found: Measurement) -> list[Line]:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from .analytic.prediction import Prediction
+    from .metrics.measurement import Measurement
     from .numeric.descent import Descent
     from .problem import UFM
     from .report import Line
-    from .snapshot import Snapshot
     from .verification import Verification
 
 
@@ -61,27 +61,39 @@ def verified(args: Namespace, terminal: Terminal) -> tuple[Verification, Descent
     return found, method, seed
 
 
-def snapshot(args: Namespace, terminal: Terminal) -> Snapshot:
-    """What FILE holds; whether --out can be written is settled first."""
+def measured(args: Namespace, terminal: Terminal) -> Measurement:
+    """What FILE holds, measured; whether --out can be written is settled first."""
     from .files import check_writable
+    from .metrics.measure import measure
     from .snapshot import Keys, read_snapshot
 
     if args.out is not None:
         check_writable(args.out, overwrite=args.force)
     keys = Keys(args.features_key, args.labels_key, args.weight_key, args.bias_key)
     found = read_snapshot(args.file, labels=args.labels, classifier=args.classifier, keys=keys)
+    measurement = measure(found.features, found.labels, found.weight, found.bias, preset=args.preset, classes=found.classes)
     for note in found.notes:
         terminal.note(note)
-    return found
+    return measurement
+
+
+def new_seed() -> int:
+    """A seed of 32 bits."""
+    import secrets
+
+    return secrets.randbits(32)
 
 
 def fresh_seed(terminal: Terminal) -> int:
     """A seed of 32 bits, said aloud."""
-    import secrets
-
-    seed = secrets.randbits(32)
-    terminal.note(f"the seed is {seed}; repeat these runs with --rng {seed}")
+    seed = new_seed()
+    say_seed(terminal, seed)
     return seed
+
+
+def say_seed(terminal: Terminal, seed: int) -> None:
+    """Say which seed was drawn."""
+    terminal.note(f"the seed is {seed}; repeat these runs with --rng {seed}")
 
 
 def answer_about(

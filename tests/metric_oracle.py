@@ -1,6 +1,7 @@
 """Definitions of the metrics written out entry by entry, with loops and d x d matrices; nothing of ncsolve is used."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 
@@ -91,6 +92,23 @@ def ncc_mismatch(features, labels, weight, bias):
         distances = [sum((x - m) ** 2) for m in mu]
         wrong += scores.index(max(scores)) != distances.index(min(distances))
     return wrong / len(features)
+
+
+def exact_mismatch(features, labels, weight, bias):
+    """The share of mismatches in rational numbers: no class has both the largest logit and the nearest mean."""
+    names = sorted(set(labels))
+    h = [[Fraction(float(x)) for x in row] for row in features]
+    w = [[Fraction(float(x)) for x in row] for row in weight]
+    mu = []
+    for name in names:
+        mine = [x for x, y in zip(h, labels, strict=True) if y == name]
+        mu.append([sum(column) / len(mine) for column in zip(*mine, strict=True)])
+    wrong = 0
+    for x in h:
+        scores = [sum(a * b for a, b in zip(row, x, strict=True)) + Fraction(c) for row, c in zip(w, bias, strict=True)]
+        distances = [sum((a - b) ** 2 for a, b in zip(x, m, strict=True)) for m in mu]
+        wrong += not any(s == max(scores) and d == min(distances) for s, d in zip(scores, distances, strict=True))
+    return wrong / len(h)
 
 
 def hull_distance(k, weight):

@@ -47,8 +47,10 @@ def test_distances_grow_with_the_noise_and_the_verdict_turns():
     small, large = compared(prediction, 0.01), compared(prediction, 0.05)
     assert small.agrees
     assert not large.agrees
-    for key in small.distances:
-        assert 2 < large.distances[key] / small.distances[key] < 12
+    assert small.distances["bias"] == 0.0
+    for key in small.distances.keys() - {"bias"}:
+        squared = key == "nc1_quotient"
+        assert (10 if squared else 2) < large.distances[key] / small.distances[key] < (40 if squared else 12), key
     assert not compared(prediction, 0.01, tolerance=1e-3).agrees
 
 
@@ -78,19 +80,99 @@ def test_a_spectrum_that_is_wrong_in_one_factor_is_seen_there_alone():
     found = ncsolve.compare(ncsolve.measure(features, labels, [1.1 * weights[0], weights[1] / 1.1]), prediction)
     assert [round(one.relative, 6) for one in found.spectra] == [0.0, 0.1, round(1 - 1 / 1.1, 6)]
     assert all(one.gof < 1e-13 for one in found.spectra)
-    assert found.agrees  # the end-to-end matrix is right
+    assert not found.agrees  # the end-to-end matrix is right, and no decays lead to these factors
+    assert found.largest == ("spectrum_W_1", pytest.approx(0.1, rel=1e-12))
+    assert found.distances["spectrum_W_2"] == found.spectra[2].relative
+    assert ncsolve.compare(found.measurement, prediction, scale_free=True).agrees
+    product = ncsolve.compare(ncsolve.measure(features, labels, weights[1] @ weights[0]), prediction)
+    assert product.agrees
+    assert product.untested == ("the matrices one by one",)
+    assert found.untested == ()
 
 
 def test_without_a_classifier_the_features_decide():
     prediction = long_tail_of_ten()
     features, labels, _ = near(prediction, noise=0.01)
     found = ncsolve.compare(ncsolve.measure(features, labels), prediction)
-    assert set(found.distances) == {"nc2_gof_H", "nc2_abs_H"}
+    assert set(found.distances) == {"nc1_quotient", "nc2_gof_H", "nc2_abs_H"}
+    assert found.untested == ("the classifier", "the bias")
+    assert found.bias_distance is None
     assert found.agrees
     assert found.classes[0].weight_norm is None
     assert [one.name for one in found.spectra] == ["H"]
     with pytest.raises(ncsolve.DataError, match="give weight"):
         _ = found.aligned
+
+
+def test_factors_that_share_the_scale_wrongly_do_not_agree():
+    prediction = long_tail_of_ten(depth=2)
+    features, labels, weights = near(prediction)
+    found = ncsolve.compare(ncsolve.measure(features, labels, [10 * weights[0], weights[1] / 10]), prediction)
+    assert found.largest == ("spectrum_W_1", pytest.approx(9.0))
+    assert found.distances["spectrum_W_2"] == pytest.approx(0.9)
+    assert found.distances["nc3_abs"] < 1e-13
+    assert not found.agrees
+
+
+def test_features_that_have_not_collapsed_do_not_agree_whatever_their_means():
+    prediction = long_tail_of_ten()
+    features, labels, weights = near(prediction, dimension=12)
+    noise = 3.0 * np.random.default_rng(0).normal(size=features.shape)
+    for k in range(10):
+        noise[labels == k] -= noise[labels == k].mean(axis=0)
+    for scale_free in (False, True):
+        found = ncsolve.compare(ncsolve.measure(features + noise, labels, weights), prediction, scale_free=scale_free)
+        assert found.distances["nc2_gof_H"] < 1e-12
+        assert found.largest[0] == "nc1_quotient"
+        assert found.largest[1] == found.measurement["nc1_quotient"] > 10
+        assert not found.agrees
+
+
+def biased(bias, loss="mse", shift=0.0, **fields):
+    """A network at the prediction for cat, dog and owl in another order than that of the labels, its bias off by `shift`."""
+    counts = {"owl": 40, "cat": 20, "dog": 5}
+    prediction = ncsolve.predict(ncsolve.UFM(counts, loss, bias=bias, weight_decay=2e-3, feature_decay=2e-3, **fields))
+    features, labels, weights = near(prediction)
+    names, order = np.array(list(counts))[labels], [1, 2, 0]
+    b = None if shift is None else (prediction.bias + np.asarray(shift))[order]
+    return ncsolve.compare(ncsolve.measure(features, names, weights[0][order], b), prediction)
+
+
+@pytest.mark.parametrize(("bias", "loss"), [("free", "mse"), ("none", "mse"), (0.02, "ce"), ("free", "ce"), ("none", "ce")])
+def test_a_bias_is_held_against_the_predicted_one(bias, loss):
+    off = np.array([0.03, -0.01, -0.02])  # orthogonal to ones, which plain cross-entropy does not see
+    found = biased(bias, loss, off)
+    prediction = found.prediction
+    unseen = prediction.bias.mean() if (bias, loss) == ("free", "ce") else 0.0
+    logits = prediction.weights[0] @ prediction.class_means
+    scale = max(np.sqrt(((prediction.bias - unseen) ** 2).sum()), np.sqrt((logits**2).sum() / 3))
+    assert found.distances["bias"] == pytest.approx(np.sqrt(0.0014) / scale, rel=1e-9)
+    assert biased(bias, loss).distances["bias"] < 1e-15
+    assert biased(bias, loss).agrees
+    away = np.array([100.0, -50.0, 30.0])
+    far = biased(bias, loss, away)
+    assert far.largest[0] == "bias"
+    assert far.largest[1] > 10
+    assert not far.agrees
+    assert [row.bias for row in far.classes] == pytest.approx((prediction.bias + away)[[1, 2, 0]])
+    assert [row.predicted_bias for row in far.classes] == prediction.bias[[1, 2, 0]].tolist()
+
+
+def test_a_bias_that_a_file_lacks_is_zero():
+    assert not biased("free", shift=None).agrees
+    assert biased("free", shift=None).largest[0] == "bias"
+    assert biased("none", shift=None).agrees
+    assert biased("none", shift=None).distances["bias"] == 0.0
+
+
+def test_a_free_bias_of_cross_entropy_is_known_up_to_what_no_softmax_sees():
+    scales = np.array([1.0, 2.0, 0.5])
+    loss = ncsolve.CrossEntropy(class_scale=scales)
+    assert biased("free", loss, 7.0 / scales).distances["bias"] < 1e-13
+    assert biased("free", loss, 7.0 * np.ones(3)).distances["bias"] > 0.1
+    assert biased("free", "ce", 7.0 * np.ones(3)).distances["bias"] < 1e-13
+    assert biased("none", "ce", 7.0 * np.ones(3)).distances["bias"] > 0.1
+    assert biased("free", "mse", 7.0 * np.ones(3)).distances["bias"] > 0.1
 
 
 def test_vanished_classes_have_states_and_no_angle():
@@ -169,3 +251,5 @@ def test_the_document_is_plain_json():
     assert {row["name"] for row in again["layers"]} == {"H_1", "H_2"}
     assert len(again["classes"]) == 10
     assert again["distances"]["nc2_gof_H"] == again["metrics"]["nc2_gof_H"]
+    assert again["decisive"][-3:] == ["bias", "spectrum_W_1", "spectrum_W_2"]
+    assert again["untested"] == []

@@ -122,6 +122,101 @@ def test_the_matrices_that_predict_writes_agree_with_the_prediction(capsys, tmp_
     assert {row["name"] for row in document["classes"]} == set(counts)
 
 
+@pytest.fixture
+def geometry(capsys, tmp_path):
+    """What predict writes for classes 10, 9 and 8, whose sorted order is another one as words."""
+    (tmp_path / "counts.json").write_text(json.dumps({"10": 20, "9": 10, "8": 5}))
+    words = ["--counts", tmp_path / "counts.json", "--width", "4", *DECAYS]
+    assert main(["predict", *map(str, words), "--out", str(tmp_path / "geometry.npz"), "--quiet"]) == 0
+    capsys.readouterr()
+    return tmp_path / "geometry.npz"
+
+
+def test_another_classifier_takes_the_place_of_that_of_a_prediction(capsys, tmp_path, geometry):
+    with np.load(geometry) as saved:
+        rows = np.repeat(saved["class_means"].T, [20, 10, 5], axis=0)
+    names = np.repeat(["10", "9", "8"], [20, 10, 5])
+    expected = ncsolve.measure(rows, names, W, B, classes=["10", "9", "8"])
+    np.savez(tmp_path / "other.npz", W=W, b=B)
+    np.savez(tmp_path / "sorted.npz", W=W[[2, 1, 0]], b=B[[2, 1, 0]], classes=[8, 9, 10])
+    np.save(tmp_path / "other.npy", W)
+    assert answer(capsys, "measure", geometry, "--classifier", tmp_path / "other.npz")[1]["metrics"] == dict(expected)
+    by_name = answer(capsys, "measure", geometry, "--classifier", tmp_path / "sorted.npz")[1]
+    assert [row["name"] for row in by_name["classes"]] == ["8", "9", "10"]
+    for key, value in expected.items():
+        assert by_name["metrics"][key] == pytest.approx(value, rel=1e-12, abs=1e-15), key
+    code, document = answer(capsys, "measure", geometry, "--classifier", tmp_path / "other.npy")
+    assert code == 0
+    assert document["metrics"] == dict(ncsolve.measure(rows, names, W, classes=["10", "9", "8"]))
+    problem = ["--counts", tmp_path / "counts.json", "--width", "4", *DECAYS]
+    assert answer(capsys, "compare", geometry, *problem)[0] == 0
+    np.save(tmp_path / "far.npy", -W)
+    assert answer(capsys, "compare", geometry, *problem, "--classifier", tmp_path / "far.npy")[0] == 1
+
+
+def test_the_classifier_of_a_prediction_belongs_to_its_names(capsys, tmp_path, geometry):
+    np.savez(tmp_path / "samples.npz", H=H, y=np.array([10, 9, 8])[Y])
+    code, document = answer(capsys, "measure", tmp_path / "samples.npz", "--classifier", geometry)
+    with np.load(geometry) as saved:
+        expected = ncsolve.measure(H, np.array([10, 9, 8])[Y], saved["W_1"], saved["bias"], classes=[10, 9, 8])
+    assert code == 0
+    assert document["metrics"] == dict(expected)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--labels", "y.npy"], "--labels needs --features-key; candidates for features: W_1 (3, 4), class_means (4, 3)"),
+        (["--labels-key", "counts"], "--labels-key needs --features-key"),
+        (["--features-key", "rows"], "has no 'rows'; candidates for features: W_1 (3, 4)"),
+        (["--weight-key", "fc"], "has no 'fc'; candidates for weight: W_1 (3, 4)"),
+        (["--bias-key", "fc"], "has no 'fc'; candidates for bias: bias (3,)"),
+        (["--features-key", "class_means"], "holds no labels"),
+        (["--classifier", "y.npy"], "no array of shape (3, 4)"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+)
+def test_what_is_chosen_in_a_prediction_is_used_or_refused(capsys, files, geometry, monkeypatch, argv, said):
+    monkeypatch.chdir(files)
+    assert said in refusal(capsys, "measure", geometry, *argv)
+    assert said in refusal(capsys, "compare", geometry, *argv, *DECAYS)
+
+
+@pytest.mark.parametrize("names", [["²", "a", "b"], ["01", "1", "2"], ["٣", "3", "x"]], ids=str)
+def test_names_of_digits_are_words(capsys, tmp_path, names):
+    (tmp_path / "counts.json").write_text(json.dumps(dict(zip(names, [20, 10, 5], strict=True))))
+    words = ["--counts", tmp_path / "counts.json", *DECAYS]
+    assert main(["predict", *map(str, words), "--out", str(tmp_path / "geometry.npz"), "--quiet"]) == 0
+    capsys.readouterr()
+    code, document = answer(capsys, "measure", tmp_path / "geometry.npz")
+    assert code == 0
+    assert [(row["name"], row["count"]) for row in document["classes"]] == list(zip(names, [20, 10, 5], strict=True))
+    assert answer(capsys, "compare", tmp_path / "geometry.npz", *words)[0] == 0
+
+
+def test_a_classifier_that_was_asked_for_is_found_or_refused(capsys, files):
+    """A .npy file and a file with one matrix of the right shape need no key; anything else is exit code 4, not a note."""
+    np.save(files / "w.npy", W)
+    save_file({"fc.weight": W, "fc.bias": B, "conv.weight": np.zeros((2, 2))}, str(files / "one.safetensors"))
+    np.savez(files / "two.npz", one=W, two=W + 1)
+    np.savez(files / "alone.npz", first=W, second=np.eye(4), third=B)
+    argv = ["measure", files / "h.npy", "--labels", files / "y.npy", "--classifier"]
+    without, with_bias = dict(ncsolve.measure(H, Y, W)), dict(ncsolve.measure(H, Y, W, B))
+    assert answer(capsys, *argv, files / "w.npy")[1]["metrics"] == without
+    assert answer(capsys, *argv, files / "one.safetensors")[1]["metrics"] == with_bias
+    assert answer(capsys, *argv, files / "one.safetensors", "--weight-key", "fc.weight")[1]["metrics"] == with_bias
+    assert answer(capsys, *argv, files / "alone.npz")[1]["metrics"] == without
+    assert main([*map(str, argv), str(files / "alone.npz")]) == 0
+    assert "no bias was taken; candidates for bias: third (3,)" in capsys.readouterr().err
+    said = refusal(capsys, *argv, files / "two.npz")
+    assert "several arrays of shape (3, 4); candidates for weight: one (3, 4), two (3, 4); choose with --weight-key" in said
+    assert "no array of shape (3, 4); candidates for weight: y" in refusal(capsys, *argv, files / "y.npy").replace(
+        "H (35,)", "y"
+    )
+    np.save(files / "narrow.npy", W[:, :3])
+    assert "weight has shape (3, 3)" in refusal(capsys, *argv, files / "narrow.npy")
+
+
 def test_exit_code_1_says_that_the_network_is_elsewhere(capsys, files):
     """The distance is about .01: within .05, beyond .001; at the wrong decays or counts it is far."""
     code, document = answer(capsys, "compare", files / "net.npz", *DECAYS)
@@ -146,7 +241,14 @@ def test_the_text_is_aligned_and_ends_with_the_verdict(capsys, files):
     assert blocks[-1].startswith("verdict  agrees: the largest distance, ")
     table = next(block for block in blocks if block.startswith("class"))
     assert len({len(line) for line in table.splitlines()}) == 1
-    assert "nc2_etf_H" in out
+    for said in ("nc2_etf_H", "nc1_quotient", "bias ", "  b "):
+        assert said in out
+    assert main(["compare", str(files / "h.npy"), "--labels", str(files / "y.npy"), *DECAYS, "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert out.rstrip().endswith("is within the tolerance 0.05; not tested: the classifier, the bias")
+    np.savez(files / "far.npz", H=H, y=Y, W=W, b=[100.0, -50.0, 30.0])
+    assert main(["compare", str(files / "far.npz"), *DECAYS, "--quiet"]) == 1
+    assert "differs: the largest distance, bias = " in capsys.readouterr().out
     assert main(["measure", str(files / "net.npz"), "--preset", "zhu"]) == 0
     out = capsys.readouterr().out
     assert "NC4 bias" in out
@@ -164,7 +266,8 @@ def test_a_limit_that_is_known_up_to_scale_is_compared_without_it(capsys, tmp_pa
     np.savez(tmp_path / "seli.npz", H=7.0 * features, y=labels, W=0.1 * weight)
     code, document = answer(capsys, "compare", tmp_path / "seli.npz", "--loss", "ce", "--limit", "vanishing-decay")
     assert code == 0
-    assert document["decisive"] == ["nc2_gof_H", "nc2_gof_W", "nc3_gof"]
+    assert document["decisive"] == ["nc1_quotient", "nc2_gof_H", "nc2_gof_W", "nc3_gof"]
+    assert document["untested"] == ["the scale", "the bias"]
     assert document["largest"]["value"] < 1e-12
 
 

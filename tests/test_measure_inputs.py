@@ -85,6 +85,13 @@ def test_any_floats_are_measured_in_doubles(kind):
     assert found.class_means.dtype == np.float64
 
 
+def test_a_mask_that_hides_nothing_and_features_of_zeros_are_no_mistake():
+    assert dict(ncsolve.measure(np.ma.array(H), np.ma.array(Y), np.ma.array(W), np.ma.array(np.zeros(4)))) == dict(PLAIN)
+    zero = ncsolve.measure(np.zeros((12, 3)), Y, np.zeros((4, 3)))
+    assert zero["nc0"] == 0.0
+    assert zero.absent["nc1_quotient"] == "all class means coincide"
+
+
 def test_the_given_arrays_are_not_changed():
     copies = H.copy(), Y.copy(), W.copy()
     H.setflags(write=False)
@@ -133,6 +140,20 @@ MISTAKES = {
     "a nan": (lambda: ncsolve.measure(np.where(H[7, 2] == H, np.nan, H), Y), "sample 7, coordinate 2 (counting from 0) is nan"),
     "an infinity": (lambda: ncsolve.measure(np.where(H[7, 2] == H, -np.inf, H), Y), "sample 7, coordinate 2"),
     "too large": (lambda: ncsolve.measure(H * 1e200, Y), "squares overflow"),
+    "too small": (
+        lambda: ncsolve.measure(H * 1e-170, Y),
+        "of the features is 2.32503e-170, and squares of small parts of it underflow",
+    ),
+    "a small classifier": (lambda: ncsolve.measure(H, Y, W * 1e-200), "weight is 1.30316e-200, and squares"),
+    "a large classifier": (lambda: ncsolve.measure(H, Y, W * 1e200), "e+199; entries up to 1e+140 are measured"),
+    "a product beyond the doubles": (
+        lambda: ncsolve.measure(H, Y, [1e99 * W, 1e99 * np.eye(4)]),
+        "1e+99, whose product is out of range",
+    ),
+    "a mask of features": (lambda: ncsolve.measure(np.ma.masked_less(H, -1), Y), "features have a mask that hides 4 entries"),
+    "a mask of labels": (lambda: ncsolve.measure(H, np.ma.masked_equal(Y, 3)), "labels have a mask that hides 3 entries"),
+    "a mask of the classifier": (lambda: ncsolve.measure(H, Y, np.ma.masked_less(W, 0)), "weight has a mask"),
+    "a mask of the bias": (lambda: ncsolve.measure(H, Y, W, np.ma.masked_equal([0, 1, 2, 3], 1)), "bias has a mask"),
     "one dimension": (lambda: ncsolve.measure(H[:, 0], Y), "features[:, None]"),
     "images": (lambda: ncsolve.measure(H[:, :, None], Y), "(12, 3, 1), not (samples, dimensions); flatten"),
     "no samples": (lambda: ncsolve.measure(np.zeros((0, 3)), []), "no samples were seen"),

@@ -331,6 +331,26 @@ def test_scale_and_rotation_do_not_matter_to_what_is_scale_free():
         assert other[key] == pytest.approx(one[key], rel=1e-10), key
 
 
+@pytest.mark.parametrize("power", [-429, -330, 330, 462])
+@pytest.mark.parametrize("other", [-429, 0, 462])
+def test_every_size_that_is_measured_is_measured_to_the_last_digit(power, other):
+    """Powers of two from 1e-129 to 1e139 change nothing that has no unit, and what has one by themselves."""
+    features, labels, weight, bias = network(4, 6, 1)
+    prediction = ncsolve.predict(ncsolve.UFM(np.bincount(labels), weight_decay=1e-3, feature_decay=1e-3))
+    one = ncsolve.measure(features, labels, weight, bias, prediction)
+    scaled = np.ldexp(features, power), labels, np.ldexp(weight, other)
+    bias = np.ldexp(bias, power + other) if -400 < power + other < 400 else np.zeros(4)
+    found = ncsolve.measure(*scaled, bias, prediction)
+    units = {"nc0": other, "nc2_margin": other, "nc_bias": power + other}
+    for key in set(one) - {"nc2_abs_H", "nc2_abs_W", "nc3_abs"}:
+        if key in ("nc_bias", "nc4_ncc_mismatch") and not bias.any():
+            continue
+        # the roots of small and large squares round differently; measured: 5e-16
+        assert np.ldexp(found[key], -units.get(key, 0)) == pytest.approx(one[key], rel=1e-13, abs=1e-15), key
+    assert all(math.isfinite(found[key]) for key in ("nc2_abs_H", "nc2_abs_W", "nc3_abs"))
+    json.dumps(ncsolve.compare(found, prediction).to_dict(), allow_nan=False)
+
+
 # Errors in published code that must not be repeated
 
 
@@ -393,6 +413,81 @@ def test_the_share_of_mismatches_is_exact_where_many_samples_are_between_means()
         given = features.astype(dtype)
         found = ncsolve.measure(given, labels, weight, bias, keys=["nc4_ncc_mismatch"])
         assert found["nc4_ncc_mismatch"] == oracle.ncc_mismatch(given.astype(float), labels.tolist(), weight, bias)
+
+
+def _floats(kind, values):
+    """The values in a kind of floats: what is measured, and the doubles that it is."""
+    if kind == "bfloat16":
+        import torch
+
+        rounded = torch.tensor(values).bfloat16()
+        return rounded, rounded.double().numpy()
+    rounded = values.astype(kind)
+    return rounded, rounded.astype(float)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 30, 3000, -1e6])
+@pytest.mark.parametrize("kind", ["bfloat16", "float16", "float32", "float64"])
+def test_mismatches_are_those_of_the_exact_numbers_that_are_given(kind, offset):
+    if kind == "float16" and abs(offset) > 6e4:
+        offset = 6e4
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), [30, 20, 8, 2])
+    means = rng.normal(size=(4, 5))
+    given, doubles = _floats(kind, means[labels] + 1.5 * rng.normal(size=(60, 5)) + offset)
+    weight = means + 0.7 * rng.normal(size=means.shape)
+    weight -= weight.mean(axis=1, keepdims=True)
+    bias = rng.normal(size=4)
+    expected = oracle.exact_mismatch(doubles, labels.tolist(), weight, bias)
+    assert ncsolve.measure(given, labels, weight, bias)["nc4_ncc_mismatch"] == expected
+    wrong = ncsolve.measure(given, labels, -weight, -bias)["nc4_ncc_mismatch"]
+    assert wrong == oracle.exact_mismatch(doubles, labels.tolist(), -weight, -bias)
+
+
+@pytest.mark.parametrize("offset", [0, 1 / 3, 1e3 + 0.1, 1e6 + 0.1, 1e12])
+def test_a_sample_as_far_from_one_mean_as_from_the_other_agrees_with_both(offset):
+    """Two classes that mirror each other, a third with samples on the mirror, all on a grid, moved; counts of 3 and 7 divide no grid."""
+    rng = np.random.default_rng(3)
+    part = rng.integers(-2, 3, size=(7, 3)) + np.array([3, 0, 0])
+    between = rng.integers(-3, 4, size=(12, 3)) * [0, 1, 1]
+    grid = np.concatenate([part, part * [-1, 1, 1], between, [[0, 90, 90], [1, 90, 97]]]).astype(float)
+    labels = np.repeat([0, 1, 2], [7, 7, 14])
+    moved = grid + float(np.float32(offset))  # exact: a float32 has bits to spare for the grid
+    weight, bias = np.tile([1.0, 2.0, -1.0], (3, 1)), np.array([0.0, 0.0, -9.0])
+    for _ in range(2):
+        exact = oracle.exact_mismatch(moved, labels.tolist(), weight, bias)
+        assert ncsolve.measure(moved, labels, weight, bias)["nc4_ncc_mismatch"] == exact
+        weight[0] += [0.0, 1.0, -1.0]  # now the classifier chooses one of the two
+    assert exact < 0.5
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+def test_means_that_differ_in_the_given_floats_have_a_quotient_and_a_variance(kind):
+    """Coarse floats far from the origin: the class means are apart by less than the spacing of the floats times their norm."""
+    rng = np.random.default_rng(1)
+    labels = np.arange(60) % 3
+    given, doubles = _floats(kind, 0.5 * np.eye(3, 40)[labels] + 0.5 * rng.normal(size=(60, 40)) + 50)
+    found, exact = ncsolve.measure(given, labels), ncsolve.measure(doubles, labels)
+    assert found["nc1_cdnv"] == exact["nc1_cdnv"] == pytest.approx(oracle.cdnv(doubles, labels.tolist()), rel=1e-12)
+    assert found["nc1_quotient"] == exact["nc1_quotient"] < 1e3
+
+
+@pytest.mark.parametrize(("offset", "noise"), [(0, 1e-9), (1e3, 1e-9), (1e6, 1e-6), (1e6, 1e-9)])
+def test_an_offset_costs_no_digits_of_the_within_class_scatter(offset, noise):
+    """Nearly collapsed features far from the origin, in one call and in batches, against extended precision."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 10)
+    features = offset + np.eye(3, 4)[labels] + noise * rng.normal(size=(30, 4))
+    exact = features.astype(np.longdouble) - np.longdouble(offset)
+    means = np.stack([exact[labels == k].mean(axis=0) for k in range(3)])
+    within = ((exact - means[labels]).T @ (exact - means[labels]) / 30).astype(float)
+    apart = means - means.mean(axis=0)
+    expected = np.trace(within @ np.linalg.pinv((apart.T @ apart / 3).astype(float), rcond=1e-8)) / 3
+    stream = ncsolve.StreamingMeasure()
+    for i in rng.permutation(30):
+        stream.update(features[i : i + 1], labels[i : i + 1])
+    for found in (ncsolve.measure(features, labels), stream.compute()):
+        assert found["nc1_pinv"] == pytest.approx(expected, rel=1e-14, abs=0)  # measured: 6e-16
 
 
 def test_merged_classes_that_share_a_mean_are_no_mismatch():

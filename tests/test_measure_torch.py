@@ -134,6 +134,11 @@ def test_a_bad_checkpoint_is_one_line(capsys, folder, argv, said):
         assert words in err
 
 
-def test_a_checkpoint_beside_features_without_a_key_lists_what_it_has(capsys, folder):
+def test_a_checkpoint_beside_features_needs_a_key_unless_one_matrix_fits(capsys, folder):
     assert main(["measure", "h.npz", "--classifier", "model.pt"]) == 0
-    assert "candidates for weight: 0.weight (6, 4), 1.weight (3, 6)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the classifier is 1.weight, the only array of its shape; --weight-key chooses another" in said
+    assert "the bias is 1.bias, which stands beside 1.weight" in said
+    torch.save({"a": torch.eye(3, 6), "b": torch.eye(3, 6)}, "two.pt")
+    assert main(["measure", "h.npz", "--classifier", "two.pt", "--quiet"]) == 4
+    assert "candidates for weight: a (3, 6), b (3, 6)" in capsys.readouterr().err

@@ -30,6 +30,7 @@ READERS = {  # the tests that read a file's formulas most directly
     "metrics/predicted.py": ["measure_inputs", "measure_compare"],
     "metrics/accumulator.py": ["measure_streaming"],
     "metrics/alignment.py": ["measure_compare"],
+    "metrics/comparison.py": ["measure_compare"],
 } | {
     f"metrics/{name}.py": ["measure_metrics", "measure_presets"]
     for name in (

@@ -135,6 +135,8 @@ MISTAKES = {
     "depth of a resnet's backbone": (["--network", "resnet18", "--backbone-depth", "3"], 2, "--backbone-depth"),
     "a theorem": (["--theorem", "squared_spectral"], 2, "--theorem"),
     "feature decay and none": (["--regularization", "all", "--feature-decay", "1"], 2, "--feature-decay"),
+    "a checkpoint that looks like data": (["--checkpoint", "rows.npz", "--force"], 2, ".pt, .pth, .ckpt"),
+    "text as .npz": (["--data", "text.npz"], 4, "does not begin like an archive"),
     "resume from nothing": (["--resume"], 2, "--checkpoint"),
     "a picture of an unknown kind": (["--figure", "a.gif"], 2, "a.gif"),
     "a size without a picture": (["--size", "8x4"], 2, "--size"),
@@ -155,15 +157,41 @@ MISTAKES = {
 def test_a_mistake_gets_one_line_and_its_exit_code(capsys, tmp_path, monkeypatch, name):
     _torch()
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.npz").write_text("one, two\n")
     np.savez(tmp_path / "rows.npz", X=np.random.default_rng(0).normal(size=(6, 3)), y=[0, 0, 1, 1, 2, 2])
     argv, code, said = MISTAKES[name]
-    assert main(["train", *argv, "--rng", "0"]) == code
+    assert main(["train", *argv]) == code  # no seed is drawn and reported for input that is refused
     out, err = capsys.readouterr()
     assert out == ""
     assert len(err.strip().splitlines()) == 1
     assert said in err
     assert "Traceback" not in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.npz", "text.npz"]
+
+
+def test_a_file_that_is_no_checkpoint_is_never_replaced(capsys, tmp_path):
+    _torch()
+    path = tmp_path / "model.pt"
+    import torch
+
+    torch.save({"fc.weight": torch.eye(3)}, path)
+    before = path.read_bytes()
+    assert main([*QUICK, "--epochs", "1", "--checkpoint", str(path), "--force"]) == 4
+    assert "is no checkpoint of 'train', so it is kept" in capsys.readouterr().err
+    (tmp_path / "empty.pt").touch()
+    assert main([*QUICK, "--epochs", "1", "--checkpoint", str(tmp_path / "empty.pt"), "--force"]) == 4
+    capsys.readouterr()
+    assert path.read_bytes() == before
+    path.unlink()
+    for force in ([], ["--force"]):
+        assert main([*QUICK, "--epochs", "1", "--checkpoint", str(path), *force]) == 0
+
+
+def test_a_seed_that_is_drawn_is_said_once_the_input_is_good(capsys):
+    _torch()
+    words = [word for word in QUICK if word not in ("--rng", "0", "--quiet")]
+    assert main([*words, "--epochs", "1"]) == 0
+    assert "the seed is" in capsys.readouterr().err
 
 
 def test_without_torch_one_line_says_what_to_install():

@@ -150,7 +150,7 @@ BAD_NPZ = {
     "a line of samples": (_npz(X=np.zeros(3), y=np.arange(3)), "shape (3,)"),
     "words": (_npz(X=np.array([["a"], ["b"]]), y=np.arange(2)), "dtype"),
     "objects": (_npz(X=np.array([[1], [None]], dtype=object), y=np.arange(2)), "Python objects"),
-    "not a zip": (b"not a zip file at all", "cannot be read"),
+    "not a zip": (b"not a zip file at all", "cannot be read as .npz (it does not begin like an archive of arrays)"),
     "a cut zip": (_npz(X=np.zeros((3, 2)), y=np.arange(3))[:300], "cannot be read"),
 }
 

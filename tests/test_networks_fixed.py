@@ -62,6 +62,8 @@ REFUSED = {
     "a wrong number of classes": (PREDICTION, lambda: Linear(16, 4, bias=False), "16 -> 4"),
     "transposed": (PREDICTION, lambda: Linear(3, 16, bias=False), "3 -> 16"),
     "no linear layer": (PREDICTION, lambda: [torch.nn.ReLU()], "ReLU"),
+    "a convolution": (PREDICTION, lambda: torch.nn.Conv2d(16, 3, 1), "Conv2d is not a torch.nn.Linear"),
+    "a number": (PREDICTION, lambda: 3, "int is not a torch.nn.Linear"),
     "too many layers": (PREDICTION, lambda: [Linear(16, 16), Linear(16, 3)], "2 linear layers"),
     "too few layers": (DEEP, lambda: [Linear(16, 3)], "depth 3"),
     "no place for a bias": (BIASED, lambda: Linear(16, 3, bias=False), "bias=True"),
@@ -73,7 +75,7 @@ REFUSED = {
 def test_what_does_not_fit_is_refused_in_one_line_and_left_alone(name):
     prediction, make, said = REFUSED[name]
     layers = make()
-    parts = [layers] if isinstance(layers, torch.nn.Module) else layers
+    parts = [] if layers == 3 else [layers] if isinstance(layers, torch.nn.Module) else layers
     before = [parameter.clone() for layer in parts for parameter in layer.parameters()]
     with pytest.raises(ncsolve.ProblemError, match=said) as caught:
         to_torch(prediction, layers)

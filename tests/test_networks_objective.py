@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 
 from ncsolve.networks.network import build  # noqa: E402  # noqa: E402
 from ncsolve.networks.objective import TrainingLoss  # noqa: E402  # noqa: E402
-from ncsolve.networks.reading import reading  # noqa: E402  # noqa: E402
+from ncsolve.networks.reading import Reading, reading  # noqa: E402  # noqa: E402
 from ncsolve.networks.training import _Run  # noqa: E402  # noqa: E402
 
 COUNTS = [7, 4, 5]
@@ -129,3 +129,16 @@ def test_counts_that_the_data_does_not_have_are_refused():
 def test_no_prediction_is_made_where_features_are_not_penalized():
     assert _task(regularization="all").prediction is None
     assert _task(regularization="ufm-all").prediction is not None
+
+
+@pytest.mark.parametrize("size", [1e-60, 1e-100, 1e-150, 1e-200, 0.0])
+def test_a_network_on_its_way_to_zero_is_measured(size):
+    """Each factor shrinks, their product faster: what is left of it counts as zero, and a metric without a value is left out."""
+    rng = np.random.default_rng(0)
+    data = Dataset.of(rng.normal(size=(12, 5)), np.arange(12) % 3)
+    task = Task(ncsolve.UFM(data.counts, width=4, depth=2, weight_decay=5e-3, feature_decay=5e-3), data, MLP(1, 8))
+    features, first, second = (size * rng.normal(size=shape) for shape in ((12, 4), (4, 4), (3, 4)))
+    row = Reading((features, features @ first.T), (first, second), np.zeros(3)).metrics(task)
+    assert row["nc2_abs_H"] == pytest.approx(1.0)
+    assert ("nc2_gof_W" in row) == (size == 1e-60)
+    assert ("nc1_quotient" in row) == (size >= 1e-100)

@@ -24,7 +24,9 @@ def add(parser: ArgumentParser) -> None:
     options.add_problem(parser, counted=True)
     group = parser.add_argument_group("comparison")
     group.add_argument("--tol", metavar="X", help=f"distances up to X agree ({TOLERANCE})")
-    group.add_argument("--scale-free", action="store_true", help="hold only nc2_gof_H, nc2_gof_W and nc3_gof against --tol")
+    group.add_argument(
+        "--scale-free", action="store_true", help="hold only nc1_quotient, nc2_gof_H, nc2_gof_W and nc3_gof against --tol"
+    )
     group.add_argument(
         "--subset", action="store_true", help="FILE holds a part of the samples: counts may differ from --counts"
     )
@@ -56,9 +58,8 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     from ..files import check_writable, write_arrays
     from ..metric_report import comparison_blocks
     from ..metrics.comparison import compare
-    from ..metrics.measure import measure
     from ..metrics.presets import preset_named
-    from ..steps import predicted, snapshot
+    from ..steps import measured, predicted
 
     tolerance = options.tolerance(args, TOLERANCE)
     if args.preset is not None:
@@ -66,12 +67,11 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     if args.picture is not None:
         options.picture(args)
         check_writable(args.picture, overwrite=args.force)
-    found = snapshot(args, terminal)
-    measured = measure(found.features, found.labels, found.weight, found.bias, preset=args.preset, classes=found.classes)
-    counts = {str(name): float(count) for name, count in zip(measured.classes, measured.counts, strict=True)}
+    found = measured(args, terminal)
+    counts = {str(name): float(count) for name, count in zip(found.classes, found.counts, strict=True)}
     prediction = predicted(args, terminal, counts)
     scale_free = args.scale_free or bool(prediction.theorem.limit)  # a limit is known up to scale
-    compared = compare(measured, prediction, tolerance=tolerance, scale_free=scale_free, subset=args.subset)
+    compared = compare(found, prediction, tolerance=tolerance, scale_free=scale_free, subset=args.subset)
     if args.picture is not None:
         _draw(args, compared)
 

@@ -25,16 +25,14 @@ def add(parser: ArgumentParser) -> None:
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Measure."""
     from ..metric_report import measurement_blocks
-    from ..metrics.measure import measure
     from ..metrics.presets import preset_named
-    from ..steps import snapshot
+    from ..steps import measured
 
     if args.preset is not None:
         preset_named(args.preset)  # before anything is read
-    found = snapshot(args, terminal)
-    measured = measure(found.features, found.labels, found.weight, found.bias, preset=args.preset, classes=found.classes)
+    found = measured(args, terminal)
 
     def blocks(_terminal: bool) -> Iterable[str]:
-        return measurement_blocks(measured)
+        return measurement_blocks(found)
 
-    return Answer(measured.to_dict(), blocks)
+    return Answer(found.to_dict(), blocks)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..report import Line
 
 REACHED = 0.05  # distance below which an experiment has reached its prediction
+CHECKPOINTS = (".pt", ".pth", ".ckpt")
 FILES = ("log", "checkpoint", "figure", "save_features")
 
 
@@ -61,7 +62,7 @@ def add(parser: ArgumentParser) -> None:
     files = parser.add_argument_group("files")
     files.add_argument("--log", metavar="FILE", help="measurements as JSON lines")
     files.add_argument("--log-every", metavar="N", help="epochs between measurements")
-    files.add_argument("--checkpoint", metavar="FILE", help="written every ten seconds and at the end")
+    files.add_argument("--checkpoint", metavar="FILE", help="written every ten seconds and at the end: .pt, .pth or .ckpt")
     files.add_argument("--resume", action="store_true", help="go on from --checkpoint")
     files.add_argument("--figure", metavar="FILE", help="curves against the epoch: .png, .svg or .pdf")
     files.add_argument("--save-features", metavar="FILE", help="features, labels and classifier as .npz for ncsolve measure")
@@ -91,6 +92,8 @@ def check(args: Namespace) -> None:
         raise options.UsageError("--feature-decay does not go with --regularization all, which penalizes no features")
     if args.resume and args.checkpoint is None:
         raise options.UsageError("--resume needs the --checkpoint to go on from")
+    if args.checkpoint is not None and not args.checkpoint.lower().endswith(CHECKPOINTS):
+        raise options.UsageError(f"--checkpoint {args.checkpoint!r} ends in none of {', '.join(CHECKPOINTS)}")
     if args.figure is not None and not args.figure.lower().endswith(options.PICTURES):
         raise options.UsageError(f"--figure {args.figure!r} is none of {', '.join(options.PICTURES)}")
     options.picture(args)
@@ -105,22 +108,28 @@ def check(args: Namespace) -> None:
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Train."""
     from ..networks.extra import missing_is_named
-    from ..steps import fresh_seed
+    from ..steps import new_seed, say_seed
 
     seed = options.whole(args.rng, "rng", 0)
     tolerance = options.positive(args.tol, "tol")
     _check_files(args)
     with missing_is_named():
-        from ..networks.training import train
-    method = _method(args)
-    if seed is None:
         from ..networks import checkpoint
-
-        seed = checkpoint.seed(args.checkpoint) if args.resume else fresh_seed(terminal)
+        from ..networks.training import device_named, train
+    if args.checkpoint is not None and not args.resume:
+        checkpoint.refuse_foreign(args.checkpoint)
+    method = _method(args)
+    device_named(method.device)
+    _use_threads(args)
+    drawn = seed is None and not args.resume
+    if seed is None:
+        seed = new_seed() if drawn else checkpoint.seed(args.checkpoint)
     task = _task(args, seed)
+    _refuse(task)
+    if drawn:
+        say_seed(terminal, seed)
     if task.regularization != "ufm-head":
         terminal.note(f"--regularization {task.regularization}: {_UNCOVERED[task.regularization]}")
-    _use_threads(args)
     from ..progress import epochs
 
     with epochs() if terminal.bars else nullcontext() as progress:
@@ -190,6 +199,15 @@ def _task(args: Namespace, seed: int) -> Task:
     if (name := args.network or "mlp") not in architectures:
         raise options.UsageError(f"--network {name!r} is unknown; one of {', '.join(architectures)} works")
     return Task(ufm, data, architectures[name](**chosen), args.regularization or "ufm-head")
+
+
+def _refuse(task: Task) -> None:
+    """Refuse a network that does not take the samples, and a problem that no theorem covers, before a seed is said."""
+    import torch
+
+    with torch.device("meta"):
+        task.architecture.trunk(task.dataset.shape)
+    _ = task.prediction
 
 
 def _use_threads(args: Namespace) -> None:

@@ -39,6 +39,7 @@ class Accumulator:
         self.scatter: Array = np.zeros(0)
         self.within: Array | None = np.zeros((dimension, dimension)) if full else None
         self.eps = 0.0
+        self.largest = 0.0
 
     @property
     def dimension(self) -> int:
@@ -65,6 +66,7 @@ class Accumulator:
         if self.within is not None and other.within is not None:
             self.within += other.within
         self.eps = max(self.eps, other.eps)
+        self.largest = max(self.largest, other.largest)
 
     def copy(self) -> Accumulator:
         """One that has seen the same."""
@@ -72,15 +74,11 @@ class Accumulator:
         new.merge(self)
         return new
 
-    def means(self) -> Array:
-        """Class means, shape (K, d)."""
-        found: Array = self.origin + self.offset
-        return found
-
     def _block(self, x: Array, codes: Indices, classes: Sequence[Hashable]) -> None:
         order = np.argsort(codes, kind="stable")
         present, starts, sizes = np.unique(codes[order], return_index=True, return_counts=True)
         x = x[order]
+        self.largest = max(self.largest, float(np.abs(x).max()))
         k = self._places([classes[i] for i in present], x[starts])
         x -= np.repeat(self.origin[k], sizes, axis=0)
         n = sizes.astype(np.float64)

@@ -1,4 +1,14 @@
-"""Compare: how far a measured network is from a prediction, and whether that is within a tolerance."""
+r"""Compare: how far a measured network is from a prediction, and whether that is within a tolerance.
+
+The network is at the prediction if its features have collapsed (nc1_quotient), class means, classifier and their product are the predicted
+ones up to rotation, and so are the bias b and the singular values of each W_j. With the predicted product Zhat and bias bhat the bias is
+off by
+
+    ||b - bhat|| / max(||bhat||, ||Zhat||_F / sqrt K),
+
+the second being what the K columns of logits measure: a bias that is off moves every column. A free bias of cross-entropy is known up to
+multiples of (1/r_1, ..., 1/r_K), which change no softmax; both lose that component first.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +21,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, ProblemError
+from ..losses import CrossEntropy
 from ..raw_objective import Parameters
 from .alignment import aligned
 from .assemble import measurement as assembled
-from .evidence import Undefined
+from .evidence import Undefined, norm
 from .measurement import Measurement
 from .network import FIRST, Network, network_of
 from .predicted import matched
 from .predicted_geometry import gof, relative
-from .statistics import Statistics
+from .statistics import DOUBLE, Statistics
 
 if TYPE_CHECKING:
     from ..losses import Array
@@ -27,6 +38,7 @@ if TYPE_CHECKING:
 
 SCALE_FREE = ("nc2_gof_H", "nc2_gof_W", "nc3_gof")
 ABSOLUTE = ("nc2_abs_H", "nc2_abs_W", "nc3_abs")
+NC1, BIAS = "nc1_quotient", "bias"
 OTHERS = ("nc2_etf_H", "nc2_etf_W", "nc2_of_H", "nc2_of_W")  # the targets of balanced theory, for comparison
 
 
@@ -70,6 +82,7 @@ class ClassComparison:
     name, count, state : the class, its samples, what is predicted of it
     feature_norm, predicted_feature_norm : of its mean
     weight_norm, predicted_weight_norm : of its row of W_M ... W_1; None without a classifier
+    bias, predicted_bias : its entry of b; zero where there is none, None without a classifier
     angle : degrees between its measured mean and the predicted one, after the best rotation of all means; None where one is zero
     cosine_error : largest |cos - predicted cos| of its mean with another class's; None where none is defined
     """
@@ -81,6 +94,8 @@ class ClassComparison:
     predicted_feature_norm: float
     weight_norm: float | None
     predicted_weight_norm: float
+    bias: float | None
+    predicted_bias: float
     angle: float | None
     cosine_error: float | None
 
@@ -118,17 +133,49 @@ class Comparison:
     def matrices(self) -> Parameters:
         """(W_1, ..., W_M), class means and bias as measured, classes in the order of the measurement; without a classifier no W."""
         m = self.measurement
-        return Parameters(m.factors, m.class_means, np.zeros(len(m.classes)) if m.bias is None else m.bias)
+        return Parameters(m.factors, m.class_means, self._bias())
 
     @property
     def distances(self) -> dict[str, float]:
-        """The distances to the prediction that have a value, by key."""
-        return {key: self.measurement[key] for key in (*SCALE_FREE, *ABSOLUTE) if key in self.measurement}
+        """nc1_quotient and the distances to the prediction that have a value, by key: metrics, "bias" and, of a deep problem whose
+        matrices were all given, "spectrum_W_j", the relative distance of the singular values of W_j.
+        """
+        found = {key: self.measurement[key] for key in (NC1, *SCALE_FREE, *ABSOLUTE) if key in self.measurement}
+        if self.bias_distance is not None:
+            found[BIAS] = self.bias_distance
+        if len(self.prediction.weights) > 1:
+            spectra = {_spectrum(one.name): one.relative for one in self.spectra if one.name != "H"}
+            found |= {key: value for key, value in spectra.items() if value is not None}
+        return found
+
+    @cached_property
+    def bias_distance(self) -> float | None:
+        """How far the bias is off, as a share of the predicted one or of the predicted logits, whichever is larger; where a network or a
+        prediction has no bias, it is zero. None without a classifier, and where both predictions are zero.
+        """
+        if self.measurement.weight is None:
+            return None
+        measured, predicted = self._bias(), self._predicted_bias()
+        if (free := self._unseen_bias()) is not None:
+            measured, predicted = (one - free * (free @ one) / (free @ free) for one in (measured, predicted))
+        scale = max(norm(predicted), norm(self._predicted.product) / math.sqrt(len(predicted)))
+        return norm(measured - predicted) / scale if scale else None
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """What the verdict says nothing about, in words."""
+        m, depth = self.measurement, len(self.prediction.weights)
+        scale_free = BIAS not in self.decisive
+        if m.weight is None:
+            return ("the classifier", "the bias", *(("the scale",) if scale_free else ()))
+        if scale_free:
+            return ("the scale", "the bias", *(("the matrices one by one",) if depth > 1 else ()))
+        return ("the matrices one by one",) if len(m.factors) != depth else ()
 
     @property
     def largest(self) -> tuple[str, float]:
         """The decisive distance that is largest, over all layers: (key, or key/layer, and value)."""
-        found = {key: self.measurement[key] for key in self.decisive if key in self.measurement}
+        found = {key: value for key, value in self.distances.items() if key in self.decisive}
         for name, layer in self.measurement.layers.items():
             found |= {f"{key}/{name}": layer[key] for key in self.decisive if key in layer}
         worst = max(found, key=lambda key: found[key])
@@ -165,6 +212,8 @@ class Comparison:
                 float(table.feature_norm[order[k]]),
                 None if weight_norm is None else float(weight_norm[k]),
                 float(table.weight_norm[order[k]]),
+                None if weight_norm is None else float(self._bias()[k]),
+                float(self._predicted_bias()[k]),
                 _angle(turned[k], still[k]),
                 errors[k],
             )
@@ -205,6 +254,23 @@ class Comparison:
         found: Array = self.prediction.class_means.T[self._predicted.order]
         return found
 
+    def _bias(self) -> Array:
+        """As measured; zeros without one."""
+        m = self.measurement
+        return np.zeros(len(m.classes)) if m.bias is None else m.bias
+
+    def _predicted_bias(self) -> Array:
+        found: Array = self.prediction.bias[self._predicted.order]
+        return found
+
+    def _unseen_bias(self) -> Array | None:
+        """The direction in which a free bias changes no softmax, or None."""
+        ufm = self.prediction.ufm
+        if ufm.bias_decay != 0.0 or not isinstance(ufm.loss, CrossEntropy):
+            return None
+        scale = ufm.loss.class_scale
+        return np.ones(ufm.classes) if scale is None else 1.0 / scale[self._predicted.order]
+
     def predicted_cosines(self, which: str = "features") -> Array:
         """Predicted cosines between class means ("features") or classifier rows ("weights"), shape (K, K); NaN where one is zero."""
         gram = self._predicted.gram_features if which == "features" else self._predicted.gram_weights
@@ -227,6 +293,7 @@ class Comparison:
             "decisive": list(self.decisive),
             "largest": {"key": key, "value": value},
             "distances": self.distances,
+            "untested": list(self.untested),
             "procrustes": self.procrustes,
             "classes": [row.to_dict() for row in self.classes],
             "spectra": [spectrum.to_dict() for spectrum in self.spectra],
@@ -248,17 +315,18 @@ def compare(
     measured : Measurement
     prediction : Prediction
     tolerance : float > 0
-        The network agrees if no distance exceeds it: nc2_gof_H, nc2_gof_W, nc3_gof (scale-free) and nc2_abs_H, nc2_abs_W, nc3_abs
-        (which see the scale), of every layer that was measured.
+        The network agrees if none of these exceeds it: nc1_quotient, nc2_gof_H, nc2_gof_W, nc3_gof (scale-free) and nc2_abs_H, nc2_abs_W,
+        nc3_abs (which see the scale), of every layer that was measured; "bias"; and in a deep problem whose matrices were given one by one
+        "spectrum_W_1", ..., "spectrum_W_M". What has no value is not held against it; `.untested` says what that leaves open.
     scale_free : bool
-        Hold only the scale-free distances against it.
+        Hold only the scale-free ones against it.
     subset : bool
         Whether the samples are a part of what the prediction is about; else their counts must be the predicted ones.
 
     Returns
     -------
     Comparison
-        `.agrees`, `.distances`, `.classes`, `.spectra`, `.largest`, `.aligned_means`.
+        `.agrees`, `.distances`, `.untested`, `.classes`, `.spectra`, `.largest`, `.aligned_means`.
 
     Raises
     ------
@@ -289,13 +357,15 @@ def compare(
         subset=subset,
         keys=None,
     )
-    decisive = SCALE_FREE if scale_free else (*SCALE_FREE, *ABSOLUTE)
-    if not any(key in again for key in decisive):
-        why = again.absent[decisive[0]]
+    geometry = SCALE_FREE if scale_free else (*SCALE_FREE, *ABSOLUTE)
+    if not any(key in again for key in geometry):
+        why = again.absent[geometry[0]]
         raise DataError(
             f"no distance to this prediction has a value: {why}; decays that keep classes alive can be compared with"
         )
-    return Comparison(again, float(tolerance), decisive)
+    depth = len(prediction.weights)
+    factors = [_spectrum(f"W_{j}") for j in range(1, depth + 1)] if depth > 1 else []
+    return Comparison(again, float(tolerance), (NC1, *geometry, *(() if scale_free else (BIAS, *factors))))
 
 
 def compare_matrices(point: Parameters, prediction: Prediction, names: Sequence[Hashable], counts: Array) -> Comparison:
@@ -318,10 +388,15 @@ def compare_matrices(point: Parameters, prediction: Prediction, names: Sequence[
     """
     matched(prediction, names, counts, subset=True)  # before anything is said of shapes
     means = np.ascontiguousarray(point.features.T)
-    statistics = Statistics(tuple(names), counts, means, np.zeros(len(names)), float(np.finfo(np.float64).eps))
+    statistics = Statistics(tuple(names), counts, means, np.zeros_like(means), np.zeros(len(names)), DOUBLE)
     network = network_of(list(point.weights) or None, point.bias if point.weights else None, [means.shape[1]], names)
     measured = assembled({FIRST: statistics}, network, None, preset=None, convention=None, subset=True, keys=())
     return compare(measured, prediction, subset=True)
+
+
+def _spectrum(name: str) -> str:
+    """The key of the distance of a factor's singular values."""
+    return f"spectrum_{name}"
 
 
 def _known(distance: Any) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..losses import Array
-from .evidence import Evidence, Undefined
+from .evidence import Evidence, Undefined, norm
 from .registry import metric
 
 MOST = 256  # classes; beyond, K quadratic programs of K unknowns take minutes
@@ -25,13 +25,13 @@ def nc4_ncc_mismatch(e: Evidence) -> float:
 def nc_bias(e: Evidence) -> float:
     """||b + W mu_S||, mu_S the mean of all samples (NC4 of Zhu et al. 2021 and Zhou et al. 2022)."""
     assert e.bias is not None
-    return float(np.linalg.norm(e.bias + e.classifier @ e.statistics.sample_mean))
+    return norm(e.bias + e.classifier @ e.statistics.sample_mean)
 
 
 @metric("nc0", "weight")
 def nc0(e: Evidence) -> float:
     """||W^T 1||: the norm of the sum of the classifier's rows."""
-    return float(np.linalg.norm(e.classifier.sum(axis=0)))
+    return norm(e.classifier.sum(axis=0))
 
 
 @metric("nc2_margin", "weight")

@@ -49,9 +49,11 @@ class Evidence:
     @cached_property
     def centered(self) -> Array:
         """mu_k - mu_G as rows, shape (K, d)."""
-        moved: Array = self.means - self.center
-        rounding = moved.mean(axis=0) if self.convention.center == "classes" else np.zeros_like(self.center)
-        return np.subtract(moved, rounding)
+        s = self.statistics
+        if self.convention.center == "classes":
+            return s.differences
+        found: Array = s.differences - (s.counts / s.samples) @ s.differences
+        return found
 
     @cached_property
     def between_shares(self) -> Array:
@@ -93,11 +95,17 @@ class Evidence:
 
 def unit(matrix: Array, what: str) -> Array:
     """nrm(A) = A / ||A||_F."""
-    size = float(np.linalg.norm(matrix))
-    if size == 0.0 or not math.isfinite(size):
+    size = norm(matrix)
+    if size == 0.0:
         raise Undefined(f"{what} is zero")
     found: Array = matrix / size
     return found
+
+
+def norm(array: Array) -> float:
+    """Frobenius norm; entries whose squares leave the doubles are scaled by a power of two, which rounds nothing."""
+    exponent = -math.frexp(float(np.abs(array).max(initial=0.0)))[1]
+    return math.ldexp(float(np.linalg.norm(np.ldexp(array, exponent))), -exponent)
 
 
 def gram(rows: Array) -> Array:

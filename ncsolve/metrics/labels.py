@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..border import shown
+from ..border import refuse_mask, shown
 from ..errors import DataError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def coded(labels: Any) -> tuple[Indices, list[Hashable]]:
         labels = labels.detach().cpu().numpy()
     if isinstance(labels, str | bytes) or not hasattr(labels, "__len__"):
         raise DataError(f"labels {shown(labels)} are not a sequence; {ADVICE}")
+    refuse_mask(labels, "labels", "have")
     if not isinstance(labels, np.ndarray):
         line = list(labels)
         if {type(value) for value in line} not in ({int}, {str}, {bool}):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ import numpy as np
 
 from ..errors import DataError
 from .labels import listed
-from .rows import Rows, matrix, rows
+from .rows import LARGEST, SMALLEST, Rows, check_size, matrix, rows
 
 if TYPE_CHECKING:
     from ..losses import Array
@@ -29,10 +31,7 @@ class Network:
         """W_M ... W_{layer + 1}, shape (K, d_{layer + 1}); None without matrices."""
         if not self.factors:
             return None
-        product = self.factors[-1]
-        for factor in reversed(self.factors[layer:-1]):
-            product = product @ factor
-        return product
+        return functools.reduce(np.matmul, reversed(self.factors[layer:]))
 
     def same(self, other: Network) -> bool:
         """Whether both hold the same numbers."""
@@ -72,6 +71,7 @@ def network_of(weight: Any, bias: Any, dimensions: Sequence[int], classes: Seque
     several = isinstance(weight, list | tuple) and len(weight) > 0 and all(_is_matrix(one) for one in weight)
     given = list(weight) if several else [weight]
     factors = tuple(matrix(one, f"weight W_{j + 1}" if several else "weight") for j, one in enumerate(given))
+    _check_sizes(factors)
     for j, factor in enumerate(factors):
         what = f"weight W_{j + 1}" if several else "weight"
         rows_expected = size if j == len(factors) - 1 else factors[j + 1].shape[1] if factors[j + 1].ndim == 2 else None
@@ -101,6 +101,18 @@ def same_layers(known: Iterable[str], given: Iterable[str]) -> None:
     if known != given:
         raise DataError(
             f"layers {listed(given)} were given, earlier {listed(known)}; every batch needs the same layers in order"
+        )
+
+
+def _check_sizes(factors: Sequence[Array]) -> None:
+    """Refuse matrices that are too small or whose product may leave the doubles; a zero matrix may stand anywhere."""
+    sizes = [float(np.abs(factor).max(initial=0.0)) for factor in factors]
+    for j, size in enumerate(sizes):
+        check_size(size, "weight" if len(sizes) == 1 else f"weight W_{j + 1}")
+    if all(sizes) and not math.log10(SMALLEST) <= sum(map(math.log10, sizes)) <= math.log10(LARGEST):
+        listing = ", ".join(f"{size:g}" for size in sizes)
+        raise DataError(
+            f"the matrices have largest entries {listing}, whose product is out of range; from {SMALLEST:g} to {LARGEST:g} is measured"
         )
 
 

@@ -52,6 +52,10 @@ class Prediction(Protocol):
         """(W_1, ..., W_M)."""
 
     @property
+    def bias(self) -> Array:
+        """(outputs,)."""
+
+    @property
     def logits(self) -> Array:
         """(K, K), column k the logits of class k."""
 

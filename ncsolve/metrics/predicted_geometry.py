@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..losses import Array
-from .evidence import Evidence, Undefined, gram, unit
+from .evidence import Evidence, Undefined, gram, norm, unit
 from .predicted import Predicted
 from .registry import metric
 
@@ -56,10 +56,10 @@ def gof(found: Array, predicted: Array, what: str) -> float:
 
 def relative(found: Array, predicted: Array, what: str) -> float:
     """Distance as a share of the norm of the prediction."""
-    size = float(np.linalg.norm(predicted))
+    size = norm(predicted)
     if size == 0.0:
         raise Undefined(f"the predicted {what} is zero")
-    return float(np.linalg.norm(found - predicted)) / size
+    return norm(found - predicted) / size
 
 
 def _of(e: Evidence) -> Predicted:

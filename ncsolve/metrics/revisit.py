@@ -3,8 +3,9 @@ r"""What needs the final class means before it can look at a sample.
     P = sum over samples of (Q (h - mu_y)) (Q (h - mu_y))^T,     Q orthonormal rows that span all mu_k - mu_l,
 
 is all of the within-class scatter that tr(Sigma_W Sigma_B^+) sees, in r = min(K, d) dimensions instead of d. A sample is a mismatch
-when no class has both the largest logit and the nearest mean; ties up to rounding are agreements, since merged classes share
-their means.
+when no class has both the largest logit and the nearest mean; merged classes share their means, so ties are agreements. The given floats
+are exact numbers, whatever their kind: a tie is what the rounding of the computation in float64 leaves open, with an interval of 16
+roundings around each nearness and each logit.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import numpy as np
 from ..errors import DataError
 from .labels import listed
 from .rows import BLOCK
+from .statistics import DOUBLE, ROUNDINGS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..losses import Array, Indices
     from .rows import Rows
     from .statistics import Statistics
-
-TIES = 16.0  # roundings of a distance or a logit that make no difference
 
 
 class Revisit:
@@ -70,25 +72,32 @@ class Revisit:
             raise DataError(f"the second pass met classes that the first did not: {listed(unknown)}; pass over the same data")
         k = np.array([self.place[one] for one in classes], dtype=np.intp)[codes]
         for place, block in rows.blocks():
-            moved = (block - self.statistics.means[k[place]]) @ self.statistics.basis.T
+            mine = k[place]
+            moved = ((block - self.statistics.origin[mine]) - self.statistics.offset[mine]) @ self.statistics.basis.T
             self.within += moved.T @ moved
             if self.weight is not None:
                 step = max(1, BLOCK // len(self.place))  # a row of the block becomes K numbers
-                self.mismatches += sum(self._mismatches(block[i : i + step], rows.eps) for i in range(0, len(block), step))
+                self.mismatches += sum(self._mismatches(block[i : i + step]) for i in range(0, len(block), step))
         self.samples += k.size
 
-    def _mismatches(self, block: Array, eps: float) -> int:
+    def _mismatches(self, block: Array) -> int:
         assert self.weight is not None
-        center = self.statistics.mean_of_means
-        means, x = self.statistics.means - center, block - center
+        means, x = self.statistics.moved, block - self.statistics.anchor
         size = np.einsum("ij,ij->i", means, means)
         nearness = x @ means.T - size / 2.0  # (||x||^2 - ||x - mu||^2) / 2
-        length = np.linalg.norm(block, axis=1)
-        slack = TIES * eps * (length + np.linalg.norm(center)) * (length + np.sqrt(size.max()))
-        nearest = nearness >= (nearness.max(axis=1) - slack)[:, None]
+        length = np.sqrt(size)
+        rounded = length + np.sqrt(self.statistics.variances)  # a mean has the rounding of its samples, too
+        nearest = _largest(nearness, (np.linalg.norm(x, axis=1)[:, None] + length) * rounded)
         logits = block @ self.weight.T
+        slack = np.outer(np.linalg.norm(block, axis=1), np.linalg.norm(self.weight, axis=1))
         if self.bias is not None:
             logits += self.bias
-        slack = TIES * eps * length * np.linalg.norm(self.weight, axis=1).max()
-        chosen = logits >= (logits.max(axis=1) - slack)[:, None]
-        return int((~(nearest & chosen).any(axis=1)).sum())
+            slack += np.abs(self.bias)
+        return int((~(nearest & _largest(logits, slack)).any(axis=1)).sum())
+
+
+def _largest(values: Array, size: Array) -> NDArray[np.bool_]:
+    """Where a value may be the largest of its row, if each may be off by 16 roundings of `size`."""
+    slack = ROUNDINGS * DOUBLE * size
+    found: NDArray[np.bool_] = values + slack >= (values - slack).max(axis=1)[:, None]
+    return found

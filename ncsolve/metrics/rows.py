@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..border import shown
+from ..border import refuse_mask, shown
 from ..errors import DataError
+from .statistics import DOUBLE
 
 if TYPE_CHECKING:
     from ..losses import Array
 
 BLOCK = 1 << 20  # numbers per block: 8 MiB
-LARGEST = 1e140  # squares of larger numbers, summed, leave the doubles
-DOUBLE = float(np.finfo(np.float64).eps)
+SMALLEST, LARGEST = 1e-130, 1e140  # squares of larger numbers, summed, leave the doubles, and those of noise in smaller ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,7 @@ def rows(features: Any, name: str = "features") -> Rows:
             source = features if isinstance(features, np.ndarray) else np.asarray(features)
         except ValueError:
             raise DataError(f"{name} {shown(features)} have rows of different lengths; give an (N, d) array") from None
+        refuse_mask(source, name, "have")
         kind = source.dtype.kind
         eps = float(np.finfo(source.dtype).eps) if kind == "f" else DOUBLE
     shape = tuple(int(size) for size in source.shape)
@@ -97,13 +98,25 @@ def matrix(values: Any, name: str) -> Array:
     >>> matrix([[1, 2]], "weight").dtype
     dtype('float64')
     """
+    refuse_mask(values, name)
     try:
         found = np.array(_numpy(values), dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(f"{name} {shown(values)} is not an array of real numbers") from None
     if not (np.abs(found) <= LARGEST).all():
-        raise DataError(f"{name} holds {found[~(np.abs(found) <= LARGEST)][0]:g}; every entry must be a finite number")
+        wrong = found[~(np.abs(found) <= LARGEST)][0]
+        why = f"entries up to {LARGEST:g} are measured" if math.isfinite(wrong) else "every entry must be a finite number"
+        raise DataError(f"{name} holds {wrong:g}; {why}")
     return found
+
+
+def check_size(largest: float, name: str) -> None:
+    """Refuse what is neither zero nor large enough for the squares of its small parts, given its largest entry."""
+    if 0.0 < largest < SMALLEST:
+        raise DataError(
+            f"the largest entry of {name} is {largest:g}, and squares of small parts of it underflow; multiply by a constant: from "
+            f"{SMALLEST:g} to {LARGEST:g} is measured"
+        )
 
 
 def _numpy(values: Any) -> Any:

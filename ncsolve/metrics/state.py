@@ -19,7 +19,10 @@ QUANTITIES = ("counts", "origin", "offset", "scatter", "within")
 
 def written(order: Sequence[Hashable] | None, scatter: str, layers: Mapping[str, Accumulator]) -> dict[str, Any]:
     """The state as arrays."""
-    about = [{"name": name, "classes": _spelled(part.classes), "eps": part.eps} for name, part in layers.items()]
+    about = [
+        {"name": name, "classes": _spelled(part.classes), "eps": part.eps, "largest": part.largest}
+        for name, part in layers.items()
+    ]
     document = {"version": 1, "order": None if order is None else _spelled(order), "scatter": scatter, "layers": about}
     state: dict[str, Any] = {"document": np.array(json.dumps(document))}
     for i, part in enumerate(layers.values()):
@@ -45,7 +48,7 @@ def read(state: Mapping[str, Any], known: Sequence[str]) -> tuple[list[Hashable]
 def _part(state: Mapping[str, Any], i: int, about: Mapping[str, Any]) -> Accumulator:
     arrays = {name: np.array(state[f"{i}.{name}"], dtype=np.float64) for name in QUANTITIES if f"{i}.{name}" in state}
     part = Accumulator(arrays["origin"].shape[1], full="within" in arrays)
-    part.classes, part.eps = list(about["classes"]), float(about["eps"])
+    part.classes, part.eps, part.largest = list(about["classes"]), float(about["eps"]), float(about["largest"])
     size, d = len(part.classes), part.dimension
     shapes = {"counts": (size,), "origin": (size, d), "offset": (size, d), "scatter": (size,), "within": (d, d)}
     for name in QUANTITIES[: 4 + ("within" in arrays)]:

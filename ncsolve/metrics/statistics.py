@@ -1,4 +1,8 @@
-"""What one or two passes over the features leave: counts, class means, scatter, and the within-class scatter along the means."""
+"""What one or two passes over the features leave: counts, class means, scatter, and the within-class scatter along the means.
+
+A class mean is kept as an origin, one of its samples, and an offset from it: differences of class means, and of samples from their class
+mean, are taken of origins first, so that an offset common to all features costs them no digits.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ import numpy as np
 if TYPE_CHECKING:
     from ..losses import Array
 
+DOUBLE = float(np.finfo(np.float64).eps)
+ROUNDINGS = 16.0  # of a quantity in float64 that make no difference
+
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
@@ -21,7 +28,7 @@ class Statistics:
     ----------
     classes : K labels
     counts : n_k, shape (K,)
-    means : mu_k, shape (K, d)
+    origin, offset : mu_k = origin_k + offset_k, each of shape (K, d)
     scatter : sum over the class of ||h - mu_k||^2, shape (K,)
     eps : spacing at 1 of the floats that the features came in
     within : sum over all samples of (Q (h - mu_y)) (Q (h - mu_y))^T with the orthonormal rows Q of `basis`, shape (r, r); None
@@ -31,11 +38,18 @@ class Statistics:
 
     classes: tuple[Hashable, ...]
     counts: Array
-    means: Array
+    origin: Array
+    offset: Array
     scatter: Array
     eps: float
     within: Array | None = None
     mismatch: float | None = None
+
+    @cached_property
+    def means(self) -> Array:
+        """mu_k, shape (K, d)."""
+        found: Array = self.origin + self.offset
+        return found
 
     @property
     def samples(self) -> float:
@@ -49,21 +63,44 @@ class Statistics:
         return found
 
     @cached_property
+    def anchor(self) -> Array:
+        """A vector of doubles near mu_C."""
+        found: Array = self.means.mean(axis=0)
+        return found
+
+    @cached_property
+    def moved(self) -> Array:
+        """mu_k less the anchor, shape (K, d)."""
+        found: Array = (self.origin - self.anchor) + self.offset
+        return found
+
+    @cached_property
     def mean_of_means(self) -> Array:
         """mu_C."""
-        rough = self.means.mean(axis=0)
-        found: Array = rough + (self.means - rough).mean(axis=0)
+        found: Array = self.anchor + self.moved.mean(axis=0)
         return found
 
     @cached_property
     def sample_mean(self) -> Array:
         """mu_S, summed as a difference from mu_C: exact where the counts are equal."""
         shares = self.counts / self.samples
-        found: Array = self.mean_of_means + shares @ (self.means - self.mean_of_means)
+        found: Array = self.mean_of_means + shares @ self.differences
+        return found
+
+    @cached_property
+    def differences(self) -> Array:
+        """mu_k - mu_C, shape (K, d)."""
+        found: Array = self.moved - self.moved.mean(axis=0)
+        return found
+
+    @cached_property
+    def resolution(self) -> Array:
+        """How far rounding in float64 may have moved each of them, shape (K,)."""
+        found: Array = ROUNDINGS * DOUBLE * (np.linalg.norm(self.differences, axis=1) + np.sqrt(self.variances))
         return found
 
     @cached_property
     def basis(self) -> Array:
         """Orthonormal rows that span all differences of class means, shape (min(K, d), d)."""
-        found: Array = np.linalg.svd(self.means - self.mean_of_means, full_matrices=False)[2]
+        found: Array = np.linalg.svd(self.differences, full_matrices=False)[2]
         return found

@@ -20,7 +20,8 @@ from .assemble import measurement
 from .convention import Convention
 from .labels import coded, listed, ordered
 from .measurement import Measurement
-from .network import layers_of, network_of, same_layers
+from .network import FIRST, layers_of, network_of, same_layers
+from .rows import check_size
 from .second_pass import SecondPass
 from .statistics import Statistics
 
@@ -194,6 +195,8 @@ class StreamingMeasure:
     def _statistics(self) -> dict[str, Statistics]:
         if not self._layers:
             raise DataError("no samples were seen; call update with features and labels first")
+        for name, part in self._layers.items():
+            check_size(part.largest, "the features" if name == FIRST else f"the features of layer {name!r}")
         return {name: _summary(part, self.order) for name, part in self._layers.items()}
 
 
@@ -207,7 +210,7 @@ def _summary(part: Accumulator, order: Sequence[Hashable] | None) -> Statistics:
     if len(classes) < 2:
         raise DataError(f"the labels hold one class, {listed(classes)}; neural collapse needs at least 2 classes")
     k = np.array([place[one] for one in classes], dtype=np.intp)
-    summary = Statistics(tuple(classes), part.counts[k], part.means()[k], part.scatter[k], part.eps)
+    summary = Statistics(tuple(classes), part.counts[k], part.origin[k], part.offset[k], part.scatter[k], part.eps)
     if part.within is None:
         return summary
     return replace(summary, within=summary.basis @ part.within @ summary.basis.T)

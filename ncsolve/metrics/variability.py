@@ -40,7 +40,7 @@ def nc1_quotient(e: Evidence) -> float:
     """Quotient tr Sigma_W / tr Sigma_B (Tirer & Bruna 2022)."""
     s = e.statistics
     between = float(e.between_shares @ np.einsum("ij,ij->i", e.centered, e.centered))
-    if e.rank == 0:
+    if (np.linalg.norm(s.differences, axis=1) <= s.resolution).all():
         raise Undefined("all class means coincide")
     return float(s.scatter.sum()) / s.samples / between
 
@@ -49,14 +49,14 @@ def nc1_quotient(e: Evidence) -> float:
 def nc1_cdnv(e: Evidence) -> float:
     """Mean over i < j of (V_i + V_j) / (2 ||mu_i - mu_j||^2), V = E ||h - mu||^2 (Galanti, Gyorgy & Hutter 2022).
 
-    Infinite where two class means coincide up to the rounding of the features.
+    Infinite where two class means coincide up to the rounding of float64.
     """
-    v, moved = e.statistics.variances, e.centered
+    v, moved, resolution = e.statistics.variances, e.centered, e.statistics.resolution
     total = 0.0
     for i in range(e.classes - 1):  # differences, not Gram matrices: near means keep their digits
         apart = moved[i + 1 :] - moved[i]
         squares = np.einsum("ij,ij->i", apart, apart)
-        if (squares <= e.rank_cut**2).any():
+        if (squares <= (resolution[i + 1 :] + resolution[i]) ** 2).any():
             return math.inf
         total += float(((v[i] + v[i + 1 :]) / (2.0 * squares)).sum())
     return total / (e.classes * (e.classes - 1) / 2.0)

@@ -24,6 +24,18 @@ def save(path: str | Path, state: Mapping[str, Any]) -> None:
         torch.save({"format": FORMAT, **state}, stream)
 
 
+def refuse_foreign(path: str | Path) -> None:
+    """Raise a DataError if the file exists and `save` has not written it: such a file is never replaced."""
+    if not Path(path).exists():
+        return
+    try:
+        _read(path)
+    except DataError:
+        raise DataError(
+            f"{shown(str(path))} exists and is no checkpoint of 'train', so it is kept; choose another name"
+        ) from None
+
+
 def load(path: str | Path, fingerprint: str) -> dict[str, Any]:
     """Read a checkpoint that was written by a run with this fingerprint.
 

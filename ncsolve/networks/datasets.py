@@ -202,6 +202,9 @@ def _npz(path: Path) -> Dataset:
     name = shown(str(path))
     with opened(path, LIMIT) as file:
         try:
+            if file.read(2) != b"PK":
+                raise ValueError("it does not begin like an archive of arrays")
+            file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
                 if not isinstance(arrays, np.lib.npyio.NpzFile) or not {"X", "y"} <= set(arrays.files):
                     held = ", ".join(getattr(arrays, "files", [])[:12]) or "no named arrays"

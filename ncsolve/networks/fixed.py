@@ -53,8 +53,10 @@ def to_torch(prediction: Prediction, linear: nn.Linear | Iterable[nn.Module], *,
     if isinstance(linear, torch.nn.Linear):
         layers: Sequence[nn.Module] = [linear]
         weights: tuple[Array, ...] = (prediction.parameters().end_to_end,)
-    else:
+    elif isinstance(linear, Iterable):
         layers, weights = list(linear), prediction.weights
+    else:
+        layers, weights = [linear], prediction.weights
     _check(prediction, layers, weights)
     last = layers[-1]
     with torch.no_grad():

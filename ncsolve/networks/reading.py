@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..metrics.evidence import norm
 from ..metrics.measure import measure
+from ..metrics.rows import SMALLEST
 from ..raw_objective import Parameters, objective
 from .hooks import capture
 
@@ -75,12 +77,13 @@ class Reading:
         one_hot = task.ufm.loss.one_hot
         if one_hot:
             row["accuracy"] = float(np.mean(logits.argmax(axis=1) == labels))
-            names = {f"W_{j + 1}": one for j, one in enumerate(self.inputs)}
+            inputs, weights = self._seen()
+            names = {f"W_{j + 1}": one for j, one in enumerate(inputs)}
             classes = task.dataset.names
             named = np.array(classes)[labels]
-            found = measure(names, named, list(self.weights), self.bias, prediction, classes=classes, keys=KEYS)
+            found = measure(names, named, weights, self.bias, prediction, classes=classes, keys=KEYS)
             row |= {key: found[key] for key in KEYS if key in found}
-            gram = found.gram_features / (float(np.linalg.norm(found.gram_features)) or 1.0)
+            gram = found.gram_features / (norm(found.gram_features) or 1.0)
             simplex = (np.eye(len(gram)) - 1.0 / len(gram)) / math.sqrt(len(gram) - 1)
             row["nc2_simplex_H"] = float(np.linalg.norm(gram - simplex))
             row["layers"] = [
@@ -88,6 +91,14 @@ class Reading:
                 for name, layer in found.layers.items()
             ]
         return row
+
+    def _seen(self) -> tuple[list[Array], list[Array]]:
+        """Inputs and weights to be measured: zeros where they are so small that squares underflow, as on the way to a minimum at zero."""
+        inputs = [one if float(np.abs(one).max()) >= SMALLEST else np.zeros_like(one) for one in self.inputs]
+        sizes = [float(np.abs(one).max()) for one in self.weights]
+        if min(*sizes, math.prod(sizes)) >= SMALLEST:
+            return inputs, list(self.weights)
+        return inputs, [np.zeros_like(one) for one in self.weights]
 
 
 def reading(network: Network, samples: torch.Tensor) -> Reading:

@@ -60,7 +60,7 @@ def train(
     resume : bool
         Go on from the checkpoint. On one machine with one number of threads the result is that of a run that was never stopped.
     overwrite : bool
-        Whether an existing log or checkpoint may be replaced by a new run.
+        Whether an existing log or checkpoint may be replaced by a new run; a file that is no checkpoint never is.
     progress : callable, optional
 
     Returns
@@ -70,7 +70,7 @@ def train(
     Raises
     ------
     DataError
-        The checkpoint cannot be used.
+        The checkpoint cannot be used, or would replace a file that is none.
     ProblemError
         The device is not there.
     FileExistsError
@@ -91,13 +91,15 @@ def train(
     (True, False)
     """
     method = Training() if method is None else method
-    device = _device(method.device)
+    device = device_named(method.device)
     if resume and checkpoint is None:
         raise ProblemError("resume needs the checkpoint to go on from; give checkpoint")
     if not resume:
         for path in (log, checkpoint):
             if path is not None:
                 check_writable(path, overwrite=overwrite)
+        if checkpoint is not None:
+            checkpoints.refuse_foreign(checkpoint)
     seed = checkpoints.seed(checkpoint) if resume and checkpoint is not None and rng is None else _seed(rng)
     fingerprint = _fingerprint(task, method, seed)
     saved = checkpoints.load(checkpoint, fingerprint) if resume and checkpoint is not None else None
@@ -293,7 +295,8 @@ def _optimizer(method: Training, network: Network) -> torch.optim.Optimizer:
     )
 
 
-def _device(name: str) -> torch.device:
+def device_named(name: str) -> torch.device:
+    """The device, if it can be used; else a ProblemError."""
     try:
         device = torch.device(name)
         if device.type == "cuda":

@@ -8,11 +8,14 @@ Names that are looked for, in this order:
     bias        b, bias
     order       classes: the K labels in the order of the classifier's rows; default sorted
 
-Keys that the user gives replace them. The .npz that `predict --out` writes is a snapshot too: every sample at its class mean.
+Keys that the user gives replace them. The .npz that `predict --out` writes is a snapshot too: every sample at its class mean, labels the
+names of the classes, matrices in their order; another classifier may take the place of its own. A file that was given for the classifier
+must hold one: under a usual name, under a key, or as its only matrix of the shape (classes, dimensions).
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -80,36 +83,90 @@ def read_snapshot(
     keys = keys or Keys()
     name = shown(os.fspath(path))
     arrays = arrays_in(path)
-    head = name
+    others, head = arrays, name
     if classifier is not None:
-        others: Mapping[str, Any] = arrays_in(classifier)
-        head = shown(os.fspath(classifier))
-    else:
-        others = arrays
-    if "document" in arrays and "class_means" in arrays:
-        return _of_prediction(arrays, name)
-    features = _several(arrays, keys.features, FEATURES, "H_", name, "features")
-    if features is None:
-        raise DataError(f"{name} holds no features; {_candidates(arrays, 'features')}; choose with --features-key")
-    if labels is not None:
-        found = _labels_in(labels)
-    else:
-        found = _one(arrays, keys.labels, LABELS, name, "labels")
-        if found is None:
+        others, head = arrays_in(classifier), shown(os.fspath(classifier))
+    if _is_prediction(arrays) and keys.features is None:
+        if labels is not None or keys.labels is not None:
+            option = "--labels" if labels is not None else "--labels-key"
+            more = _candidates(arrays, "features")
             raise DataError(
-                f"{name} holds no labels; {_candidates(arrays, 'labels')}; choose with --labels-key, or give --labels FILE"
+                f"{name} is a prediction, whose labels follow from its counts; {option} needs --features-key; {more}"
             )
+        rows, found, order = _of_prediction(arrays, name)
+        features = [rows]
+    else:
+        features, found, order = *_samples(arrays, labels, keys, name), None
     weight = _several(others, keys.weight, WEIGHT, "W_", head, "weight")
-    bias = None if weight is None and keys.bias is None else _one(others, keys.bias, BIAS, head, "bias")
-    notes = []
+    notes, chosen = [], keys.weight
+    if weight is None and classifier is not None:
+        chosen = _by_shape(others, features, found, head)
+        weight = [others[chosen]]
+        if len(others) > 1:
+            notes.append(f"{head}: the classifier is {chosen}, the only array of its shape; --weight-key chooses another")
+    bias = None
+    if weight is not None or keys.bias is not None:
+        bias = _one(others, keys.bias, BIAS, head, "bias")
+    if bias is None and chosen is not None:
+        beside = re.sub(r"weight$", "bias", chosen)
+        if beside != chosen and beside in others:
+            bias = others[beside]
+            notes.append(f"the bias is {beside}, which stands beside {chosen}")
+        elif any(len(getattr(one, "shape", ())) == 1 for one in others.values()):
+            notes.append(f"{head}: no bias was taken; {_candidates(others, 'bias')}; choose with --bias-key")
     if weight is None:
         more = _candidates(others, "weight")
         notes.append(f"{head} holds no classifier under {' or '.join(WEIGHT)}; {more}; choose with --weight-key")
     layers = {f"H_{j + 1}": array for j, array in enumerate(features)} if len(features) > 1 else features[0]
-    order = _one(others, None, ("classes",), head, "labels")
-    order = order if getattr(order, "ndim", 0) == 1 else None
     matrices = weight[0] if weight is not None and len(weight) == 1 else weight
-    return Snapshot(layers, found, matrices, bias, order, tuple(notes))
+    return Snapshot(layers, found, matrices, bias, _order(others, found, order, head), tuple(notes))
+
+
+def _samples(arrays: Mapping[str, Any], labels: str | os.PathLike[str] | None, keys: Keys, name: str) -> tuple[list[Any], Any]:
+    """Features by layer, and labels."""
+    features = _several(arrays, keys.features, FEATURES, "H_", name, "features")
+    if features is None:
+        raise DataError(f"{name} holds no features; {_candidates(arrays, 'features')}; choose with --features-key")
+    if labels is not None:
+        return features, _labels_in(labels)
+    found = _one(arrays, keys.labels, LABELS, name, "labels")
+    if found is None:
+        raise DataError(
+            f"{name} holds no labels; {_candidates(arrays, 'labels')}; choose with --labels-key, or give --labels FILE"
+        )
+    return features, found
+
+
+def _by_shape(arrays: Mapping[str, Any], features: list[Any], labels: Any, name: str) -> str:
+    """The key of the only array that can be the classifier: the only one at all, or of shape (classes, dimensions)."""
+    from ..metrics.labels import coded
+
+    if len(arrays) == 1 and len(getattr(next(iter(arrays.values())), "shape", ())) == 2:
+        return next(iter(arrays))
+    shape = (len(coded(labels)[1]), features[0].shape[-1])
+    fitting = [key for key in arrays if len(features) == 1 and tuple(getattr(arrays[key], "shape", ())) == shape]
+    if len(fitting) == 1:
+        return fitting[0]
+    several = f"several arrays of shape {shape}" if fitting else f"no array of shape {shape}"
+    more = _candidates({key: arrays[key] for key in fitting} or arrays, "weight")
+    raise DataError(f"{name} holds no classifier under {' or '.join(WEIGHT)}, and {several}; {more}; choose with --weight-key")
+
+
+def _order(arrays: Mapping[str, Any], labels: Any, order: Any, name: str) -> Any:
+    """The classes in the order of the classifier's rows, if its file says it: as they are written, matched with the labels."""
+    from ..metrics.labels import coded
+
+    predicted = _is_prediction(arrays)
+    given: Any = _names(arrays, name) if predicted else arrays.get("classes")
+    if not predicted and getattr(given, "ndim", 0) != 1:
+        return order
+    known = {str(label): label for label in coded(labels)[1]}
+    words = [str(one) for one in given]
+    if set(words) <= known.keys():
+        found = np.empty(len(words), dtype=object)
+        found[:] = [known[word] for word in words]
+        return found
+    return order if predicted else given
 
 
 def _one(arrays: Mapping[str, Any], key: str | None, usual: Sequence[str], name: str, what: str) -> Any:
@@ -151,13 +208,23 @@ def _labels_in(path: str | os.PathLike[str]) -> Any:
     return labels_in(path)
 
 
-def _of_prediction(arrays: Mapping[str, Any], name: str) -> Snapshot:
-    import json
+def _is_prediction(arrays: Mapping[str, Any]) -> bool:
+    return "document" in arrays and "class_means" in arrays
 
+
+def _names(arrays: Mapping[str, Any], name: str) -> list[str]:
+    """The names of the classes of a prediction, in its order."""
     try:
-        names = json.loads(str(arrays["document"]))["ufm"]["names"]
-        counts, means, bias = arrays["counts"], arrays["class_means"], arrays["bias"]
-        weights = [arrays[f"W_{j + 1}"] for j in range(sum(one.startswith("W_") for one in arrays))]
+        return [str(one) for one in json.loads(str(arrays["document"]))["ufm"]["names"]]
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{name} is not the whole .npz of predict --out ({error}); write it again") from None
+
+
+def _of_prediction(arrays: Mapping[str, Any], name: str) -> tuple[Any, Any, Any]:
+    """Features, labels and classes of a prediction; the names of classes are words, whatever digits they are made of."""
+    names = _names(arrays, name)
+    try:
+        counts, means, _, _ = arrays["counts"], arrays["class_means"], arrays["bias"], arrays["W_1"]
         if len(names) != counts.size or means.shape[1] != counts.size:
             raise ValueError("names, counts and class means differ in number")
     except (KeyError, ValueError, TypeError, IndexError) as error:
@@ -169,8 +236,8 @@ def _of_prediction(arrays: Mapping[str, Any], name: str) -> Snapshot:
             f"{name} is a prediction for {counts.sum():.0f} samples of dimension {means.shape[0]}, too many to list"
         )
     times = counts.astype(np.intp)
-    classes = np.array([int(one) if one.isdigit() else one for one in names], dtype=object)
-    return Snapshot(np.repeat(means.T, times, axis=0), np.repeat(classes, times), weights, bias, classes)
+    classes = np.array(names, dtype=object)
+    return np.repeat(means.T, times, axis=0), np.repeat(classes, times), classes
 
 
 SUFFIXES = tuple(READERS)
