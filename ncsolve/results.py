@@ -145,16 +145,17 @@ class Result:
 
     @cached_property
     def comparison(self) -> Comparison:
-        """Class means and classifier beside the prediction, every sample at its class mean."""
+        """Class means and classifier beside the prediction, samples of a run at their class means."""
         from .metrics.comparison import compare_matrices
 
         point, ufm = self.found, self.prediction.ufm
-        names, counts = ufm.names, ufm.counts
+        names, counts, variances = ufm.names, ufm.counts, None
         with self.whole():
             if self.kind == "compare":
                 names = tuple(row["name"] for row in self.document["classes"])
                 counts = np.array([row["count"] for row in self.document["classes"]], dtype=np.float64)
-            return compare_matrices(point, self.prediction, names, counts)
+                variances = np.array([row["variance"] for row in self.document["classes"]], dtype=np.float64)
+            return compare_matrices(point, self.prediction, names, counts, variances)
 
     @property
     def measured(self) -> Parameters | Measurement:

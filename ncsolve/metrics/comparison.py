@@ -82,6 +82,7 @@ class ClassComparison:
     name, count, state : the class, its samples, what is predicted of it
     feature_norm, predicted_feature_norm : of its mean
     weight_norm, predicted_weight_norm : of its row of W_M ... W_1; None without a classifier
+    variance : of its features, E ||h - mu||^2
     bias, predicted_bias : its entry of b; zero where there is none, None without a classifier
     angle : degrees between its measured mean and the predicted one, after the best rotation of all means; None where one is zero
     cosine_error : largest |cos - predicted cos| of its mean with another class's; None where none is defined
@@ -94,6 +95,7 @@ class ClassComparison:
     predicted_feature_norm: float
     weight_norm: float | None
     predicted_weight_norm: float
+    variance: float
     bias: float | None
     predicted_bias: float
     angle: float | None
@@ -212,6 +214,7 @@ class Comparison:
                 float(table.feature_norm[order[k]]),
                 None if weight_norm is None else float(weight_norm[k]),
                 float(table.weight_norm[order[k]]),
+                float(m.variances[k]),
                 None if weight_norm is None else float(self._bias()[k]),
                 float(self._predicted_bias()[k]),
                 _angle(turned[k], still[k]),
@@ -368,8 +371,10 @@ def compare(
     return Comparison(again, float(tolerance), (NC1, *geometry, *(() if scale_free else (BIAS, *factors))))
 
 
-def compare_matrices(point: Parameters, prediction: Prediction, names: Sequence[Hashable], counts: Array) -> Comparison:
-    """Hold matrices against a prediction, every sample at its class mean, as `compare` does a measurement.
+def compare_matrices(
+    point: Parameters, prediction: Prediction, names: Sequence[Hashable], counts: Array, variances: Array | None = None
+) -> Comparison:
+    """Hold matrices against a prediction, as `compare` does a measurement.
 
     Parameters
     ----------
@@ -377,6 +382,7 @@ def compare_matrices(point: Parameters, prediction: Prediction, names: Sequence[
         Class means are its features, one column per class; no weights where there is no classifier.
     prediction : Prediction
     names, counts : of the classes, in the order of the columns
+    variances : E ||h - mu||^2 of each class; by default every sample is at its class mean
 
     Examples
     --------
@@ -388,7 +394,8 @@ def compare_matrices(point: Parameters, prediction: Prediction, names: Sequence[
     """
     matched(prediction, names, counts, subset=True)  # before anything is said of shapes
     means = np.ascontiguousarray(point.features.T)
-    statistics = Statistics(tuple(names), counts, means, np.zeros_like(means), np.zeros(len(names)), DOUBLE)
+    scatter = np.zeros(len(names)) if variances is None else counts * variances
+    statistics = Statistics(tuple(names), counts, means, np.zeros_like(means), scatter, DOUBLE)
     network = network_of(list(point.weights) or None, point.bias if point.weights else None, [means.shape[1]], names)
     measured = assembled({FIRST: statistics}, network, None, preset=None, convention=None, subset=True, keys=())
     return compare(measured, prediction, subset=True)
