@@ -418,8 +418,7 @@ def test_the_share_of_mismatches_is_exact_where_many_samples_are_between_means()
 def _floats(kind, values):
     """The values in a kind of floats: what is measured, and the doubles that it is."""
     if kind == "bfloat16":
-        import torch
-
+        torch = pytest.importorskip("torch")
         rounded = torch.tensor(values).bfloat16()
         return rounded, rounded.double().numpy()
     rounded = values.astype(kind)

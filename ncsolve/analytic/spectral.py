@@ -116,7 +116,7 @@ class Selection:
         stable = modes.alive[mode] | (modes.kappa[mode] < scalar.fold(depth))
         full = room < self.copies
         if full.any():  # a mode must also be among the R largest; below, turning towards a larger one is downhill
-            fits = room[mode] > np.maximum(_position(mode, own) - 1, 0)  # j kept contrasts set j + 1 members apart
+            fits = _set_apart(mode, own, room)
             count = np.maximum(count, np.where(fits, tau2[full].max(), tau2[room > 0].min()))
             decay[~fits] = np.nan
             stable &= fits
@@ -209,13 +209,22 @@ def centered_state(selection: Selection, mode_of_class: Indices) -> np.ndarray:
     return state
 
 
-def _position(mode: Indices, own: np.ndarray) -> Indices:
-    """How many earlier classes have the same mode as each class; 0 where the mode is not its own."""
+def _set_apart(mode: Indices, own: np.ndarray, room: Indices) -> np.ndarray:
+    """Whether each class is apart from all others while its mode lives.
+
+    Of the m classes of a group j kept contrasts set the first j + 1 apart, and so the last of j + 2, if a root moves them all: one that
+    has room is larger than contrasts that have not all, and outlives them.
+    """
     order = np.argsort(mode, kind="stable")
     ordered = mode[order]
     position = np.empty(mode.size, dtype=np.intp)
     position[order] = np.arange(mode.size) - np.searchsorted(ordered, ordered)
-    return np.where(own, position, 0)
+    position[~own] = 0
+    members = np.bincount(mode[own], minlength=room.size)
+    moved = bool(np.delete(room, np.unique(mode[own])).any())
+    last = moved & own & (position == room[mode] + 1) & (members[mode] == room[mode] + 2)
+    apart: np.ndarray = (room[mode] > 0) & ((position <= room[mode]) | last)
+    return apart
 
 
 def _list(name: Callable[[int], str], indices: list[int]) -> str:
