@@ -242,3 +242,14 @@ def test_where_descent_diverges_no_class_is_said_to_be_learned():
 def test_more_steps_than_can_be_followed_are_refused():
     with pytest.raises(ncsolve.NcsolveError, match="up to 5000000 works"):
         ncsolve.time_course(ncsolve.UFM([30, 20]), steps=10**9)
+
+
+def test_the_picture_of_a_diverging_descent_still_marks_where_the_flow_learns():
+    from ncsolve.plots.dynamics import mode_curves
+
+    ufm = ncsolve.UFM([30, 20, 8])
+    calm, wild = (ncsolve.time_course(ufm, learning_rate=rate, steps=60) for rate in (0.1, 1e6))
+    for course in (calm, wild):
+        for (_, level, lives), sigma in zip(mode_curves(course.to_dict()).passes, course.end, strict=True):
+            assert lives
+            assert level == pytest.approx(course.share * sigma)

@@ -73,8 +73,8 @@ def mode_curves(document: Mapping[str, Any]) -> ModeCurves:
 
 
 def _pass(row: Mapping[str, Any], share: float) -> tuple[float, float, bool]:
-    """Where a mode has won its share of the end, or lost it of the start."""
-    lives = row["fate"] == "learned"
+    """Where the flow has won a mode's share of the end, or lost it of the start."""
+    lives = row["sigma"] > 0
     level = share * float(row["sigma"]) if lives else (1.0 - share) * math.prod(row["start"])
     return math.inf if row["flow_step"] is None else float(row["flow_step"]), level, lives
 
