@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import ncsolve
 from ncsolve.errors import ProblemError
 from ncsolve.losses import CrossEntropy, class_columns, sample_columns
 
@@ -128,3 +129,14 @@ def test_a_dual_point_made_free_of_a_mean_is_feasible_and_near(name):
         np.testing.assert_allclose(again, moved, atol=1e-15)
         if scale < 1:  # far from balance the point is pulled back, too
             assert np.linalg.norm(moved - dual) < 4 * np.linalg.norm(dual @ columns.ones)
+
+
+@pytest.mark.parametrize("scale", [None, [1.0, 1.3, 0.7, 2.0]])
+def test_no_softmax_sees_a_multiple_of_the_unseen_direction(scale):
+    ufm = ncsolve.UFM([5, 3, 2, 2], ncsolve.CrossEntropy(smoothing=0.1, class_scale=scale), bias="free")
+    rng = np.random.default_rng(0)
+    point = ncsolve.Parameters((rng.normal(size=(4, 4)),), rng.normal(size=(4, 4)), rng.normal(size=4))
+    moved = ncsolve.Parameters(point.weights, point.features, point.bias + 0.7 * ufm.loss.unseen(4))
+    assert ncsolve.objective(ufm, moved) == pytest.approx(ncsolve.objective(ufm, point), rel=1e-15)
+    other = ncsolve.Parameters(point.weights, point.features, point.bias + 0.7 * 1.01 ** np.arange(4) * ufm.loss.unseen(4))
+    assert abs(ncsolve.objective(ufm, other) - ncsolve.objective(ufm, point)) > 1e-4

@@ -36,9 +36,9 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
     problem = reduced_problem(ufm, found_groups)
     found = solve_convex(problem, lambda coarse: reduced_problem(ufm, coarse), watch)
     bias = found_groups.expand(found.bias)
-    if ufm.bias == "free" and isinstance(ufm.loss, CrossEntropy):  # which does not see multiples of 1/r
-        blind = 1.0 / ufm.loss.per_class(ufm.classes)[2]
-        bias = bias - blind * (blind @ bias) / (blind @ blind)
+    if ufm.bias == "free" and isinstance(ufm.loss, CrossEntropy):
+        unseen = ufm.loss.unseen(ufm.classes)
+        bias = bias - unseen * (unseen @ bias) / (unseen @ unseen)
     nothing = not (found.sigma.size or problem.alive.any())
     warnings: tuple[str, ...] = ("the decays are so large that the zero solution is the global minimizer",) if nothing else ()
     relative = found.gap / abs(found.value)

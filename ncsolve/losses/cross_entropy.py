@@ -267,6 +267,11 @@ class CrossEntropy:
         given = (self.offsets, self.label_scale, self.class_scale)
         return np.array([one if x is None else x for x, one in zip(given, filled, strict=True)])
 
+    def unseen(self, classes: int) -> Array:
+        """(1/r_1, ..., 1/r_K), the direction in which logits change no softmax: a bias is determined up to multiples of it."""
+        found: Array = 1.0 / self.per_class(classes)[2]
+        return found
+
     def own_slope(self, classes: int) -> Array:
         """(1 - delta) s r."""
         _, label, rows = self.per_class(classes)

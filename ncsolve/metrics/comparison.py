@@ -271,8 +271,8 @@ class Comparison:
         ufm = self.prediction.ufm
         if ufm.bias_decay != 0.0 or not isinstance(ufm.loss, CrossEntropy):
             return None
-        scale = ufm.loss.class_scale
-        return np.ones(ufm.classes) if scale is None else 1.0 / scale[self._predicted.order]
+        found: Array = ufm.loss.unseen(ufm.classes)[self._predicted.order]
+        return found
 
     def predicted_cosines(self, which: str = "features") -> Array:
         """Predicted cosines between class means ("features") or classifier rows ("weights"), shape (K, K); NaN where one is zero."""
