@@ -18,7 +18,6 @@ from .analytic.prediction import Prediction
 from .analytic.reduction import reduce
 from .analytic.theorem import ACTIVE, MERGED, VANISHED, Claim
 from .analytic.thresholds import thresholds
-from .errors import NcsolveError
 from .losses import CrossEntropy
 
 if TYPE_CHECKING:
@@ -27,13 +26,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .analytic.theorem import Theorem
+    from .losses import Array
     from .problem import UFM
 
     States = Callable[[NDArray[np.str_]], bool]
+    Moved = Callable[[int, float], UFM | None]
 
 EDGE = 1e-3  # relative distance of both sides from the threshold
 SAME, APART = 1e-9, 1e-7  # class means nearer than this share of the largest are the same, and apart if beyond
-BLIND = 1e-9  # length of the bias along v, in logits
+UNSEEN = 1e-9  # length of the bias along v, in logits
 
 
 def wrong_thresholds(theorem: Theorem, prediction: Prediction, rng: np.random.Generator) -> str:
@@ -41,20 +42,18 @@ def wrong_thresholds(theorem: Theorem, prediction: Prediction, rng: np.random.Ge
     if prediction.claim not in (Claim.GLOBAL, Claim.CERTIFIED) or theorem.limit or not prediction.ufm.loss.one_hot:
         return ""
     ufm, table, found = prediction.ufm, prediction.classes, [_wrong_bias(prediction)]
-    known = np.flatnonzero(np.isfinite(table.critical_decay))
-    if known.size:
-        k = int(rng.choice(known))
-        decay = float(table.critical_decay[k])
-        about = f"the critical decay {decay:.6g} of class {ufm.names[k]!r}"
-        found.append(_contradicted(theorem, _at_decay(ufm, decay * (1 + EDGE)), about, _lost(k)))
-        found.append(_contradicted(theorem, _at_decay(ufm, decay * (1 - EDGE)), about, _active(k)))
-    known = np.flatnonzero(np.isfinite(table.critical_count))
-    if known.size:
-        k = int(rng.choice(known))
-        count = float(table.critical_count[k])
-        about = f"the critical count {count:.6g} of class {ufm.names[k]!r}"
-        found.append(_contradicted(theorem, _at_count(ufm, k, count * (1 - EDGE)), about, _lost(k)))
-        found.append(_contradicted(theorem, _at_count(ufm, k, count * (1 + EDGE)), about, _active(k)))
+    attacked: tuple[tuple[str, Array, Moved, float], ...] = (
+        ("decay", table.critical_decay, lambda _, x: _at_decay(ufm, x), 1 + EDGE),
+        ("count", table.critical_count, lambda k, x: _at_count(ufm, k, x), 1 - EDGE),
+    )
+    for name, numbers, moved, lost in attacked:
+        known = np.flatnonzero(np.isfinite(numbers))
+        if known.size:
+            k = int(rng.choice(known))
+            threshold = float(numbers[k])
+            about = f"the critical {name} {threshold:.6g} of class {ufm.names[k]!r}"
+            found.append(_contradicted(theorem, moved(k, threshold * lost), about, _lost(k)))
+            found.append(_contradicted(theorem, moved(k, threshold * (2 - lost)), about, _active(k)))
     collapse = thresholds(prediction).complete_collapse
     if collapse is not None:
         about = f"the decay {collapse:.6g} of complete collapse"
@@ -118,14 +117,9 @@ def _at_count(ufm: UFM, k: int, count: float) -> UFM | None:
 
 def _contradicted(theorem: Theorem, ufm: UFM | None, about: str, holds: States) -> str:
     """What the states of a problem beside the threshold contradict; nothing where the theorem does not reach it."""
-    if ufm is None:
+    if ufm is None or theorem.lacks(ufm):
         return ""
-    try:
-        if theorem.lacks(ufm):
-            return ""
-        prediction = Prediction(ufm, theorem, theorem.solution(ufm))
-    except NcsolveError:
-        return ""
+    prediction = Prediction(ufm, theorem, theorem.solution(ufm))
     if not holds(prediction.classes.state):
         return f"{about} is contradicted by the states at {reduce(ufm).mean_decay:.6g}, N = {ufm.samples:g}"
     wrong = wrong_states(prediction)
@@ -136,6 +130,6 @@ def _wrong_bias(prediction: Prediction) -> str:
     ufm, loss = prediction.ufm, prediction.ufm.loss
     if not isinstance(loss, CrossEntropy) or ufm.bias != "free":
         return ""
-    blind = 1.0 / loss.per_class(ufm.classes)[2]
-    along = abs(float(prediction.bias @ blind)) / float(np.linalg.norm(blind))
-    return f"the bias is not the one of least norm: {along:.1e} of it is not seen by the loss" if along > BLIND else ""
+    unseen = loss.unseen(ufm.classes)
+    along = abs(float(prediction.bias @ unseen)) / float(np.linalg.norm(unseen))
+    return f"the bias is not the one of least norm: {along:.1e} of it is not seen by the loss" if along > UNSEEN else ""

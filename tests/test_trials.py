@@ -228,7 +228,7 @@ SOURCES = [  # (theorem, file, what stands there, what is planted)
     ("squared_spectral", "spectral.py", "power(samples * modes.mean_decay /", "power(1.01 * samples * modes.mean_decay /"),
     ("squared_spectral", "spectral.py", "decay = limit * np.power", "decay = 1.01 * limit * np.power"),
     ("imbalanced_cross_entropy", "grouped.py", "max([problem.norm_at_zero(), ", "max([1.01 * problem.norm_at_zero(), "),
-    ("imbalanced_cross_entropy", "grouped.py", "bias = bias - blind", "bias = bias + 5 * blind"),
+    ("imbalanced_cross_entropy", "grouped.py", "bias = bias - unseen", "bias = bias + 5 * unseen"),
     ("imbalanced_cross_entropy", "grouped.py", "c / slope) ** 2", "c / slope) ** 3"),
     ("relu_cross_entropy", "theorems/relu_cross_entropy.py", "(1.0 - delta)) ** 2 / share", "(1.0 + delta)) ** 2 / share"),
 ]  # fmt: skip
