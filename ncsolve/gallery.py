@@ -174,7 +174,7 @@ def _scalar(result: Result, chosen: dict[str, Any]) -> Axes:
 
 
 def _phase(result: Result, chosen: dict[str, Any]) -> Axes:
-    from .analytic.phase.files import read_map
+    from .analytic.phase.reading import read_map
     from .plots import phase_diagram
 
     with result.whole():

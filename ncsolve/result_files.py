@@ -83,7 +83,7 @@ def _jsonl(path: str) -> Result:
 
 
 def _csv(path: str) -> Result:
-    from .analytic.phase.files import read_table
+    from .analytic.phase.reading import read_table
 
     with _open(path):  # a mistake about the file itself is said as for the others
         pass

@@ -9,7 +9,7 @@ import pytest
 from written import ARGV, COUNTS, log, problem, write_all
 
 import ncsolve
-from ncsolve.analytic.phase.files import Table, read_map
+from ncsolve.analytic.phase.reading import Table, read_map
 from ncsolve.commands import commands
 from ncsolve.errors import DataError
 from ncsolve.result_files import read_result

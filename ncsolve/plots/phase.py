@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..analytic.phase.cells import FIELDS, WHOLE
-from ..analytic.phase.files import Table
+from ..analytic.phase.reading import Table
 from ..errors import ProblemError
 from .style import axes_or_new
 
