@@ -102,7 +102,7 @@ def modes(problem: ExactProblem) -> list[Mode]:
 def check(problem: ExactProblem, stored: list[Mode]) -> None:
     """Prove every inequality again; raise Rejected at the first that fails."""
     scalar, left = Scalar.of(problem), problem.ufm.rank_limit
-    _check_targets(problem, stored)
+    _check_targets(problem, scalar, stored)
     for i, mode in enumerate(stored):
         what = f"mode {i}"
         if i and not stored[i - 1].tau2.low >= mode.tau2.high:
@@ -184,7 +184,7 @@ def _solved(scalar: Scalar, tau2: Enclosure, copies: int, kept: int, refine: Any
     raise Undecided(f"the mode with tau^2 = {float(tau2.low)}")
 
 
-def _check_targets(problem: ExactProblem, stored: list[Mode]) -> None:
+def _check_targets(problem: ExactProblem, scalar: Scalar, stored: list[Mode]) -> None:
     """The stored tau^2 are all non-zero singular values of the target."""
     if not problem.one_hot:
         gram = Gram(problem)
@@ -192,7 +192,7 @@ def _check_targets(problem: ExactProblem, stored: list[Mode]) -> None:
             bits = bits_of(mode.tau2)
             if not bits or gram.copies(mode.tau2) != mode.copies:
                 raise Rejected(f"mode {i}: the signs of the characteristic polynomial do not count {mode.copies} in tau2")
-            _check_bits(problem, mode, [wider(mode.tau2, fewer) for fewer in MORE_BITS if fewer < bits], f"mode {i}")
+            _check_bits(scalar, mode, [wider(mode.tau2, fewer) for fewer in MORE_BITS if fewer < bits], f"mode {i}")
         if sum(mode.copies for mode in stored) != gram.rank:
             raise Rejected(f"modes: the target has {gram.rank} non-zero singular values")
         return
@@ -217,15 +217,14 @@ def _check_targets(problem: ExactProblem, stored: list[Mode]) -> None:
             if mode.copies != 1:
                 raise Rejected(f"mode {position}: a secular root occurs once")
             cells = secular.check(g - 1, mode.tau2, f"mode {position}")
-            _check_bits(problem, mode, [cell for _, cell in cells], f"mode {position}")
+            _check_bits(scalar, mode, [cell for _, cell in cells], f"mode {position}")
             position += 1
     if position != len(stored):
         raise Rejected("modes: more are stored than the target has")
 
 
-def _check_bits(problem: ExactProblem, mode: Mode, cells: list[Enclosure], what: str) -> None:
+def _check_bits(scalar: Scalar, mode: Mode, cells: list[Enclosure], what: str) -> None:
     """Tau^2 has the fewest bits that decide the mode, the most where none do; `cells` have fewer than the stored one."""
-    scalar = Scalar.of(problem)
     if any(scalar.stand(cell) is not Stand.UNDECIDED for cell in cells):
         raise Rejected(f"{what}: tau2 is given with more bits than its comparison with the threshold asks for")
     if mode.stand is Stand.UNDECIDED and bits_of(mode.tau2) != MORE_BITS[-1]:
