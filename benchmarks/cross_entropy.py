@@ -63,7 +63,7 @@ def rows() -> list[tuple[str, str, str]]:
             f"{finished}{np.median(ratios):.0f}{spread} x faster ({np.median(ours) * 1e3:.1f} ms, {np.median(theirs):.1f} s)"
         )
         table.append((what, shown, f"at least {promise} x" if promise else "-"))
-    long = np.round(5000 * 0.01 ** (np.arange(1000) / 999), 3)
+    long = np.round(ncsolve.LongTail(1000, 5000, 100).counts(), 3)
     for what, counts, decay, most in (
         ("Places-LT, 201 distinct counts, decays 5e-5", named("places-lt"), 5e-5, 20),
         ("1,000 distinct counts, decays 3e-6", long, 3e-6, 120),

@@ -44,17 +44,14 @@ def row(letter: str, what: str, sizes: Sequence[int], make: Callable[[int], Call
     return letter, what, shown, f"{middle:.2f} ({least:.2f} to {greatest:.2f})"
 
 
-def tail(classes: int) -> np.ndarray:
-    """Distinct counts from 5,000 down to 50."""
-    return 5000 * 0.01 ** (np.arange(classes) / (classes - 1))
-
-
 def predicting(bias: str, depth: int) -> Callable[[int], Callable[[], object]]:
     """predict with squared loss at K distinct counts, every class alive."""
 
     def make(classes: int) -> Callable[[], object]:
         decay = 1e-3 / classes
-        ufm = ncsolve.UFM(tail(classes), depth=depth, bias=bias, weight_decay=decay, feature_decay=decay)
+        ufm = ncsolve.UFM(
+            ncsolve.LongTail(classes, 5000, 100).counts(), depth=depth, bias=bias, weight_decay=decay, feature_decay=decay
+        )
         return lambda: ncsolve.predict(ufm)
 
     return make
@@ -65,7 +62,7 @@ def predicting_ce(groups: int | None) -> Callable[[int], Callable[[], object]]:
 
     def make(classes: int) -> Callable[[], object]:
         many = groups or classes
-        counts = np.repeat(tail(many), classes // many)
+        counts = np.repeat(ncsolve.LongTail(many, 5000, 100).counts(), classes // many)
         decay = 2e-3 / classes
         ufm = ncsolve.UFM(counts, "ce", weight_decay=decay, feature_decay=decay)
         return lambda: ncsolve.predict(ufm)
@@ -105,7 +102,9 @@ def proving(bias: str) -> Callable[[int], Callable[[], object]]:
     """certify(rigorous=True), squared loss at M = 3, K distinct counts; the prediction is not counted."""
 
     def make(classes: int) -> Callable[[], object]:
-        ufm = ncsolve.UFM(tail(classes), depth=3, bias=bias, weight_decay=3e-6, feature_decay=3e-6)
+        ufm = ncsolve.UFM(
+            ncsolve.LongTail(classes, 5000, 100).counts(), depth=3, bias=bias, weight_decay=3e-6, feature_decay=3e-6
+        )
         prediction = ncsolve.predict(ufm)
         prediction.parameters()
         return lambda: ncsolve.certify(prediction, rigorous=True).outcome

@@ -17,7 +17,7 @@ import ncsolve
 from .timing import seconds
 
 DECAY = 3e-6
-THOUSAND = np.round(5000 * 0.01 ** (np.arange(1000) / 999), 3)
+THOUSAND = np.round(ncsolve.LongTail(1000, 5000, 100).counts(), 3)
 FIFTY = np.round(np.geomspace(500, 20, 50))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..metrics.evidence import norm
+from ..metrics.evidence import norm, simplex
 from ..metrics.measure import measure
 from ..metrics.rows import SMALLEST
 from ..raw_objective import Parameters, objective
@@ -84,8 +84,7 @@ class Reading:
             found = measure(names, named, weights, self.bias, prediction, classes=classes, keys=KEYS)
             row |= {key: found[key] for key in KEYS if key in found}
             gram = found.gram_features / (norm(found.gram_features) or 1.0)
-            simplex = (np.eye(len(gram)) - 1.0 / len(gram)) / math.sqrt(len(gram) - 1)
-            row["nc2_simplex_H"] = float(np.linalg.norm(gram - simplex))
+            row["nc2_simplex_H"] = float(np.linalg.norm(gram - simplex(len(gram))))
             row["layers"] = [
                 {"input_of": name} | {key: layer[key] for key in LAYER_KEYS if key in layer}
                 for name, layer in found.layers.items()

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import DataError, ProblemError
 from ..losses import CrossEntropy, Squared
+from ..metrics.evidence import simplex
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
@@ -94,7 +95,7 @@ class Task:
         that are not the predicted one themselves.
         """
         size = self.ufm.classes
-        others = {"simplex": (np.eye(size) - 1.0 / size) / math.sqrt(size - 1), "orthogonal": np.eye(size) / math.sqrt(size)}
+        others = {"simplex": simplex(size), "orthogonal": np.eye(size) / math.sqrt(size)}
         if self.prediction is None:
             return others
         gram = self.prediction.gram_features
