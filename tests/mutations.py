@@ -121,7 +121,7 @@ MUTATIONS = [
     ("metric: frame of centered means", "metrics/frames.py", "_distance(gram(e.means)", "_distance(gram(e.centered)"),
     ("metric: absolute distance", "metrics/predicted_geometry.py", "norm(found - predicted)", "norm(found - 1.01 * predicted)"),
     ("metric: bias against the prediction", "metrics/comparison.py", "norm(measured - predicted) / scale", "norm(measured - 1.01 * predicted) / scale"),
-    ("metric: bias that no softmax sees", "metrics/comparison.py", "1.0 / scale[self", "scale[self"),
+    ("metric: bias that no softmax sees", "metrics/comparison.py", "unseen(ufm.classes)[self", "unseen(ufm.classes)[::-1][self"),
     ("metric: predicted product", "metrics/predicted.py", "(rest @ features)[square]", "(rest @ features).T[square]"),
     ("metric: order of the classes", "metrics/predicted.py", "order = [places[label] for label in labels]", "order = list(range(len(names)))"),
     ("metric: self-duality", "metrics/duality.py", 'unit(means, "the', '1.01 * unit(means, "the'),
