@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from ncsolve import campaign
-from ncsolve.campaigns.workers import here
+from ncsolve.questions import campaign
+from ncsolve.questions.campaigns.workers import here
 
 from .timing import seconds
 

@@ -15,7 +15,7 @@ import numpy as np
 
 import ncsolve
 from ncsolve.analytic.reduction import reduce
-from ncsolve.counts import named
+from ncsolve.problem.counts import named
 
 from .timing import seconds
 

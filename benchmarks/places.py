@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ncsolve
-from ncsolve.counts import named
+from ncsolve.problem.counts import named
 
 from .timing import seconds
 

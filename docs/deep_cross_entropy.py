@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 import ncsolve
-from ncsolve.analytic.lowrank import best_known
-from ncsolve.losses import class_columns
+from ncsolve.analytic.search.lowrank import best_known
+from ncsolve.problem.losses import class_columns
 
 HERE = Path(__file__).parent
 SAMPLES, DECAY = 100.0, 5e-4
@@ -46,7 +46,7 @@ def main() -> None:
         "",
         "K classes of 100 samples, M layers, all decays 5e-4, no bias, widths of at least K. Dang et al. (2023, arXiv:2301.00437,",
         "Theorem 4.1) state that the global minimizers are simplex ETFs; Garrod and Keating (2024, arXiv:2410.23169) prove that none is",
-        "for K >= 4, M >= 3 and for K >= 6, M = 2. The values below are the lowest known to `ncsolve.analytic.lowrank.best_known`,",
+        "for K >= 4, M >= 3 and for K >= 6, M = 2. The values below are the lowest known to `ncsolve.analytic.search.lowrank.best_known`,",
         "upper bounds on the minimum and no theorem; the simplex has the best scale. The last column says by how much the simplex is",
         "above. Geometries are those of the class means: a simplex has equal angles, the orthoplex consists of orthogonal pairs of",
         "opposite classes, a strongly regular graph frame (K, k, l, m) has two angles, that of the joined pairs of such a graph and that",

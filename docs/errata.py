@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from ncsolve.statements import errata
+from ncsolve.questions.statements import errata
 
 Path(__file__).with_suffix(".md").write_text(errata(), encoding="utf-8")

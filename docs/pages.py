@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import ncsolve
-from ncsolve import statements
+from ncsolve.questions import statements
 from ncsolve.analytic.refutation import Refutation
 from ncsolve.cli import parser
 

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 import ncsolve
-from ncsolve import plots
-from ncsolve.counts import named
-from ncsolve.plots.style import BLUE, VERMILION
+from ncsolve.show import plots
+from ncsolve.problem.counts import named
+from ncsolve.show.plots.style import BLUE, VERMILION
 
 HERE = Path(__file__).parent
 DECAY = 5e-5

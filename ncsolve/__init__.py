@@ -8,54 +8,54 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import campaign as campaign
-    from .analytic.course import TimeCourse as TimeCourse
-    from .analytic.design.bias import BiasDecay as BiasDecay
-    from .analytic.design.bias import bias_decay_for_cosine as bias_decay_for_cosine
-    from .analytic.design.count import SmallestCount as SmallestCount
-    from .analytic.design.count import smallest_count as smallest_count
-    from .analytic.design.decay import LargestDecay as LargestDecay
-    from .analytic.design.decay import largest_decay as largest_decay
-    from .analytic.design.oversample import Oversampling as Oversampling
-    from .analytic.design.oversample import oversampling as oversampling
-    from .analytic.design.temperatures import LabelTemperatures as LabelTemperatures
-    from .analytic.design.temperatures import label_temperatures as label_temperatures
-    from .analytic.design.weights import ClassWeights as ClassWeights
-    from .analytic.design.weights import class_weights as class_weights
-    from .analytic.design.width import SmallestWidth as SmallestWidth
-    from .analytic.design.width import smallest_width as smallest_width
-    from .analytic.dynamics import time_course as time_course
+    from .questions import campaign as campaign
+    from .questions.course import TimeCourse as TimeCourse
+    from .questions.design.bias import BiasDecay as BiasDecay
+    from .questions.design.bias import bias_decay_for_cosine as bias_decay_for_cosine
+    from .questions.design.count import SmallestCount as SmallestCount
+    from .questions.design.count import smallest_count as smallest_count
+    from .questions.design.decay import LargestDecay as LargestDecay
+    from .questions.design.decay import largest_decay as largest_decay
+    from .questions.design.oversample import Oversampling as Oversampling
+    from .questions.design.oversample import oversampling as oversampling
+    from .questions.design.temperatures import LabelTemperatures as LabelTemperatures
+    from .questions.design.temperatures import label_temperatures as label_temperatures
+    from .questions.design.weights import ClassWeights as ClassWeights
+    from .questions.design.weights import class_weights as class_weights
+    from .questions.design.width import SmallestWidth as SmallestWidth
+    from .questions.design.width import smallest_width as smallest_width
+    from .questions.dynamics import time_course as time_course
     from .analytic.exact import Exact as Exact
     from .analytic.exact import exact as exact
-    from .analytic.landscape import CriticalPoint as CriticalPoint
-    from .analytic.landscape import Inertia as Inertia
-    from .analytic.landscape import critical_point as critical_point
-    from .analytic.phase import Axis as Axis
-    from .analytic.phase import LongTail as LongTail
-    from .analytic.phase import PhaseMap as PhaseMap
-    from .analytic.phase import phase_map as phase_map
-    from .analytic.predict import applicable as applicable
-    from .analytic.predict import predict as predict
+    from .questions.landscape import CriticalPoint as CriticalPoint
+    from .questions.landscape import Inertia as Inertia
+    from .questions.landscape import critical_point as critical_point
+    from .questions.phase import Axis as Axis
+    from .questions.phase import LongTail as LongTail
+    from .questions.phase import PhaseMap as PhaseMap
+    from .questions.phase import phase_map as phase_map
+    from .theorems.predict import applicable as applicable
+    from .theorems.predict import predict as predict
     from .analytic.prediction import Prediction as Prediction
     from .analytic.theorem import Claim as Claim
-    from .analytic.thresholds import Thresholds as Thresholds
-    from .analytic.thresholds import thresholds as thresholds
-    from .conventions import Converted as Converted
-    from .conventions import DecayConvention as DecayConvention
-    from .conventions import convert as convert
-    from .errors import CampaignError as CampaignError
-    from .errors import CountsError as CountsError
-    from .errors import DataError as DataError
-    from .errors import MissingPackage as MissingPackage
-    from .errors import NcsolveError as NcsolveError
-    from .errors import NoAnswer as NoAnswer
-    from .errors import NoConversion as NoConversion
-    from .errors import NoTheorem as NoTheorem
-    from .errors import ProblemError as ProblemError
-    from .landscapes import Landscape as Landscape
-    from .landscapes import measure_inertia as measure_inertia
-    from .losses import CrossEntropy as CrossEntropy
-    from .losses import Squared as Squared
+    from .questions.thresholds import Thresholds as Thresholds
+    from .questions.thresholds import thresholds as thresholds
+    from .problem.conventions import Converted as Converted
+    from .problem.conventions import DecayConvention as DecayConvention
+    from .problem.conventions import convert as convert
+    from .problem.errors import CampaignError as CampaignError
+    from .problem.errors import CountsError as CountsError
+    from .problem.errors import DataError as DataError
+    from .problem.errors import MissingPackage as MissingPackage
+    from .problem.errors import NcsolveError as NcsolveError
+    from .problem.errors import NoAnswer as NoAnswer
+    from .problem.errors import NoConversion as NoConversion
+    from .problem.errors import NoTheorem as NoTheorem
+    from .problem.errors import ProblemError as ProblemError
+    from .questions.landscapes import Landscape as Landscape
+    from .questions.landscapes import measure_inertia as measure_inertia
+    from .problem.losses import CrossEntropy as CrossEntropy
+    from .problem.losses import Squared as Squared
     from .metrics.comparison import Comparison as Comparison
     from .metrics.comparison import compare as compare
     from .metrics.convention import Convention as Convention
@@ -71,15 +71,15 @@ if TYPE_CHECKING:
     from .numeric.optimizers import LBFGS as LBFGS
     from .numeric.optimizers import GradientDescent as GradientDescent
     from .numeric.optimizers import Momentum as Momentum
-    from .problem import UFM as UFM
-    from .raw_objective import Parameters as Parameters
-    from .raw_objective import objective as objective
-    from .rigorous import Outcome as Outcome
-    from .rigorous import RigorousCertificate as RigorousCertificate
-    from .rigorous import replay as replay
-    from .tracking import Track as Track
-    from .tracking import gaussian_start as gaussian_start
-    from .tracking import track as track
+    from .problem.ufm import UFM as UFM
+    from .problem.objective import Parameters as Parameters
+    from .problem.objective import objective as objective
+    from .numeric.rigorous import Outcome as Outcome
+    from .numeric.rigorous import RigorousCertificate as RigorousCertificate
+    from .numeric.rigorous import replay as replay
+    from .questions.tracking import Track as Track
+    from .questions.tracking import gaussian_start as gaussian_start
+    from .questions.tracking import track as track
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from .analytic.predict import predict
+from .theorems.predict import predict
 from .analytic.prediction import Prediction
 from .analytic.theorem import Claim
-from .errors import ProblemError, TooLarge
+from .problem.errors import ProblemError, TooLarge
 from .numeric.certify import Certificate, certificate, check_size
 from .numeric.descent import Descent, Run, descend
 from .numeric.hessian import HessianCheck, hessian_check
@@ -22,8 +22,8 @@ from .numeric.record import Progress, Reference
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .problem import UFM
-    from .rigorous import RigorousCertificate
+    from .problem.ufm import UFM
+    from .numeric.rigorous import RigorousCertificate
 
 ROUNDING = 8 * float(np.finfo(float).eps)  # of a residual, relative to its target
 
@@ -219,7 +219,7 @@ def certify(prediction: Prediction, *, rigorous: bool = False, tolerance: float 
         Its matrices are only evaluated; the bound does not use how they were found.
     rigorous : bool
         False: floating point, evidence but no proof (`ncsolve.numeric.certify`). True: exact and ball arithmetic
-        (`ncsolve.rigorous`, extra `rigorous`), with an outcome.
+        (`ncsolve.numeric.rigorous`, extra `rigorous`), with an outcome.
     tolerance : float
         For `rigorous` alone: the relative excess over the global minimum, and the relative error of claimed numbers, that is
         judged.
@@ -256,9 +256,9 @@ def certify(prediction: Prediction, *, rigorous: bool = False, tolerance: float 
 
 
 def _certify_rigorously(prediction: Prediction, tolerance: float) -> RigorousCertificate:
-    from .rigorous.balls import flint
-    from .rigorous.certify import certify_rigorously, refuse
-    from .rigorous.judgement import Claimed
+    from .numeric.rigorous.balls import flint
+    from .numeric.rigorous.certify import certify_rigorously, refuse
+    from .numeric.rigorous.judgement import Claimed
 
     flint()
     refuse(prediction.ufm)  # before any matrix is built

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from ncsolve.losses import sample_columns
-from ncsolve.raw_objective import objective_over
+from ncsolve.problem.losses import sample_columns
+from ncsolve.problem.objective import objective_over
 
 
 def lowest(ufm, rng, starts=3, scale=1.0):

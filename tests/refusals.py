@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from ncsolve.counts import parse_counts
-from ncsolve.errors import CountsError
+from ncsolve.problem.counts import parse_counts
+from ncsolve.problem.errors import CountsError
 
 BAD_NUMBERS = [
     "0",

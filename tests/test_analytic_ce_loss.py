@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.errors import ProblemError
-from ncsolve.losses import CrossEntropy, class_columns, sample_columns
+from ncsolve.problem.errors import ProblemError
+from ncsolve.problem.losses import CrossEntropy, class_columns, sample_columns
 
 K = 4
 COUNTS = np.array([7.0, 3.0, 2.0, 2.0])

@@ -7,11 +7,11 @@ from descents import lowest
 
 import ncsolve
 from ncsolve import UFM, CrossEntropy
-from ncsolve.analytic.theorems import theorems
+from ncsolve.theorems import theorems
 from ncsolve.numeric.certify import certificate
 from ncsolve.numeric.descent import descend
 from ncsolve.numeric.layout import grouped, samples
-from ncsolve.raw_objective import objective_over
+from ncsolve.problem.objective import objective_over
 
 # ReLU features
 

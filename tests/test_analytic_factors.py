@@ -7,8 +7,8 @@ import pytest
 from structures import STRUCTURES
 
 import ncsolve
-from ncsolve.losses import sample_columns
-from ncsolve.raw_objective import objective_over
+from ncsolve.problem.losses import sample_columns
+from ncsolve.problem.objective import objective_over
 
 EVERY = pytest.mark.parametrize("name", STRUCTURES)
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.analytic.fixed_rank import FixedRank
-from ncsolve.analytic.frames import frames, orthogonal, paley, polygon, simplex, triangular
-from ncsolve.analytic.geometry import geometry
-from ncsolve.analytic.lowrank import best_known
+from ncsolve.analytic.search.fixed_rank import FixedRank
+from ncsolve.analytic.search.frames import frames, orthogonal, paley, polygon, simplex, triangular
+from ncsolve.analytic.search.geometry import geometry
+from ncsolve.analytic.search.lowrank import best_known
 from ncsolve.analytic.reduction import reduce
-from ncsolve.losses import class_columns
+from ncsolve.problem.losses import class_columns
 from ncsolve.numeric.lbfgs import lbfgs
-from ncsolve.raw_objective import objective_over
+from ncsolve.problem.objective import objective_over
 
 LONG_TAIL = (50.0, 50.0, 20.0, 20.0, 5.0)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.losses import class_columns, sample_columns
-from ncsolve.raw_objective import objective_over
+from ncsolve.problem.losses import class_columns, sample_columns
+from ncsolve.problem.objective import objective_over
 
 CODES = [[1.0, 2.0, 0.0], [0.5, -1.0, 3.0]]
 

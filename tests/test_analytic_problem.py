@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import ncsolve
-from ncsolve.errors import CountsError, NcsolveError, ProblemError
+from ncsolve.problem.errors import CountsError, NcsolveError, ProblemError
 
 NAN, INF = math.nan, math.inf
 

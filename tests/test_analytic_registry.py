@@ -13,9 +13,9 @@ from structures import STRUCTURES
 
 import ncsolve
 from ncsolve.analytic.theorem import Claim
-from ncsolve.analytic.theorems import theorems
-from ncsolve.losses import class_columns
-from ncsolve.raw_objective import objective_over
+from ncsolve.theorems import theorems
+from ncsolve.problem.losses import class_columns
+from ncsolve.problem.objective import objective_over
 
 PACKAGE = Path(ncsolve.__file__).parent
 CASES = [pytest.param(t, case, id=f"{t.name}: {case.reference}") for t in theorems() for case in t.cases]
@@ -174,7 +174,7 @@ def test_neither_importing_nor_predicting_loads_a_heavy_package(statement):
 
 def test_naming_the_first_three_functions_loads_nothing_that_only_an_answer_needs():
     names = _loaded("from ncsolve import UFM, Prediction, predict, thresholds")
-    later = {"ncsolve.analytic.factors", "ncsolve.analytic.spectrum", "ncsolve.raw_objective", "json", "pkgutil", "scipy"}
+    later = {"ncsolve.analytic.factors", "ncsolve.analytic.spectrum", "ncsolve.problem.objective", "json", "pkgutil", "scipy"}
     assert not later & names
 
 
@@ -208,13 +208,13 @@ def test_the_definition_of_the_problem_never_imports_the_closed_forms():
 
 
 def test_the_scan_of_imports_sees_every_way_of_importing():
-    assert {"ncsolve.analytic.predict", "ncsolve.analytic.predict.predict"} <= _imports(PACKAGE / "__init__.py")
+    assert {"ncsolve.theorems.predict", "ncsolve.theorems.predict.predict"} <= _imports(PACKAGE / "__init__.py")
     assert "ncsolve.analytic.scalar" in _imports(PACKAGE / "analytic" / "spectral.py")
-    assert "ncsolve.losses.Squared" in _imports(PACKAGE / "analytic" / "theorems" / "squared_targets.py")
+    assert "ncsolve.problem.losses.Squared" in _imports(PACKAGE / "analytic" / "theorems" / "squared_targets.py")
 
 
 def test_only_the_command_line_prints():
     for path in PACKAGE.rglob("*.py"):
-        if path.name not in ("cli.py", "__main__.py"):
+        if path.name not in ("cli/__init__.py", "__main__.py"):
             calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
             assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"], path

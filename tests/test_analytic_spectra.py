@@ -9,7 +9,7 @@ from mpmath import mpf
 import ncsolve
 from ncsolve.analytic.secular import secular_roots
 from ncsolve.analytic.spectrum import LARGEST_MATRIX, AxisSpectrum, CenteredSpectrum, DenseSpectrum
-from ncsolve.errors import TooLarge
+from ncsolve.problem.errors import TooLarge
 
 COUNTS = {
     "two": [4.0, 1.0],

@@ -11,8 +11,8 @@ from mpmath import mpf
 
 import ncsolve
 from ncsolve.analytic import scalar
-from ncsolve.losses import class_columns
-from ncsolve.raw_objective import objective_over
+from ncsolve.problem.losses import class_columns
+from ncsolve.problem.objective import objective_over
 
 # At a threshold and beside it
 

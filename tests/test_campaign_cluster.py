@@ -10,8 +10,8 @@ from distributed import Client, LocalCluster
 from test_campaign_kills import Poisoned
 
 import ncsolve
-from ncsolve import campaign
-from ncsolve.campaigns import cluster as module
+from ncsolve.questions import campaign
+from ncsolve.questions.campaigns import cluster as module
 
 SPEC = {
     "campaign": {"starts": 1, "trials": 120},

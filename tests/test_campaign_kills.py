@@ -9,10 +9,10 @@ import time
 import pytest
 from campaigns import MIXED, rows, running, started, toml, workers
 
-from ncsolve import campaign
-from ncsolve.campaigns.spec import Spec
-from ncsolve.campaigns.stopping import Stopped
-from ncsolve.campaigns.workers import Feed, Local
+from ncsolve.questions import campaign
+from ncsolve.questions.campaigns.spec import Spec
+from ncsolve.questions.campaigns.stopping import Stopped
+from ncsolve.questions.campaigns.workers import Feed, Local
 
 SIMPLE = {
     "campaign": {"starts": 1, "trials": 40},

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from campaigns import QUICK, toml
 
-from ncsolve import campaign
-from ncsolve.campaigns.picture import EPS, results_picture
+from ncsolve.questions import campaign
+from ncsolve.questions.campaigns.picture import EPS, results_picture
 from ncsolve.cli import main
-from ncsolve.plots.style import BLUE, VERMILION
+from ncsolve.show.plots.style import BLUE, VERMILION
 
 SPEC = {
     "campaign": {"action": "verify", "seed": 1, "starts": 1, "trials": 4},

@@ -21,8 +21,8 @@ import pytest
 from campaigns import ENVIRONMENT, MIXED, QUICK, children, command, lines, rows, started, toml
 
 import ncsolve
-from ncsolve import campaign
-from ncsolve.campaigns.journal import Journal
+from ncsolve.questions import campaign
+from ncsolve.questions.campaigns.journal import Journal
 from ncsolve.cli import main
 
 
@@ -106,7 +106,7 @@ def test_a_bug_is_an_error_row_that_says_so(tmp_path, monkeypatch):
     def broken(ufm, theorem=None):
         return right(ufm, theorem) if ufm.depth != 3 else 1 // 0
 
-    monkeypatch.setattr("ncsolve.campaigns.row.predict", broken)
+    monkeypatch.setattr("ncsolve.questions.campaigns.row.predict", broken)
     path = tmp_path / "results.jsonl"
     summary = campaign.run(QUICK, path, workers=1)
     error = lines(path)[3]["error"]
@@ -121,7 +121,7 @@ def test_a_wrong_prediction_is_contradicted_and_named(tmp_path, monkeypatch):
         found = right(ufm, theorem)
         return found if ufm.depth != 2 else replace(found, solution=replace(found.solution, value=1.01 * found.value))
 
-    monkeypatch.setattr("ncsolve.campaigns.row.predict", too_high)
+    monkeypatch.setattr("ncsolve.questions.campaigns.row.predict", too_high)
     spec = QUICK | {"campaign": {"action": "verify", "starts": 1}}
     summary = campaign.run(spec, tmp_path / "results.jsonl", workers=1)
     assert (summary.code, summary.contradicted) == (1, (1,))
@@ -149,7 +149,7 @@ def test_what_is_stuck_or_not_certified_is_inconclusive(tmp_path, monkeypatch):
         found = right(ufm, theorem)
         return replace(found, solution=replace(found.solution, value=0.99 * found.value))
 
-    monkeypatch.setattr("ncsolve.campaigns.row.predict", too_low)
+    monkeypatch.setattr("ncsolve.questions.campaigns.row.predict", too_low)
     summary = campaign.run(QUICK | {"campaign": {"starts": 1}}, tmp_path / "stuck.jsonl", workers=1)
     assert (summary.total.verdicts["STUCK"], summary.code) == (5, 3)
 
@@ -226,7 +226,7 @@ def test_an_interrupted_descent_is_no_row(tmp_path, monkeypatch):
     """verify keeps what an interrupted run has reached; a campaign must not take that for the result."""
     right = ncsolve.verify
     monkeypatch.setattr(
-        "ncsolve.campaigns.row.verify", lambda *words, **named: replace(right(*words, **named), interrupted=True)
+        "ncsolve.questions.campaigns.row.verify", lambda *words, **named: replace(right(*words, **named), interrupted=True)
     )
     path = tmp_path / "results.jsonl"
     with pytest.raises(KeyboardInterrupt):
@@ -450,7 +450,7 @@ def test_a_mistake_on_the_command_line_is_one_line(capsys, tmp_path, monkeypatch
 def test_without_distributed_a_cluster_is_one_line(capsys, tmp_path, monkeypatch):
     (tmp_path / "spec.toml").write_text(toml(QUICK))
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.delitem(sys.modules, "ncsolve.campaigns.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "ncsolve.questions.campaigns.cluster", raising=False)
     err = answer(capsys, tmp_path / "spec.toml", "--dask", "tcp://127.0.0.1:1", code=4).err
     assert "pip install 'ncsolve[distributed]'" in err
 

@@ -10,9 +10,9 @@ from campaigns import MIXED, toml
 from scipy import stats
 
 import ncsolve
-from ncsolve import campaign
-from ncsolve.campaign import read_spec
-from ncsolve.campaigns.fields import FIELDS
+from ncsolve.questions import campaign
+from ncsolve.questions.campaign import read_spec
+from ncsolve.problem.fields import FIELDS
 
 PAIR = {"counts": [20, 10]}
 DECAY = {"loguniform": [1e-5, 1e-1]}

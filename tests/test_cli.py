@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve import report
+from ncsolve.show import text as report
 from ncsolve.analytic.theorem import Claim
 from ncsolve.cli import main
-from ncsolve.counts import named
+from ncsolve.problem.counts import named
 from ncsolve.numeric.optimizers import Ending
 
 SMALL = ["--counts", "30,20,8", "--weight-decay", "4e-3", "--feature-decay", "4e-3"]
@@ -177,7 +177,7 @@ def test_a_run_below_the_prediction_contradicts_it(capsys, monkeypatch, claim, v
         solution = dataclasses.replace(found.solution, value=1.01 * found.value)
         return dataclasses.replace(found, solution=solution, theorem=dataclasses.replace(found.theorem, claim=claim))
 
-    monkeypatch.setattr("ncsolve.analytic.predict.predict", too_high)
+    monkeypatch.setattr("ncsolve.theorems.predict.predict", too_high)
     out = answer(capsys, "verify", *SMALL, "--rng", "0", code=1).out
     assert f"verdict      {verdict}: " in out
 
@@ -348,7 +348,7 @@ def test_too_large_and_out_of_memory_are_one_line(capsys, monkeypatch, tmp_path)
     def exhausted(args, terminal):
         raise MemoryError("Unable to allocate 57 PiB")
 
-    monkeypatch.setattr("ncsolve.commands.predict.run", exhausted)
+    monkeypatch.setattr("ncsolve.cli.commands.predict.run", exhausted)
     assert "57 PiB" in refusal(capsys, "predict", *SMALL, code=3)
     assert list(tmp_path.iterdir()) == []
 
@@ -361,7 +361,7 @@ def test_a_hessian_that_is_too_large_does_not_cost_the_runs(capsys, monkeypatch)
 
 
 def test_a_bug_is_not_dressed_up_as_a_mistake(monkeypatch):
-    monkeypatch.setattr("ncsolve.commands.predict.run", lambda args, terminal: 1 // 0)
+    monkeypatch.setattr("ncsolve.cli.commands.predict.run", lambda args, terminal: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         main(["predict", *SMALL])
 
@@ -378,7 +378,7 @@ def test_where_out_cannot_be_written_nothing_is_computed(capsys, tmp_path, monke
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "taken.json").write_text("kept")
     before = sorted(tmp_path.rglob("*"))
-    monkeypatch.setattr("ncsolve.analytic.predict.predict", pytest.fail)
+    monkeypatch.setattr("ncsolve.theorems.predict.predict", pytest.fail)
     assert place[:20] in refusal(capsys, "predict", *SMALL, "--out", place, code=4)
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "taken.json").read_text() == "kept"
@@ -392,7 +392,7 @@ def test_a_file_that_appears_meanwhile_is_kept_and_the_answer_is_printed(capsys,
         path.write_text("kept")
         return right(ufm, theorem, **others)
 
-    monkeypatch.setattr("ncsolve.analytic.predict.predict", someone_writes)
+    monkeypatch.setattr("ncsolve.theorems.predict.predict", someone_writes)
     out, err = answer(capsys, "predict", *SMALL, "--out", str(path), code=4)
     assert "answer.json' exists" in err
     assert "value" in out
@@ -524,7 +524,7 @@ def test_ctrl_c_before_there_is_anything_to_keep_is_one_line(capsys, monkeypatch
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ncsolve.analytic.predict.predict", interrupt)
+    monkeypatch.setattr("ncsolve.theorems.predict.predict", interrupt)
     path = tmp_path / "answer.json"
     assert refusal(capsys, "verify", *SMALL, "--rng", "0", "--out", str(path), code=130) == "ncsolve: error: interrupted\n"
     assert list(tmp_path.iterdir()) == []

@@ -164,7 +164,7 @@ def test_pictures_of_cross_entropy(capsys, tmp_path, kind):
 def test_the_bar_of_a_search_fills_and_that_of_a_solver_pulses():
     from rich.progress import Progress
 
-    from ncsolve.progress import stages
+    from ncsolve.cli.progress import stages
 
     seen = []
     right = Progress.update

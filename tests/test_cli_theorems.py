@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from ncsolve import statements
-from ncsolve.analytic.refuted import refutations
+from ncsolve.questions import statements
+from ncsolve.theorems.refuted import refutations
 from ncsolve.analytic.scalar import threshold
-from ncsolve.analytic.theorems import theorems
+from ncsolve.theorems import theorems
 from ncsolve.cli import main
 
 EVERY = pytest.mark.parametrize("name", [one.name for one in (*theorems(), *refutations())])

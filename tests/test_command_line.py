@@ -206,7 +206,7 @@ def test_every_picture_is_drawn_in_every_format(capsys, tmp_path, kind, suffix):
 def test_the_points_and_lines_of_a_picture_are_the_numbers():
     from matplotlib.axes import Axes
 
-    from ncsolve import plots
+    from ncsolve.show import plots
 
     verification = ncsolve.verify(ncsolve.UFM([300, 40, 9, 4], weight_decay=1e-3, feature_decay=1e-3), rng=0)
     axes = plots.norms_against_counts(verification.prediction, verification.best)

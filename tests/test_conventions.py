@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 import ncsolve
 from ncsolve.cli import main
-from ncsolve.conventions import FEATURE_PENALTIES, LOSSES, OPTIMIZERS, PENALTIES, REDUCTIONS
+from ncsolve.problem.conventions import FEATURE_PENALTIES, LOSSES, OPTIMIZERS, PENALTIES, REDUCTIONS
 
 K, D, M = 3, 4, 2
 COUNTS = [4, 2, 2]

@@ -3,7 +3,7 @@
 import pytest
 from refusals import BAD_NUMBERS, from_stdin, refusal
 
-from ncsolve.counts import EXAMPLES, LIMIT, named, parse_counts
+from ncsolve.problem.counts import EXAMPLES, LIMIT, named, parse_counts
 
 
 def test_the_mnist_example_holds_the_published_counts_in_the_order_of_the_digits():
@@ -137,5 +137,5 @@ def test_a_huge_file_is_refused_by_its_size_before_it_is_read(tmp_path):
 
 
 def test_an_endless_standard_input_is_refused(monkeypatch):
-    monkeypatch.setattr("ncsolve.counts.LIMIT", 1 << 20)
+    monkeypatch.setattr("ncsolve.problem.counts.LIMIT", 1 << 20)
     assert "longer than 1 MiB" in refusal(from_stdin, b"a" * (1 << 21))

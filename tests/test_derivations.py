@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from ncsolve.analytic.derivation import Derivation, Result, Step
-from ncsolve.analytic.derivations.proof import evaluated, positive, vanishes
-from ncsolve.analytic.derivations.rendering import escaped
-from ncsolve.analytic.derivations.symbols import eq, times
-from ncsolve.analytic.theorems import theorems
+from ncsolve.theorems.proofs.steps import Derivation, Result, Step
+from ncsolve.theorems.proofs.proof import evaluated, positive, vanishes
+from ncsolve.theorems.proofs.rendering import escaped
+from ncsolve.theorems.proofs.symbols import eq, times
+from ncsolve.theorems import theorems
 
 ROOT = Path(__file__).parent.parent
 NAMES = [theorem.name for theorem in theorems()]
@@ -312,7 +312,7 @@ def test_what_the_documentation_shows_is_what_runs():
 
 CHECK = """
 from sympy.external.gmpy import GROUND_TYPES
-from ncsolve.analytic.theorems import theorems
+from ncsolve.theorems import theorems
 names = {names!r}
 bad = [(t.name, s.sentence) for t in theorems() if t.name in names for s, holds in t.derive().check() if not holds]
 assert GROUND_TYPES == {ground!r}, GROUND_TYPES

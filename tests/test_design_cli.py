@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ncsolve.cli import main
-from ncsolve.commands.design import QUESTIONS
+from ncsolve.cli.commands.design import QUESTIONS
 
 ASKED = {
     "decay": ["--counts", "200,100,50,50", "--depth", "3"],
@@ -112,7 +112,7 @@ def test_a_mistake_or_a_question_without_an_answer_gets_one_line(capsys, name):
 
 def test_an_answer_that_its_predictions_contradict_ends_with_exit_code_one(capsys, monkeypatch):
     from ncsolve.analytic import scalar
-    from ncsolve.analytic.design import rule
+    from ncsolve.questions.design import rule
 
     monkeypatch.setattr(rule, "critical_power", lambda samples, decays: scalar.critical_power(samples, decays) * 2)
     monkeypatch.setattr(rule, "NEAR", 1.0)

@@ -10,8 +10,8 @@ from descents import lowest
 
 import ncsolve
 from ncsolve.analytic import scalar
-from ncsolve.analytic.design.bracket import between, last_double
-from ncsolve.analytic.design.survival import survival
+from ncsolve.questions.design.bracket import between, last_double
+from ncsolve.questions.design.survival import survival
 from ncsolve.analytic.reduction import exact_sum
 from ncsolve.analytic.theorem import ACTIVE
 
@@ -173,7 +173,7 @@ def test_the_simplex_of_deep_cross_entropy_is_asked_for_by_name():
 
 def test_a_fault_of_one_percent_in_the_threshold_is_seen(monkeypatch):
     monkeypatch.setattr(scalar, "threshold", scalar.threshold)
-    from ncsolve.analytic.design import rule
+    from ncsolve.questions.design import rule
 
     monkeypatch.setattr(rule, "threshold", lambda depth: 1.01 * scalar.threshold(depth))
     found = ncsolve.largest_decay(ncsolve.UFM([100, 30, 7], depth=3))

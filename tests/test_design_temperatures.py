@@ -5,9 +5,9 @@ import pytest
 from descents import lowest
 
 import ncsolve
-from ncsolve.analytic.design import temperatures
-from ncsolve.losses import class_columns
-from ncsolve.raw_objective import Parameters, objective_over
+from ncsolve.questions.design import temperatures
+from ncsolve.problem.losses import class_columns
+from ncsolve.problem.objective import Parameters, objective_over
 
 COUNTS = {"step": [100, 100, 20, 20], "tail": [500, 107, 23, 5], "three": [60, 30, 11], "balanced": [50] * 5}
 

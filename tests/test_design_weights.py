@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 import ncsolve
 from ncsolve.analytic import scalar
-from ncsolve.analytic.design.weighted import weighted_cross_entropy, weighted_squared
+from ncsolve.questions.design.weighted import weighted_cross_entropy, weighted_squared
 
 SQUARED = {
     f"M{depth}-{kind}": (depth, counts, width)
@@ -193,7 +193,7 @@ def test_descent_on_weighted_cross_entropy_keeps_or_merges_the_groups_together()
 
 
 def test_a_wrong_merge_rule_would_leave_a_duality_gap(monkeypatch):
-    from ncsolve.analytic.design import weighted
+    from ncsolve.questions.design import weighted
 
     ufm = ncsolve.UFM([60, 60, 12, 12], "ce")
     weights = np.ones(4)

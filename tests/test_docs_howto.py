@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.analytic.predict import choose
+from ncsolve.theorems.predict import choose
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "howto" / "which_theorem.md"
@@ -108,7 +108,7 @@ def test_a_theorem_is_added_by_one_file(checkout_with_one_more_theorem):
     assert "cross_entropy_pair" in (here / "made" / "theorems.md").read_text(encoding="utf-8")
     assert "cross_entropy_pair" in run(here, "-m", "ncsolve", "theorems")
     for tool in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "--strict")):
-        run(here, "-m", *tool, "ncsolve/analytic/theorems/cross_entropy_pair.py")
+        run(here, "-m", *tool, "ncsolve/theorems/cross_entropy_pair.py")
     files = [f"tests/test_{name}.py" for name in ("analytic_registry", "derivations", "trials", "cli_theorems")]
     printed = run(here, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", "pair or folder")
     assert int(re.search(r"(\d+) passed", printed)[1]) >= 10

@@ -11,8 +11,8 @@ import pytest
 import ncsolve
 from ncsolve.analytic import scalar
 from ncsolve.analytic.simplex_solution import simplex
-from ncsolve.losses import sample_columns
-from ncsolve.raw_objective import objective_over
+from ncsolve.problem.losses import sample_columns
+from ncsolve.problem.objective import objective_over
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs" / "theory").glob("*.md"))

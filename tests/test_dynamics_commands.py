@@ -8,7 +8,7 @@ import pytest
 
 import ncsolve
 from ncsolve.cli import main
-from ncsolve.plots import modes_against_step
+from ncsolve.show.plots import modes_against_step
 
 DEEP = ["--counts", "30,20,8", "--depth", "2", "--weight-decay", "3e-3", "--feature-decay", "3e-3"]
 

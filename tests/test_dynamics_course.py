@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.analytic.course import TimeCourse
+from ncsolve.questions.course import TimeCourse
 
 THREE = {"counts": [30, 20, 8], "weight_decay": 3e-3, "feature_decay": 3e-3}
 
@@ -245,7 +245,7 @@ def test_more_steps_than_can_be_followed_are_refused():
 
 
 def test_the_picture_of_a_diverging_descent_still_marks_where_the_flow_learns():
-    from ncsolve.plots.dynamics import mode_curves
+    from ncsolve.show.plots.dynamics import mode_curves
 
     ufm = ncsolve.UFM([30, 20, 8])
     calm, wild = (ncsolve.time_course(ufm, learning_rate=rate, steps=60) for rate in (0.1, 1e6))

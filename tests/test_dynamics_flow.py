@@ -8,14 +8,14 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import ncsolve
-from ncsolve.analytic.mode_descent import descent
-from ncsolve.analytic.mode_flow import Flow, Mode, boundary
+from ncsolve.questions.mode_descent import descent
+from ncsolve.questions.mode_flow import Flow, Mode, boundary
 from ncsolve.analytic.roots import inner_share, outer_shrinkage
 from ncsolve.analytic.scalar import fold, threshold
-from ncsolve.analytic.starts import aligned_bases, aligned_parameters
-from ncsolve.analytic.target_modes import target_modes
-from ncsolve.losses import sample_columns
-from ncsolve.raw_objective import Parameters, objective_over
+from ncsolve.questions.starts import aligned_bases, aligned_parameters
+from ncsolve.questions.target_modes import target_modes
+from ncsolve.problem.losses import sample_columns
+from ncsolve.problem.objective import Parameters, objective_over
 
 COUNT, SAMPLES = 30.0, 58.0
 

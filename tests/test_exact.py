@@ -13,7 +13,7 @@ import pytest
 import sympy as sp
 
 import ncsolve
-from ncsolve.exact_decimals import exact_decimal
+from ncsolve.problem.exact_decimals import exact_decimal
 
 ROOT = Path(__file__).parent.parent
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from written import ARGV, DECAYS, PROBLEM, log, write_all
 
-from ncsolve import plots
+from ncsolve.show import plots
 from ncsolve.cli import main
-from ncsolve.errors import DataError, NcsolveError
-from ncsolve.gallery import KINDS, drawn
-from ncsolve.result_files import read_result
+from ncsolve.problem.errors import DataError, NcsolveError
+from ncsolve.show.plots.gallery import KINDS, drawn
+from ncsolve.show.result_files import read_result
 
 FILES = [*ARGV, "train-log.jsonl"]
 ITSELF = {  # kind -> where a command draws the picture itself: its words and options, and the file of the same result
@@ -220,9 +220,9 @@ def test_targets_that_are_not_labels_have_gram_matrices_too(tmp_path, capsys):
 
 
 def test_reading_the_kinds_loads_nothing_heavy():
-    code = "import sys, ncsolve.gallery, ncsolve.commands.plot; print(*sys.modules)"
+    code = "import sys, ncsolve.show.plots.gallery, ncsolve.cli.commands.plot; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environment())
-    assert not {"numpy", "scipy", "matplotlib", "ncsolve.plots", "ncsolve.results"} & set(done.stdout.split())
+    assert not {"numpy", "scipy", "matplotlib", "ncsolve.show.plots", "ncsolve.show.document"} & set(done.stdout.split())
 
 
 def test_no_file_of_the_package_imports_pyplot():

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 import ncsolve
-from ncsolve import html_report as pages
+from ncsolve.show import html as pages
 from ncsolve.cli import main
-from ncsolve.html_report import html_report
+from ncsolve.show.html import html_report
 from ncsolve.numeric.descent import Descent
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -59,7 +59,7 @@ def page(ufm, *, certified=True, verified=None):
     prediction = verified[0].prediction if verified else ncsolve.predict(ufm)
     try:
         certificate = ncsolve.certify(prediction) if certified else None
-    except ncsolve.errors.ProblemError:
+    except ncsolve.problem.errors.ProblemError:
         certificate = None
     return html_report(prediction, certificate, verified, "2024-02-29 12:00 UTC")
 
@@ -208,8 +208,8 @@ def test_the_command_writes_the_page_once_and_exits_with_the_verdict(tmp_path, c
 
 
 def test_modes_of_a_free_bias_are_named_by_their_strength(tmp_path):
-    from ncsolve.gallery import drawn
-    from ncsolve.results import result_of
+    from ncsolve.show.plots.gallery import drawn
+    from ncsolve.show.document import result_of
 
     axes = drawn("scalar", result_of(ncsolve.predict(ncsolve.UFM([50, 30, 9], bias="free"))))
     assert any(str(line.get_label()).startswith(r"$\tau^2$ = ") for line in axes.get_lines())

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusals import refusal
 
-from ncsolve.counts import read_labels
-from ncsolve.errors import CountsError
-from ncsolve.labels import LIMIT
+from ncsolve.problem.counts import read_labels
+from ncsolve.problem.errors import CountsError
+from ncsolve.problem.labels import LIMIT
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_the_letter_n_is_a_label_like_any_other(write):
 
 
 def test_chunks_are_added_up(write, monkeypatch):
-    monkeypatch.setattr("ncsolve.labels.CHUNK", 7)
+    monkeypatch.setattr("ncsolve.problem.labels.CHUNK", 7)
     labels = np.random.default_rng(0).integers(-3, 4, size=1000)
     assert read_labels(write(".npy", labels)) == {str(k): int((labels == k).sum()) for k in range(-3, 4)}
 

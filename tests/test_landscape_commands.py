@@ -53,8 +53,8 @@ def test_too_large_a_hessian_falls_back_to_class_means_and_then_is_inconclusive(
 
 
 def test_a_contradiction_has_exit_code_1_and_an_unproved_difference_3(capsys, monkeypatch):
-    from ncsolve import landscapes
-    from ncsolve.landscapes import Comparison
+    from ncsolve.questions import landscapes
+    from ncsolve.questions.landscapes import Comparison
 
     for comparison, code in ((Comparison.CONTRADICTED, 1), (Comparison.UNRESOLVED, 3)):
         monkeypatch.setattr(landscapes.Landscape, "comparison", comparison)
@@ -63,7 +63,7 @@ def test_a_contradiction_has_exit_code_1_and_an_unproved_difference_3(capsys, mo
 
 
 def test_the_picture_has_every_measured_and_every_predicted_eigenvalue(capsys, tmp_path):
-    from ncsolve.plots import hessian_spectrum
+    from ncsolve.show.plots import hessian_spectrum
 
     found = ncsolve.measure_inertia(ncsolve.UFM([6, 4, 2], depth=2, weight_decay=2e-2, feature_decay=2e-2), "unstable=2")
     axes = hessian_spectrum(found)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.analytic.curvature import eigenvalues
-from ncsolve.analytic.landscape import aligned_inertia, aligned_point, critical_point
-from ncsolve.analytic.placement import placement
-from ncsolve.analytic.target_modes import target_modes
-from ncsolve.landscapes import Comparison, measure_inertia
-from ncsolve.losses import sample_columns
-from ncsolve.raw_objective import Parameters, objective_over
+from ncsolve.questions.curvature import eigenvalues
+from ncsolve.questions.landscape import aligned_inertia, aligned_point, critical_point
+from ncsolve.questions.placement import placement
+from ncsolve.questions.target_modes import target_modes
+from ncsolve.questions.landscapes import Comparison, measure_inertia
+from ncsolve.problem.losses import sample_columns
+from ncsolve.problem.objective import Parameters, objective_over
 
 
 def drawn(seed):

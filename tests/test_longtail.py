@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from refusals import refusal
 
-from ncsolve.counts import long_tail, parse_long_tail
+from ncsolve.problem.counts import long_tail, parse_long_tail
 
 
 def test_the_cifar_long_tail_of_ratio_100_is_the_published_one():

@@ -13,7 +13,7 @@ from snapshots import long_tail_of_ten, near, passed
 
 import ncsolve
 from ncsolve.cli import main
-from ncsolve.snapshot import Keys, read_snapshot
+from ncsolve.metrics.snapshot import Keys, read_snapshot
 
 PREDICTION = ncsolve.predict(ncsolve.UFM([20, 10, 5], weight_decay=5e-3, feature_decay=5e-3))
 H, Y, (W,) = near(PREDICTION, noise=0.01, dimension=4, rng=2)
@@ -440,7 +440,7 @@ def test_a_picture_of_ten_vectors_is_refused_before_a_file_is_written(capsys, tm
 def test_measuring_loads_no_solver_and_no_torch(files):
     code = (
         "import sys; from ncsolve.cli import main; main(['measure', sys.argv[1]]); "
-        "bad = {'sympy', 'matplotlib', 'torch', 'joblib', 'ncsolve.analytic.predict'} & set(sys.modules); assert not bad, bad"
+        "bad = {'sympy', 'matplotlib', 'torch', 'joblib', 'ncsolve.theorems.predict'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code, str(files / "net.npz")], check=True, capture_output=True)
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from snapshots import long_tail_of_ten, near, passed
 
 import ncsolve
-from ncsolve import plots
+from ncsolve.show import plots
 
 
 def compared(prediction, noise=0.02, layers=False, classifier=True, order=None):

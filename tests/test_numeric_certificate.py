@@ -8,7 +8,7 @@ import ncsolve
 from ncsolve.numeric import certify as certificates
 from ncsolve.numeric.certify import certificate
 from ncsolve.numeric.descent import descend
-from ncsolve.raw_objective import Parameters
+from ncsolve.problem.objective import Parameters
 
 CONVEX = {
     "none": ncsolve.UFM([9, 5, 2], width=4, weight_decay=3e-2, feature_decay=2e-2),

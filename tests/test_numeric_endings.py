@@ -10,7 +10,7 @@ from ncsolve.numeric.descent import descend
 from ncsolve.numeric.layout import samples
 from ncsolve.numeric.optimizers import Ending, small_gradient
 from ncsolve.numeric.record import Recorder
-from ncsolve.raw_objective import Objective, objective_over
+from ncsolve.problem.objective import Objective, objective_over
 
 SHALLOW = ncsolve.UFM([6, 4, 2], weight_decay=2e-2, feature_decay=2e-2)
 DEEP = ncsolve.UFM([20, 10, 5], depth=3, weight_decay=5e-3, feature_decay=5e-3)

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 import ncsolve
 from ncsolve.numeric.hessian import hessian_check
 from ncsolve.numeric.layout import rotated
-from ncsolve.raw_objective import Parameters, objective_over
+from ncsolve.problem.objective import Parameters, objective_over
 
 
 def _point(ufm, parameters):

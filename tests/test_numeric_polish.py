@@ -8,7 +8,7 @@ from ncsolve.numeric.descent import descend
 from ncsolve.numeric.layout import rotated, samples
 from ncsolve.numeric.optimizers import projected
 from ncsolve.numeric.switch import switch, switch_off, switch_on
-from ncsolve.raw_objective import Parameters, objective_over
+from ncsolve.problem.objective import Parameters, objective_over
 
 
 def _small(rng):

@@ -8,7 +8,7 @@ import ncsolve
 from ncsolve.numeric.descent import descend
 from ncsolve.numeric.layout import can_rotate, rotated, samples
 from ncsolve.numeric.record import Reference
-from ncsolve.raw_objective import objective_over
+from ncsolve.problem.objective import objective_over
 
 SHAPES = {"many-samples": ([9, 6, 4], 5), "few-samples": ([4, 2, 1], 6), "fewer-than-width": ([2, 2, 1], 7)}
 BIAS = ["none", "free", 0.3]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.analytic.phase.axes import KNOWN, Axis, axis, spaced
-from ncsolve.analytic.phase.tail import LongTail, parse_tail, tail_counts
-from ncsolve.counts import long_tail
+from ncsolve.questions.phase.axes import KNOWN, Axis, axis, spaced
+from ncsolve.questions.phase.tail import LongTail, parse_tail, tail_counts
+from ncsolve.problem.counts import long_tail
 
 
 def test_a_range_has_its_ends_exactly_and_equal_ratios_or_steps():

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 import ncsolve
 from ncsolve import LongTail, phase_map
-from ncsolve.analytic.phase import FIELDS, Axis
+from ncsolve.questions.phase import FIELDS, Axis
 from ncsolve.cli import main
-from ncsolve.plots.phase import edges, phase_diagram, stairs
+from ncsolve.show.plots.phase import edges, phase_diagram, stairs
 
 LONG = ["--long-tail", "K=6,n=300,ratio=30"]
 AXES = ["--x", "decay=1e-4:1e-1:7", "--y", "ratio=1:100:5"]
@@ -57,7 +57,7 @@ def test_counts_are_floored_where_they_stand_still_so_that_cells_are_those_of_pr
     out = answer(capsys, "--long-tail", "K=6,n=300,ratio=31", "--x", "decay=1e-4:1e-1:7", "--y", "depth=1:3", "--json").out
     document = json.loads(out)
     assert document["long_tail"]["rule"] == "floored"
-    assert document["ufm"]["counts"] == ncsolve.UFM(ncsolve.counts.long_tail(6, 300, 31)).counts.tolist()
+    assert document["ufm"]["counts"] == ncsolve.UFM(ncsolve.problem.counts.long_tail(6, 300, 31)).counts.tolist()
     assert answer(capsys, *LONG, *AXES, "--rule", "floored", "--quiet").out.count("rounded down to whole numbers") == 1
 
 
@@ -187,7 +187,7 @@ def test_careless_words_get_one_line_and_the_right_code(capsys, argv, says, code
 
 def test_help_and_import_stay_light():
     heavy = ("numpy", "scipy", "matplotlib", "rich")
-    code = f"import sys, ncsolve.commands; ncsolve.commands.commands(); print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, ncsolve.cli.commands; ncsolve.cli.commands.commands(); print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -5,12 +5,12 @@ import pytest
 
 import ncsolve
 from ncsolve import LongTail, phase_map
-from ncsolve.analytic import predict as prediction_module
-from ncsolve.analytic.phase import FIELDS, Axis, spaced
-from ncsolve.analytic.phase.angles import of_prediction
-from ncsolve.analytic.phase.cells import STATES, WHOLE
-from ncsolve.analytic.phase.filling import cell_fields
-from ncsolve.analytic.phase.merging import GroupMeans
+from ncsolve.theorems import predict as prediction_module
+from ncsolve.questions.phase import FIELDS, Axis, spaced
+from ncsolve.questions.phase.angles import of_prediction
+from ncsolve.questions.phase.cells import STATES, WHOLE
+from ncsolve.questions.phase.filling import cell_fields
+from ncsolve.questions.phase.merging import GroupMeans
 
 TAIL = LongTail(9, 300, 30)
 STEP = LongTail(8, 200, 20, step=True)
@@ -233,7 +233,7 @@ def test_deep_cross_entropy_is_searched_cell_by_cell():
 
 def test_too_many_cells_to_solve_are_refused_before_any_is_solved():
     ufm = ncsolve.UFM([30, 20, 5], "ce")
-    with pytest.raises(ncsolve.errors.TooLarge, match=r"1200 cells .* more than 1000"):
+    with pytest.raises(ncsolve.problem.errors.TooLarge, match=r"1200 cells .* more than 1000"):
         phase_map(ufm, "decay=1e-3:1e-1:400", "width=3:5", fields="value", most_solved=1000)
     assert phase_map(ufm, "decay=1e-3:1e-1:400", "width=3:5", fields="merged", most_solved=0).solved == 0
 
@@ -307,7 +307,7 @@ def test_a_map_and_its_arrays_are_frozen():
         ("decay=1e-3:1", "depth=1:3", {"fields": ()}, ncsolve.ProblemError, "no field"),
         ("decay=1e-3:1", 3, {}, ncsolve.ProblemError, "no axis"),
         ("decay=1e-3:1:1000000", "mean-decay=1:2", {}, ncsolve.ProblemError, "both set"),
-        ("decay=1e-3:1:1000000", "bias-decay=1e-3:1:1000000", {"fields": "active"}, ncsolve.errors.TooLarge, r"3.73e\+04 GiB"),
+        ("decay=1e-3:1:1000000", "bias-decay=1e-3:1:1000000", {"fields": "active"}, ncsolve.problem.errors.TooLarge, r"3.73e\+04 GiB"),
     ],
 )
 def test_maps_that_cannot_be_are_refused(x, y, options, error, says):

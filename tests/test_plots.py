@@ -10,9 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 
 import ncsolve
-from ncsolve import plots
+from ncsolve.show import plots
 from ncsolve.cli import main
-from ncsolve.counts import long_tail as long_tail_counts
+from ncsolve.problem.counts import long_tail as long_tail_counts
 from ncsolve.numeric.descent import descend
 
 

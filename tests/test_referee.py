@@ -14,7 +14,7 @@ from ncsolve.numeric import certify as certificates
 from ncsolve.numeric.descent import descend
 from ncsolve.numeric.hessian import hessian_check
 from ncsolve.numeric.layout import rotated
-from ncsolve.raw_objective import Parameters, objective_over
+from ncsolve.problem.objective import Parameters, objective_over
 
 PROBLEMS = {
     f"M{depth}-{name}-width_{width}-bias_{bias}": ncsolve.UFM(

@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve import statements
-from ncsolve.analytic.refuted import largest_root_is_the_minimizer, refutations, regression_cuts_columns
-from ncsolve.analytic.theorems import theorem
-from ncsolve.losses import sample_columns
-from ncsolve.raw_objective import objective_over
+from ncsolve.questions import statements
+from ncsolve.theorems.refuted import (
+    largest_root_is_the_minimizer,
+    refutations,
+    regression_cuts_columns,
+)
+from ncsolve.theorems import theorem
+from ncsolve.problem.losses import sample_columns
+from ncsolve.problem.objective import objective_over
 
 PACKAGE = Path(ncsolve.__file__).parent
 REFUTED = pytest.mark.parametrize("one", refutations(), ids=lambda one: one.name)

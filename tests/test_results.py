@@ -9,11 +9,11 @@ import pytest
 from written import ARGV, COUNTS, log, problem, write_all
 
 import ncsolve
-from ncsolve.analytic.phase.reading import Table, read_map
-from ncsolve.commands import commands
-from ncsolve.errors import DataError
-from ncsolve.result_files import read_result
-from ncsolve.results import result_of
+from ncsolve.questions.phase.reading import Table, read_map
+from ncsolve.cli.commands import commands
+from ncsolve.problem.errors import DataError
+from ncsolve.show.result_files import read_result
+from ncsolve.show.document import result_of
 
 PREDICTIONS = ("predict.json", "predict.npz", "thresholds.json", "certify.json", "verify.json", "verify.npz", "compare.npz")
 
@@ -314,8 +314,8 @@ def test_the_table_of_a_map_keeps_its_cells(folder, tmp_path):
     ],
 )
 def test_a_map_that_is_not_whole_is_refused(folder, tmp_path, change):
-    from ncsolve.errors import NcsolveError
-    from ncsolve.gallery import drawn
+    from ncsolve.problem.errors import NcsolveError
+    from ncsolve.show.plots.gallery import drawn
 
     with pytest.raises(NcsolveError):
         drawn("phase", read_result(changed(folder, tmp_path, "phase.json", change)))

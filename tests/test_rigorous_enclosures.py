@@ -14,18 +14,26 @@ from mpmath import mpf
 
 import ncsolve
 from ncsolve import Squared
-from ncsolve.exact_decimals import exact_decimal, exact_decimals
-from ncsolve.rigorous import Claimed, certify_rigorously, point, spectral
-from ncsolve.rigorous.balanced import _off_diagonal
-from ncsolve.rigorous.balls import flint
-from ncsolve.rigorous.blocks import Block, Groups, is_semidefinite
-from ncsolve.rigorous.dual import Dual
-from ncsolve.rigorous.enclosure import Enclosure, ceil_to, cell, floor_to, is_cell, number_of, text_of
-from ncsolve.rigorous.exact import ExactProblem
-from ncsolve.rigorous.propose import dual_point
-from ncsolve.rigorous.rejected import Rejected
-from ncsolve.rigorous.scalar import Scalar, Stand
-from ncsolve.rigorous.secular import Secular
+from ncsolve.problem.exact_decimals import exact_decimal, exact_decimals
+from ncsolve.numeric.rigorous import Claimed, certify_rigorously, point, spectral
+from ncsolve.numeric.rigorous.balanced import _off_diagonal
+from ncsolve.numeric.rigorous.balls import flint
+from ncsolve.numeric.rigorous.blocks import Block, Groups, is_semidefinite
+from ncsolve.numeric.rigorous.dual import Dual
+from ncsolve.numeric.rigorous.enclosure import (
+    Enclosure,
+    ceil_to,
+    cell,
+    floor_to,
+    is_cell,
+    number_of,
+    text_of,
+)
+from ncsolve.numeric.rigorous.exact import ExactProblem
+from ncsolve.numeric.rigorous.propose import dual_point
+from ncsolve.numeric.rigorous.rejected import Rejected
+from ncsolve.numeric.rigorous.scalar import Scalar, Stand
+from ncsolve.numeric.rigorous.secular import Secular
 
 DIGITS = 70
 SLACK = mpf(10) ** -60

@@ -12,16 +12,16 @@ import pytest
 
 import ncsolve
 from ncsolve import CrossEntropy, Outcome, Squared
-from ncsolve.report import rigorous_lines
-from ncsolve.rigorous import Claimed, certify_rigorously
-from ncsolve.rigorous.audit import replay_document
-from ncsolve.rigorous.blocks import groups_of
-from ncsolve.rigorous.certificate import digest, down, up
-from ncsolve.rigorous.enclosure import Enclosure
-from ncsolve.rigorous.evidence import DualPoint
-from ncsolve.rigorous.exact import ExactProblem
-from ncsolve.rigorous.judgement import Verdict, about_states
-from ncsolve.rigorous.subspaces import _possible
+from ncsolve.show.text import rigorous_lines
+from ncsolve.numeric.rigorous import Claimed, certify_rigorously
+from ncsolve.numeric.rigorous.audit import replay_document
+from ncsolve.numeric.rigorous.blocks import groups_of
+from ncsolve.numeric.rigorous.certificate import digest, down, up
+from ncsolve.numeric.rigorous.enclosure import Enclosure
+from ncsolve.numeric.rigorous.evidence import DualPoint
+from ncsolve.numeric.rigorous.exact import ExactProblem
+from ncsolve.numeric.rigorous.judgement import Verdict, about_states
+from ncsolve.numeric.rigorous.subspaces import _possible
 
 BIASES = ("none", "free", 0.05)
 LOSSES = {

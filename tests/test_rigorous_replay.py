@@ -13,17 +13,17 @@ import pytest
 import ncsolve
 from ncsolve import CrossEntropy, Squared
 from ncsolve.cli import main
-from ncsolve.rigorous import Claimed, certify_rigorously
-from ncsolve.rigorous.audit import replay_document
-from ncsolve.rigorous.certificate import digest
-from ncsolve.rigorous.enclosure import Enclosure, number_of, text_of, wider
-from ncsolve.rigorous.evidence import Modes
-from ncsolve.rigorous.exact import ExactProblem
-from ncsolve.rigorous.gram import Gram
-from ncsolve.rigorous.rejected import Rejected
-from ncsolve.rigorous.scalar import Scalar, Stand
-from ncsolve.rigorous.secular import Secular
-from ncsolve.rigorous.spectral import Mode, distinct
+from ncsolve.numeric.rigorous import Claimed, certify_rigorously
+from ncsolve.numeric.rigorous.audit import replay_document
+from ncsolve.numeric.rigorous.certificate import digest
+from ncsolve.numeric.rigorous.enclosure import Enclosure, number_of, text_of, wider
+from ncsolve.numeric.rigorous.evidence import Modes
+from ncsolve.numeric.rigorous.exact import ExactProblem
+from ncsolve.numeric.rigorous.gram import Gram
+from ncsolve.numeric.rigorous.rejected import Rejected
+from ncsolve.numeric.rigorous.scalar import Scalar, Stand
+from ncsolve.numeric.rigorous.secular import Secular
+from ncsolve.numeric.rigorous.spectral import Mode, distinct
 
 TIED = ncsolve.UFM([20, 80], depth=2, weight_decay=[0.01, 0.025], feature_decay=0.1)
 UNDECIDED = ncsolve.UFM([1, 1, 1, 1, 2, 4], depth=2, bias="free", weight_decay=0.04, feature_decay=0.1)
@@ -164,7 +164,7 @@ def test_one_changed_word_is_rejected(name, path):
 
 
 def test_an_entry_of_the_claimed_matrices_that_changes_is_rejected():
-    from ncsolve.rigorous.matrices import from_text, to_text
+    from ncsolve.numeric.rigorous.matrices import from_text, to_text
 
     for name in ("none", "free", "ce"):
         document = DOCUMENTS[name]
@@ -290,7 +290,7 @@ def test_what_is_no_certificate_is_refused_in_one_line(saved, tmp_path, capsys):
         "word": "5",
         "doubled": '{"a": 1, "a": 2}',
     }
-    files |= {"nan": '{"schema": NaN}', "deep": "[" * 100_000, "other": '{"schema": "ncsolve/rigorous/2"}'}
+    files |= {"nan": '{"schema": NaN}', "deep": "[" * 100_000, "other": '{"schema": "ncsolve/numeric/rigorous/2"}'}
     for command in ("certify", "predict", "verify"):
         main([command, *argv, *(["--rng", "1"] if command == "verify" else [])])
         files[command] = capsys.readouterr().out
@@ -497,7 +497,7 @@ def test_certify_rigorous_on_the_command_line(tmp_path, capsys):
     ):
         assert word in out
     assert "decimals that are shown" not in out
-    assert json.loads(path.read_text())["schema"] == "ncsolve/rigorous/1"
+    assert json.loads(path.read_text())["schema"] == "ncsolve/numeric/rigorous/1"
     assert main(["replay", str(path), "--quiet"]) == 0
     capsys.readouterr()
     assert main([*argv, "--out", str(path)]) == 4  # never over another file
@@ -520,7 +520,7 @@ def test_certify_rigorous_on_the_command_line(tmp_path, capsys):
 def test_a_wrong_prediction_is_contradicted_on_the_command_line(monkeypatch, capsys):
     import dataclasses
 
-    from ncsolve.analytic.predict import predict
+    from ncsolve.theorems.predict import predict
 
     def off(*args, **kwargs):
         prediction = predict(*args, **kwargs)
@@ -528,7 +528,7 @@ def test_a_wrong_prediction_is_contradicted_on_the_command_line(monkeypatch, cap
             prediction, solution=dataclasses.replace(prediction.solution, value=prediction.value * (1 + 1e-6))
         )
 
-    monkeypatch.setattr("ncsolve.analytic.predict.predict", off)
+    monkeypatch.setattr("ncsolve.theorems.predict.predict", off)
     assert main(["certify", "--counts", "30,20,5", "--rigorous"]) == 1
     out = capsys.readouterr().out
     assert "DISPROVED" in out

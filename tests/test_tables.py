@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from refusals import BAD_NUMBERS, from_stdin, refusal
 
-from ncsolve.counts import parse_counts
-from ncsolve.errors import CountsError
+from ncsolve.problem.counts import parse_counts
+from ncsolve.problem.errors import CountsError
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve import trials
+from ncsolve.questions import trials
 from ncsolve.analytic.theorem import Claim
-from ncsolve.analytic.theorems import theorem, theorems
+from ncsolve.theorems import theorem, theorems
 from ncsolve.numeric.margin import margin_certificate
-from ncsolve.trials import attack
+from ncsolve.questions.trials import attack
 from ncsolve.verification import Verdict
 
 FAST = [t for t in theorems() if t.claim is not Claim.BEST_KNOWN]

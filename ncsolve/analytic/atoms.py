@@ -20,7 +20,7 @@ import numpy as np
 from .spectrum import checked_size, contrasts
 
 if TYPE_CHECKING:
-    from ..losses import Array, Indices
+    from ..problem.losses import Array, Indices
 
 
 @dataclass(frozen=True)

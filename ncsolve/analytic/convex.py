@@ -29,13 +29,13 @@ import numpy as np
 
 from ..numeric.lbfgs import lbfgs
 from ..numeric.newton import newton
-from ..threads import threads_for
+from ..problem.threads import threads_for
 from .groups import Groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..losses import Array, Columns
+    from ..problem.losses import Array, Columns
 
 #: Called now and then as progress(stage, objective).
 Watch = Callable[[str, float], None]

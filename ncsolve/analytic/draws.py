@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
 
 SPREAD = math.log(3.0)
 

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NoTheorem, ProblemError
-from ..exact_decimals import exact_decimal
+from ..problem.errors import NoTheorem, ProblemError
+from ..problem.exact_decimals import exact_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
-    from ..problem import UFM
+    from ..problem.ufm import UFM
 
     _Shrinkage = tuple[Any, bool, Mapping[Any, tuple[Any, Any]]]
 
@@ -199,7 +199,7 @@ def exact(ufm: UFM) -> Exact:
     """
     import sympy as sp
 
-    from .theorems.squared_spectral import THEOREM
+    from ..theorems.squared_spectral import THEOREM
 
     lacks = THEOREM.lacks(ufm)
     if lacks:

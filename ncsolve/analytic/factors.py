@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ProblemError
-from ..raw_objective import Parameters
+from ..problem.errors import ProblemError
+from ..problem.objective import Parameters
 from .reduction import reduce
 from .spectrum import Frame, checked_size
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..problem import UFM
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
 
 
 def layer_spectra(ufm: UFM, sigma: Array) -> tuple[Array, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..losses import CrossEntropy
+from ..problem.losses import CrossEntropy
 from .groups import Groups, groups
 from .reduction import exceeding, reduce
 from .theorem import ACTIVE, MERGED, VANISHED, Claim, ClassStates, Solution
@@ -21,7 +21,7 @@ from .theorem import ACTIVE, MERGED, VANISHED, Claim, ClassStates, Solution
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..problem import UFM
+    from ..problem.ufm import UFM
     from .convex import ConvexProblem, ConvexSolution
     from .theorem import Watch
 

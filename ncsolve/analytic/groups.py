@@ -26,8 +26,8 @@ import numpy as np
 from .spectrum import DenseFrame, checked_size, contrasts
 
 if TYPE_CHECKING:
-    from ..losses import Array, Indices
-    from ..problem import UFM
+    from ..problem.losses import Array, Indices
+    from ..problem.ufm import UFM
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Conditions that several theorems share: each sentence, its test, and the cell of the table of theorems that it fills, once."""
 
-from ..losses import CrossEntropy, Squared
+from ..problem.losses import CrossEntropy, Squared
 from .theorem import Hypothesis
 
 SQUARED = Hypothesis("the loss is squared loss", lambda ufm: isinstance(ufm.loss, Squared), {"loss": "squared"})

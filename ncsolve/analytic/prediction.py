@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 from . import classes as _classes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..losses import Array
-    from ..problem import UFM
-    from ..raw_objective import Parameters
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
+    from ..problem.objective import Parameters
     from .theorem import Claim, Solution, Theorem
 
 

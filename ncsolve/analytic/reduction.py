@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..losses import Array
-    from ..problem import UFM
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
 
 SMALLEST_MEAN_DECAY = 1e-300  # every quantity below is at least g times a power of a count
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..raw_objective import objective
+from ..problem.objective import objective
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..problem import UFM
-    from ..raw_objective import Parameters
+    from ..problem.ufm import UFM
+    from ..problem.objective import Parameters
     from .theorem import Hypothesis
 
 
@@ -54,7 +54,7 @@ class Refutation:
 
         Examples
         --------
-        >>> from ncsolve.analytic.refuted import refutations
+        >>> from ncsolve.theorems.refuted import refutations
         >>> all(refutation.evaluate().refutes for refutation in refutations())
         True
         """

@@ -19,7 +19,7 @@ from . import scalar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..losses import Array
+    from ..problem.losses import Array
 
 
 def outer_shrinkage(kappa: Array, depth: int) -> Array:

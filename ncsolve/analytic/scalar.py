@@ -31,7 +31,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..losses import Array
+    from ..problem.losses import Array
 
 BLOCK = 1 << 15  # entries solved at a time: the working arrays stay in cache
 ROUNDING = 1e-12  # relative distance to kappa* below which floats may not decide

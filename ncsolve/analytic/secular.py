@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
 
 BLOCK = 96
 NODES = 24

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..losses import CrossEntropy
+from ..problem.losses import CrossEntropy
 from .atoms import ContrastFrame
 from .reduction import reduce
 from .simplex import Simplex
 from .theorem import ACTIVE, VANISHED, ClassStates, Solution
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..problem import UFM
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
 
 
 def simplex(ufm: UFM) -> Simplex:

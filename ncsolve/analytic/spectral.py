@@ -23,8 +23,8 @@ from .theorem import ACTIVE, MERGED, VANISHED, ClassStates, Solution
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..losses import Array
-    from ..problem import UFM
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
     from .spectrum import Frame, Indices, Spectrum
 
 

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..errors import TooLarge
+from ..problem.errors import TooLarge
 from .secular import SecularRoots, secular_roots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..losses import Array
+    from ..problem.losses import Array
 
     Indices = NDArray[np.intp]
 

@@ -13,10 +13,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..losses import Array
-    from ..problem import UFM
-    from ..raw_objective import Parameters
-    from .derivation import Derivation
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
+    from ..problem.objective import Parameters
+    from ..theorems.proofs.steps import Derivation
     from .spectrum import Frame
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DataError
+from ..problem.errors import DataError
 
 if TYPE_CHECKING:
-    from ..losses import Array, Indices
+    from ..problem.losses import Array, Indices
     from .rows import Rows
 
 

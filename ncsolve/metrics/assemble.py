@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 from .convention import Convention
 from .evidence import Evidence
 from .measurement import Measurement

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError, ProblemError
-from ..losses import CrossEntropy
-from ..raw_objective import Parameters
+from ..problem.errors import DataError, ProblemError
+from ..problem.losses import CrossEntropy
+from ..problem.objective import Parameters
 from .alignment import aligned
 from .assemble import measurement as assembled
 from .evidence import Undefined, norm
@@ -33,7 +33,7 @@ from .predicted_geometry import gof, relative
 from .statistics import DOUBLE, Statistics
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
     from .predicted import Predicted, Prediction
 
 SCALE_FREE = ("nc2_gof_H", "nc2_gof_W", "nc3_gof")

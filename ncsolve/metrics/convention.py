@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 
 
 @dataclass(frozen=True, kw_only=True)

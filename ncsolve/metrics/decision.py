@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..losses import Array
+from ..problem.losses import Array
 from .evidence import Evidence, Undefined, norm
 from .registry import metric
 

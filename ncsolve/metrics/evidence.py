@@ -12,7 +12,7 @@ import numpy as np
 from .convention import Convention
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
     from .predicted import Predicted
     from .statistics import Statistics
 

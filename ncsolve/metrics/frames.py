@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..losses import Array
+from ..problem.losses import Array
 from .evidence import Evidence, Undefined, cosines, gram, simplex, unit
 from .registry import metric
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..border import refuse_mask, shown
-from ..errors import DataError
+from ..problem.border import refuse_mask, shown
+from ..problem.errors import DataError
 
 if TYPE_CHECKING:
-    from ..losses import Indices
+    from ..problem.losses import Indices
 
 ADVICE = "give one label per sample, such as whole numbers or strings"
 

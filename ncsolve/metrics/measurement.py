@@ -12,7 +12,7 @@ import numpy as np
 from .evidence import Evidence
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
 
 
 @dataclass(frozen=True, eq=False)

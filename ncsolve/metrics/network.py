@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..problem.errors import DataError
 from .labels import listed
 from .rows import LARGEST, SMALLEST, Rows, check_size, matrix, rows
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
 
 FIRST = "H"  # the name of the only layer
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..errors import DataError, ProblemError
+from ..problem.errors import DataError, ProblemError
 from .labels import listed
 
 if TYPE_CHECKING:
-    from ..losses import Array, Indices
-    from ..problem import UFM
+    from ..problem.losses import Array, Indices
+    from ..problem.ufm import UFM
 
 
 class PredictedLayer(Protocol):

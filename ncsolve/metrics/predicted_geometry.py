@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..losses import Array
+from ..problem.losses import Array
 from .evidence import Evidence, Undefined, gram, norm, unit
 from .predicted import Predicted
 from .registry import metric

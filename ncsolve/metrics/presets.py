@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 from .convention import Convention
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 from .evidence import Evidence, Undefined
 
 FILES = ("variability", "frames", "predicted_geometry", "duality", "decision")

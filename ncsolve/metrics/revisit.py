@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DataError
+from ..problem.errors import DataError
 from .labels import listed
 from .rows import BLOCK
 from .statistics import DOUBLE, ROUNDINGS
@@ -23,7 +23,7 @@ from .statistics import DOUBLE, ROUNDINGS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..losses import Array, Indices
+    from ..problem.losses import Array, Indices
     from .rows import Rows
     from .statistics import Statistics
 

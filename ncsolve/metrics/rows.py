@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..border import refuse_mask, shown
-from ..errors import DataError
+from ..problem.border import refuse_mask, shown
+from ..problem.errors import DataError
 from .statistics import DOUBLE
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
 
 BLOCK = 1 << 20  # numbers per block: 8 MiB
 SMALLEST, LARGEST = 1e-130, 1e140  # squares of larger numbers, summed, leave the doubles, and those of noise in smaller ones

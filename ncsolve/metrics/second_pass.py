@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..problem.errors import DataError
 from .labels import coded
 from .network import Network, layers_of, same_layers
 from .revisit import Revisit

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..problem.errors import DataError
 from .accumulator import Accumulator
 
 QUANTITIES = ("counts", "origin", "offset", "scatter", "within")

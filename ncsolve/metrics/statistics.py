@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
 
 DOUBLE = float(np.finfo(np.float64).eps)
 ROUNDINGS = 16.0  # of a quantity in float64 that make no difference

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError, ProblemError
+from ..problem.errors import DataError, ProblemError
 from . import state
 from .accumulator import Accumulator
 from .assemble import measurement

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 from .resnet import resnet18
 from .vgg import vgg16
 

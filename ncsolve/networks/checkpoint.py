@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from ..border import shown
-from ..errors import DataError
+from ..problem.border import shown
+from ..problem.errors import DataError
 from ..files import atomic_write
 
 FORMAT = "ncsolve/train-checkpoint/1"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..border import opened, shown
-from ..errors import DataError, ProblemError
+from ..problem.border import opened, shown
+from ..problem.errors import DataError, ProblemError
 from ..metrics.labels import coded
 from . import cifar, idx
 from .extra import missing_is_named

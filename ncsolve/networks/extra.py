@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import MissingPackage
+from ..problem.errors import MissingPackage
 
 _BROUGHT = {"torch": "torch", "sklearn": "scikit-learn"}
 

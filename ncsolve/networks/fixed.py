@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 from .extra import missing_is_named
 
 if TYPE_CHECKING:
     from torch import nn
 
     from ..analytic.prediction import Prediction
-    from ..losses import Array
+    from ..problem.losses import Array
 
 
 def to_torch(prediction: Prediction, linear: nn.Linear | Iterable[nn.Module], *, freeze: bool = True) -> None:

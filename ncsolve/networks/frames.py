@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
 
 
 def simplex_frame(classes: SupportsIndex, width: SupportsIndex, *, rng: int | np.random.Generator | None = None) -> Array:

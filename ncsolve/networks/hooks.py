@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import DataError
+from ..problem.errors import DataError
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
 
 CHUNK = 1024  # samples per forward pass
 

@@ -14,8 +14,8 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..border import opened, shown
-from ..errors import DataError
+from ..problem.border import opened, shown
+from ..problem.errors import DataError
 
 LIMIT = 4 << 30  # bytes, compressed or not
 IMAGES, LABELS = 0x00000803, 0x00000801

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 
 OPTIMIZERS = ("lbfgs", "adam", "sgd")
 SCHEDULES = ("constant", "cosine", "step")

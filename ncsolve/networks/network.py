@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from ..problem import UFM
+    from ..problem.ufm import UFM
     from .architectures import Architecture
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ..conventions import DecayConvention, convert
-from ..losses import CrossEntropy
+from ..problem.conventions import DecayConvention, convert
+from ..problem.losses import CrossEntropy
 
 if TYPE_CHECKING:
     from .network import Network

@@ -11,13 +11,13 @@ import numpy as np
 from ..metrics.evidence import norm, simplex
 from ..metrics.measure import measure
 from ..metrics.rows import SMALLEST
-from ..raw_objective import Parameters, objective
+from ..problem.objective import Parameters, objective
 from .hooks import capture
 
 if TYPE_CHECKING:
     import torch
 
-    from ..losses import Array
+    from ..problem.losses import Array
     from .network import Network
     from .task import Task
 

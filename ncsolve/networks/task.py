@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DataError, ProblemError
-from ..losses import CrossEntropy, Squared
+from ..problem.errors import DataError, ProblemError
+from ..problem.losses import CrossEntropy, Squared
 from ..metrics.evidence import simplex
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
-    from ..losses import Array
-    from ..problem import UFM
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
     from .architectures import Architecture
     from .datasets import Dataset
 
@@ -85,7 +85,7 @@ class Task:
         """What theory predicts; None for "all"."""
         if self.regularization == "all":
             return None
-        from ..analytic.predict import predict
+        from ..theorems.predict import predict
 
         return predict(self.ufm)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import ProblemError
+from ..problem.errors import ProblemError
 from ..files import check_writable
 from . import checkpoint as checkpoints
 from .journal import Journal

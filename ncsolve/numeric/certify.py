@@ -34,13 +34,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ProblemError, TooLarge
-from ..losses import Squared, class_columns
-from ..raw_objective import Parameters, objective
+from ..problem.errors import ProblemError, TooLarge
+from ..problem.losses import Squared, class_columns
+from ..problem.objective import Parameters, objective
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..problem import UFM
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
 
 LARGEST = 4096  # classes; the bound needs a dense singular value decomposition
 INTERVALS = 16

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import TooLarge
+from ..problem.errors import TooLarge
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..raw_objective import Objective
+    from ..problem.losses import Array
+    from ..problem.objective import Objective
 
 LARGEST = 3000  # free numbers; the decomposition takes about ten seconds there
 
@@ -26,8 +26,8 @@ def hessian_eigenvalues(objective: Objective, theta: Array) -> Array:
     Examples
     --------
     >>> import numpy as np, ncsolve
-    >>> from ncsolve.losses import sample_columns
-    >>> from ncsolve.raw_objective import objective_over
+    >>> from ncsolve.problem.losses import sample_columns
+    >>> from ncsolve.problem.objective import objective_over
     >>> ufm = ncsolve.UFM([1, 1], width=1, weight_decay=0.1, feature_decay=0.1)
     >>> objective = objective_over(ufm, sample_columns(ufm.loss, ufm.counts))
     >>> hessian_eigenvalues(objective, np.zeros(objective.size)).round(12).tolist()  # 0.1 -+ 1/N, twice

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ProblemError
-from ..losses import Squared
-from ..raw_objective import Objective, Parameters, objective_over
-from ..threads import threads_for
+from ..problem.errors import ProblemError
+from ..problem.losses import Squared
+from ..problem.objective import Objective, Parameters, objective_over
+from ..problem.threads import threads_for
 from .layout import Layout, can_rotate, grouped, rotated, samples
 from .newton import Newton
 from .optimizers import LBFGS, Ending, GradientDescent, Optimizer, projected
@@ -23,8 +23,8 @@ from .record import Progress, Recorder, Reference, Trajectory
 from .switch import switch
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..problem import UFM
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
 
 SCALES = (1.0, 1.5, 0.7)
 SMALL = 2**20  # numbers in H up to which every sample moves by itself

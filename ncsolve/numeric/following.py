@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..threads import threads_for
+from ..problem.threads import threads_for
 from .optimizers import Ending, Momentum
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..raw_objective import Objective
+    from ..problem.losses import Array
+    from ..problem.objective import Objective
 
 
 @dataclass(frozen=True, eq=False)

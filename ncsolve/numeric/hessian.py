@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import TooLarge
-from ..raw_objective import Parameters
+from ..problem.errors import TooLarge
+from ..problem.objective import Parameters
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..raw_objective import Objective
+    from ..problem.losses import Array
+    from ..problem.objective import Objective
 
 DENSE = 600  # variables up to which all eigenvalues are computed
 LARGEST = 2**28  # entries of the matrix of rotation directions

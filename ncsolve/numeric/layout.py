@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..errors import ProblemError, TooLarge
-from ..losses import Squared, SquaredColumns, class_columns, sample_columns
+from ..problem.errors import ProblemError, TooLarge
+from ..problem.losses import Squared, SquaredColumns, class_columns, sample_columns
 
 if TYPE_CHECKING:
-    from ..losses import Array, Columns
-    from ..problem import UFM
+    from ..problem.losses import Array, Columns
+    from ..problem.ufm import UFM
 
 LARGEST = 2**31  # entries of a matrix with N columns; 16 GiB
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..losses import Array
+    from ..problem.losses import Array
 
 Function = Callable[["Array"], tuple[float, "Array"]]
 

@@ -17,8 +17,8 @@ import numpy as np
 from .certify import Certificate
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..problem import UFM
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
 
 ZERO = 1e-9  # singular values below this share of the largest are null
 

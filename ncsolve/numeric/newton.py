@@ -16,8 +16,8 @@ import numpy as np
 from .optimizers import Ending, Outcome, Watch, projected, small_gradient
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..raw_objective import Objective
+    from ..problem.losses import Array
+    from ..problem.objective import Objective
     from .lbfgs import Function
 
 

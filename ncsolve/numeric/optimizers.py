@@ -19,8 +19,8 @@ import numpy as np
 from .lbfgs import lbfgs
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..raw_objective import Objective
+    from ..problem.losses import Array
+    from ..problem.objective import Objective
 
 #: Called after every step with (step, theta, objective, gradient).
 Watch = Callable[[int, "Array", float, "Array"], None]

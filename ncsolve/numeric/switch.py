@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..raw_objective import Parameters
+from ..problem.objective import Parameters
 
 if TYPE_CHECKING:
-    from ..losses import Array
-    from ..raw_objective import Objective
+    from ..problem.losses import Array
+    from ..problem.objective import Objective
 
 WEAK = 1e-6  # directions weaker than this share of the strongest are off
 SIZES = np.geomspace(0.05, 20.0, 25)  # sizes tried for a new direction, times the size at which its penalty equals the loss

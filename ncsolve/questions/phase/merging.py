@@ -1,0 +1,140 @@
+r"""Plain cross-entropy, one layer, unequal counts: what becomes of each class, without solving for the geometry.
+
+The contrast of a group of two or more lives iff sqrt(n_g) (1 - delta) > N c, whatever the group means do (convex.py). What is left is
+whether the means B are zero. If they are not, every class moves: single classes are active, groups without a contrast are merged.
+
+Without contrasts B = 0 iff c is at least nu = ||dF/dB|| at zero. With some, and no bias, put B = 0: columns decouple, and the contrast a
+of a group of m solves
+
+    (1 - e^(-a)) / S = 1 - delta - N c / sqrt(n),        S = 1 + (m-1) e^(-a) + (K-m) e^(-a (1 - 1/m)).
+
+The residual of its column is that of zero times f = (K/Z - delta)/(1 - delta), Z = S e^(a (1 - 1/m)), so B = 0 is optimal iff
+
+    (1 - delta)/N || (u u^T - I) diag(sqrt(n_g) f_g) ||_op <= c,      u_g = sqrt(m_g / K).
+
+With a bias, which moves together with the contrasts, such cells are left to the convex engine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...analytic.grouped import reduced_problem
+from ...analytic.groups import groups
+from .cells import BLOCK, NEAR, smoothing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...problem.losses import Array
+    from ...problem.ufm import UFM
+    from .cells import Found
+    from .plane import Indices, Slice
+
+STEPS = 0.95 ** np.arange(64)  # in which the decay is lowered until B is not zero
+HALVINGS = 60  # of a bracket: to the last bit
+EDGE = 1e-6  # of where B appears: the engine drops singular values that small
+
+
+def imbalanced_cross_entropy(part: Slice, cells: Indices, fields: frozenset[str]) -> Found:
+    """Numbers of active, vanished and merged classes; cells that need the engine are left to it."""
+    found = {name: np.full(cells.size, np.nan) for name in ("active", "vanished", "merged")}
+    doubtful = np.zeros(cells.size, dtype=bool)
+    _, member = np.unique(part.by_counts[cells], return_inverse=True)
+    bias_axis = part.along(("bias-decay",))[cells]
+    kinds, kind = np.unique(np.stack([member.reshape(-1), bias_axis]), axis=1, return_inverse=True)
+    for i in range(kinds.shape[1]):
+        same = np.flatnonzero(kind.reshape(-1) == i)
+        problem = GroupMeans(part.cell(int(cells[same[0]])))
+        step = max(1, BLOCK // problem.counts.size**2)
+        for start in range(0, same.size, step):
+            chosen = same[start : start + step]
+            some, unsure = problem.states(part.mean_decay[cells[chosen]])
+            doubtful[chosen] = unsure
+            for name, numbers in some.items():
+                found[name][chosen] = numbers
+    return found, doubtful
+
+
+class GroupMeans:
+    """The groups of one plain cross-entropy problem with M = 1, to be judged at many decays."""
+
+    def __init__(self, ufm: UFM) -> None:
+        self.bias = ufm.bias
+        self.counts, sizes = np.unique(ufm.counts, return_counts=True)
+        self.sizes = sizes.astype(np.float64)
+        self.samples, self.classes, self.smoothing = ufm.samples, ufm.classes, smoothing(ufm)
+        u = np.sqrt(self.sizes / self.classes)
+        self.residual = (np.outer(u, u) - np.eye(u.size)) * (np.sqrt(self.counts) * (1.0 - self.smoothing) / self.samples)
+        if ufm.bias == "none":
+            self.norm_at_zero = float(np.linalg.norm(self.residual, 2))
+        else:
+            self.norm_at_zero = reduced_problem(ufm, groups(ufm)).norm_at_zero()
+
+    def states(self, c: Array) -> Found:
+        """States at several decays, M = 1: c = g."""
+        several = self.sizes > 1
+        ratio = np.sqrt(self.counts) * (1.0 - self.smoothing) / (self.samples * c[:, None])
+        alive = several & (ratio > 1.0)
+        doubtful = (several & (np.abs(ratio - 1.0) < NEAR)).any(axis=1) | (np.abs(self.norm_at_zero / c - 1.0) < EDGE)
+        some, matters = alive.any(axis=1), ~alive.all(axis=1)  # where every class has its contrast, B does not matter
+        moved = self.norm_at_zero > c
+        open_ = some & matters & ~doubtful & (moved | (self.bias != "none"))
+        if self.bias == "none":
+            norm = self.norms(c[open_], alive[open_])
+            moved[open_] = norm > c[open_]
+            doubtful[open_] |= np.abs(norm / c[open_] - 1.0) < EDGE
+        else:
+            doubtful |= open_
+        active = alive @ self.sizes + np.where(moved, (~several) @ self.sizes, 0.0)
+        merged = np.where(moved, (several & ~alive) @ self.sizes, 0.0)
+        return {"active": active, "merged": merged, "vanished": self.classes - active - merged}, doubtful
+
+    def norms(self, c: Array, alive: NDArray[np.bool_]) -> Array:
+        """||dF/dB|| at B = 0 and the contrasts that are best there."""
+        if not c.size:
+            return np.zeros(0)
+        cell, group = np.nonzero(alive)
+        m, k = self.sizes[group], self.classes
+        wanted = self.smoothing + self.samples * c[cell] / np.sqrt(self.counts[group])  # 1 minus the right-hand side
+
+        def terms(a: Array) -> tuple[Array, Array]:
+            spread = (k - m) * np.exp(-a * (1.0 - 1.0 / m))
+            near = np.exp(-a)
+            return m * near + spread, 1.0 + (m - 1.0) * near + spread
+
+        a, step = (
+            np.zeros_like(wanted),
+            2.0 * np.log(2.0 * k / wanted),
+        )  # 1 - (1 - e^-a)/S <= 2 K e^(-a/2): the root lies before
+        for _ in range(HALVINGS):
+            step *= 0.5
+            rest, total = terms(a + step)
+            a = np.where(rest > wanted * total, a + step, a)
+        share = np.exp(-a * (1.0 - 1.0 / m)) / terms(a)[1]  # 1/Z
+        factor = np.ones(alive.shape)
+        factor[cell, group] = (k * share - self.smoothing) / (1.0 - self.smoothing)
+        norms: Array = np.linalg.norm(self.residual * factor[:, None, :], 2, axis=(1, 2))
+        return norms
+
+    def vanishing(self) -> float:
+        """The largest decay below which B is not zero, no bias: where norms(c) = c, or the norm at zero if no contrast lives there."""
+        from scipy.optimize import brentq
+
+        def excess(c: Array) -> Array:
+            alive = (self.sizes > 1) & (np.sqrt(self.counts) * (1.0 - self.smoothing) > self.samples * c[:, None])
+            return self.norms(c, alive) / c - 1.0
+
+        high = self.norm_at_zero
+        if excess(np.array([high]))[0] >= -EDGE * EDGE:
+            return high
+        while True:
+            levels = np.float64(high) * STEPS
+            positive = np.flatnonzero(excess(levels) >= 0.0)
+            if positive.size:
+                break
+            high = float(levels[-1])
+        low, high = float(levels[positive[0]]), float(levels[positive[0] - 1])
+        return float(brentq(lambda c: float(excess(np.array([c]))[0]), low, high, xtol=1e-300, rtol=1e-14))

@@ -1,0 +1,140 @@
+r"""Cross-entropy, balanced classes, one layer: the simplex.
+
+Problem. M = 1, n_k = n for all k, cross-entropy with label smoothing delta in [0, 1), c = sqrt(lambda_W lambda_H), width >= K - 1,
+bias none, free or regularized.
+Statement. The logits are a (I - J/K) with a = log(K/(K c sqrt(n) + delta) - K + 1), zero iff K c sqrt(n) + delta >= 1; A has K - 1
+singular values sqrt(n) a, the class means and classifier rows form a simplex ETF, and b = 0 (a free one is determined up to a
+constant).
+Edge cases. At K c sqrt(n) + delta = 1 everything is zero. K = 2: an opposite pair. A free bias is determined up to a constant, which the
+loss does not see; zero is returned. If everything is zero, any width is enough.
+Proof. The problem is convex in (A, b) and no permutation of classes changes it, so some minimizer is invariant: A = alpha (I - J/K)
++ beta J/K, b constant. Neither beta nor b changes the loss, so both are zero; what is left is convex in a, and its slope vanishes at
+the stated a.
+Source. Zhu et al. (2021, arXiv:2105.02375); with smoothing Guo et al. (2024, arXiv:2402.03979).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..problem.losses import CrossEntropy
+from ..problem.ufm import UFM
+from ..analytic import draws
+from ..analytic.hypotheses import BALANCED, CROSS_ENTROPY, LINEAR, ONE_LAYER, PLAIN
+from ..analytic.reduction import exceeding
+from ..analytic.simplex_solution import simplex, simplex_solution
+from ..analytic.theorem import Case, Claim, Hypothesis, Solution, Theorem
+
+if TYPE_CHECKING:
+    from .proofs.steps import Derivation
+
+
+def solve(ufm: UFM) -> Solution:
+    """The minimizer of a problem inside the hypotheses."""
+    return simplex_solution(ufm, max(simplex(ufm).scale(), 2.0**-53) if _alive(ufm) else 0.0)
+
+
+def derive() -> Derivation:
+    """From the objective on simplices to their length, its threshold, and the certificate that it is global."""
+    import sympy as sp
+
+    from .proofs.steps import Derivation, Step
+    from .proofs.balance import one_layer_steps
+    from .proofs.simplex_results import one_layer_results
+    from .proofs.softmax import (
+        LARGER,
+        loss,
+        one_layer_margin,
+        one_layer_slope,
+        pull,
+        simplex_gradient_step,
+        simplex_loss_steps,
+        simplex_norm_steps,
+    )
+    from .proofs.symbols import K, a, c, delta, eq, lambda_H, lambda_W, n, sigma
+
+    level = K * c * sp.sqrt(n) + delta
+    found = {a: one_layer_margin}
+    return Derivation(
+        "Cross-entropy, equal counts, M = 1: the simplex",
+        (
+            *one_layer_steps(),
+            *simplex_loss_steps(),
+            Step(
+                "Objective on simplices: the loss plus c (K - 1) sigma with sigma = sqrt(n) a. Its slope:",
+                eq(sp.Derivative(loss + c * (K - 1) * sp.sqrt(n) * a, a), one_layer_slope),
+            ),
+            Step("It is zero at a = log(K/(K c sqrt(n) + delta) - K + 1).", eq(one_layer_slope, 0), found),
+            Step(
+                "The argument of the logarithm exceeds one, and a is positive, exactly if K c sqrt(n) + delta < 1:",
+                eq(K / level - K + 1, 1 + K * (1 - level) / level),
+            ),
+            Step(
+                "otherwise the slope at a = 0 is not negative and, the objective being convex, zero is the minimizer:",
+                eq(-pull.subs(a, 0) + c * (K - 1) * sp.sqrt(n), (K - 1) / K * (level - 1)),
+            ),
+            simplex_gradient_step(c, found),
+            Step(
+                "So the gradient is -c (I - J/K): its operator norm is c and its product with A is -c times the nuclear "
+                "norm of A. By convexity A is global among all matrices. The product, entry by entry:",
+                eq(K * (-c * (1 - 1 / K)) * sigma * (1 - 1 / K) + K * (K - 1) * (c / K) * (-sigma / K), -c * (K - 1) * sigma),
+            ),
+            Step(
+                "Balanced factors: ||w_k||^2 = (c sigma/lambda_W)(1 - 1/K).",
+                eq(c * sigma / lambda_W * (1 - 1 / K), sp.sqrt(lambda_H / lambda_W) * sigma * (1 - 1 / K)),
+                {c: sp.sqrt(lambda_W * lambda_H)},
+            ),
+            *simplex_norm_steps(),
+            Step(
+                "At the minimizer the logarithm in the loss is that of K/(K - (K - 1)(K c sqrt(n) + delta)).",
+                eq(sp.log(1 + (K - 1) * sp.exp(-a)), sp.log(K / (K - (K - 1) * level))),
+                found | LARGER,
+            ),
+        ),
+        one_layer_results(),
+    )
+
+
+def _alive(ufm: UFM) -> bool:
+    """N (1 - delta)^2 > N^2 lambda_W lambda_H, exactly."""
+    kept = 1.0 - (ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0)
+    return bool(exceeding(ufm.counts[:1], kept, ufm)[0])
+
+
+def _wide_enough(ufm: UFM) -> bool:
+    return ufm.rank_limit >= ufm.classes - 1 or (ufm.depth == 1 and ufm.balanced and not _alive(ufm))
+
+
+def draw(rng: np.random.Generator) -> UFM:
+    """Equal counts, smoothing in half of the draws, any bias."""
+    n = draws.equal_counts(rng)
+    loss = CrossEntropy(smoothing=float(rng.choice([0.0, rng.uniform(0.0, 0.5)])))
+    mean = draws.mean_decay(rng, (1.0 - loss.smoothing) / (n.size * np.sqrt(n[0])))
+    width = draws.width(rng, 1, n.size, n.size - 1)
+    return UFM(n, loss, width=width, bias=draws.bias(rng), **draws.decays(rng, 1, mean))
+
+
+THEOREM = Theorem(
+    name="balanced_cross_entropy",
+    statement="Cross-entropy, equal counts, M = 1: features and classifiers form a simplex ETF with an explicit length, with or "
+    "without a bias and label smoothing.",
+    reference="Zhu et al. 2021 (arXiv:2105.02375); Guo et al. 2024 (arXiv:2402.03979)",
+    claim=Claim.GLOBAL,
+    hypotheses=(
+        CROSS_ENTROPY,
+        LINEAR,
+        PLAIN,
+        BALANCED,
+        ONE_LAYER,
+        Hypothesis("the width is at least K - 1", _wide_enough),
+    ),
+    solve=solve,
+    derive=derive,
+    cases=(
+        Case("Zhu et al. 2021, Theorem 3.1", lambda: UFM([100] * 4, "ce", bias=1e-3)),
+        Case("Guo et al. 2024 (label smoothing)", lambda: UFM([100] * 4, CrossEntropy(smoothing=0.1))),
+    ),
+    draw=draw,
+)

@@ -1,0 +1,260 @@
+r"""Squared loss, balanced classes, one layer, regularized bias.
+
+Problem. M = 1, n_k = n for all k, bias decay lambda_b > 0, c = sqrt(lambda_W lambda_H).
+Statement. With tau = sqrt(n), A = (Zbar - b 1^T) D^(1/2) has K - 1 singular values sigma = max(tau - N c, 0) on the contrasts between
+classes and one, sigma_1 = max(tau - N c (1 + 1/lambda_b), 0), on the mean; b = c tau / lambda_b where sigma_1 > 0 and
+b = 1/(K (1 + lambda_b)) where sigma_1 = 0. So for lambda_b <= N c/(tau - N c) the class means form an exact simplex ETF, and
+above it cos(h_k, h_l) = (sigma_1 - sigma)/(sigma_1 + (K-1) sigma) climbs from -1/(K-1) to 0.
+Edge cases. sigma_1 = 0 exactly up to lambda_b = N c/(tau - N c), sigma = 0 exactly from N c = tau on; both are decided in rational
+arithmetic. lambda_b -> 0 gives the free bias (simplex), lambda_b -> infinity no bias (orthogonal frame). Where sigma = 0 the mean
+mode is zero too, and only b is left.
+Proof. The problem is convex in (A, b) and invariant under permutations of the classes, so a minimizer is invariant: A has one
+eigenvalue on 1 and one on its complement, b is a multiple of 1, and each scalar problem is a soft threshold.
+Source. Zhou et al. (2022, arXiv:2203.01238); the angle formula arXiv:2606.00344.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..problem.ufm import UFM
+from ..analytic import draws
+from ..analytic.hypotheses import BALANCED, LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
+from ..analytic.reduction import reduce
+from ..analytic.scalar import critical_power
+from ..analytic.spectrum import DenseFrame, contrasts
+from ..analytic.theorem import (
+    ACTIVE,
+    VANISHED,
+    Case,
+    Claim,
+    ClassStates,
+    Hypothesis,
+    Solution,
+    Theorem,
+)
+
+if TYPE_CHECKING:
+    from .proofs.steps import Derivation
+
+
+def solve(ufm: UFM) -> Solution:
+    """The minimizer of a problem inside the hypotheses."""
+    classes, samples, decay = ufm.classes, ufm.samples, ufm.bias_decay
+    n, c = float(ufm.counts[0]), reduce(ufm).c
+    tau = math.sqrt(n)
+    contrast, mean = _sigmas(ufm)
+    residual = min(tau, samples * c)  # tau - sigma
+    value = (classes - 1) * (residual**2 / (2 * samples) + c * contrast)
+    if mean > 0:
+        bias = c * tau / decay
+        value += (samples * c) ** 2 / (2 * samples) + c * mean + decay * classes * bias**2 / 2
+    else:
+        bias = 1.0 / (classes * (1.0 + decay))
+        value += decay / (2 * classes * (1.0 + decay))
+    alive = [contrast] * (classes - 1) * (contrast > 0)
+    sigma = np.array(alive + [mean] * (mean > 0))
+    warnings = () if contrast > 0 else ("the decays are so large that the zero solution is the global minimizer",)
+    return Solution(
+        value=value,
+        modes=lambda: (sigma, DenseFrame(lambda: (_vectors(classes)[:, : sigma.size],) * 2)),
+        bias=lambda: np.full(classes, bias),
+        states=lambda: ClassStates(
+            np.full(classes, ACTIVE if contrast > 0 else VANISHED),
+            np.full(classes, contrast > 0),
+            np.full(classes, (samples * c) ** 2),
+            np.full(classes, tau / samples),
+        ),
+        warnings=warnings,
+    )
+
+
+def derive() -> Derivation:
+    """From the objective on invariant matrices to both regimes, their border and the angle between class means."""
+    import sympy as sp
+
+    from .proofs.steps import Derivation, Step
+    from .proofs.balance import one_layer_steps
+    from .proofs.centered import centering
+    from .proofs.regularized_results import balanced_results
+    from .proofs.symbols import K, N, c, eq, k, lambda_b, lambda_H, lambda_W, matrix, sigma, tau
+
+    mean, beta = sp.symbols("sigma_1 beta", positive=True)
+    objective = (
+        (K - 1) * ((sigma - tau) ** 2 / (2 * N) + c * sigma)
+        + (mean - tau * (1 - K * beta)) ** 2 / (2 * N)
+        + c * mean
+        + lambda_b * K * beta**2 / 2
+    )
+    balanced = {N: K * tau**2}  # tau^2 = n
+    both = {mean: tau - N * c * (1 + 1 / lambda_b), beta: c * tau / lambda_b} | balanced
+    simplex = {mean: sp.Integer(0), beta: 1 / (K * (1 + lambda_b))} | balanced
+    cosine = (mean - sigma) / (mean + (K - 1) * sigma)
+    border = N * c / (tau - N * c)
+    found = {mean: tau - N * c * (1 + 1 / lambda_b), sigma: tau - N * c}
+
+    def splits(classes: int) -> Step:
+        contrast, ones = centering(classes), sp.ones(classes) / classes
+        residual = sigma * contrast + mean * ones + beta * tau * sp.ones(classes) - tau * sp.eye(classes)
+        return Step(
+            "By symmetry A = sigma (I - J/K) + sigma_1 J/K and b = beta (1, ..., 1). The residual A + b sqrt(n) 1^T - "
+            f"sqrt(n) I splits; its square for K = {classes}:",
+            eq(
+                sum(entry**2 for entry in residual),
+                (classes - 1) * (sigma - tau) ** 2 + (mean - tau * (1 - classes * beta)) ** 2,
+            ),
+        )
+
+    return Derivation(
+        "Squared loss, equal counts, M = 1, regularized bias: from the simplex to an orthogonal frame",
+        (
+            *one_layer_steps(),
+            *(splits(classes) for classes in (2, 3, 4)),
+            Step(
+                "Objective: (K - 1) [(sigma - tau)^2/(2N) + c sigma] + (sigma_1 - tau (1 - K beta))^2/(2N) + c sigma_1 + "
+                "(lambda_b/2) K beta^2, tau = sqrt(n). It is convex; in (sigma_1, beta) its matrix of second derivatives "
+                "has the determinant",
+                eq(
+                    sp.Determinant(
+                        matrix([[1 / N, tau * K / N], [tau * K / N, tau**2 * K**2 / N + lambda_b * K]]),
+                    ),
+                    lambda_b * K / N,
+                ),
+            ),
+            *(
+                Step(
+                    f"whose entry {name} is this derivative:",
+                    eq(sp.Derivative(objective, *by), entry),
+                )
+                for name, by, entry in (
+                    ("(1, 1)", (mean, mean), 1 / N),
+                    ("(1, 2)", (mean, beta), tau * K / N),
+                    ("(2, 2)", (beta, beta), tau**2 * K**2 / N + lambda_b * K),
+                )
+            ),
+            Step(
+                "Contrasts: a soft threshold, sigma = tau - N c.", eq(sp.Derivative(objective, sigma), 0), {sigma: tau - N * c}
+            ),
+            Step(
+                "Both sigma_1 and beta free: sigma_1 = tau - N c (1 + 1/lambda_b) and beta = c tau/lambda_b make the "
+                "slope in sigma_1 zero (N = K tau^2),",
+                eq(sp.Derivative(objective, mean), 0),
+                both,
+            ),
+            Step("and the slope in beta.", eq(sp.Derivative(objective, beta), 0), both),
+            Step(
+                "sigma_1 = 0: the slope in beta vanishes at 1/(K (1 + lambda_b)),",
+                eq(sp.Derivative(objective, beta), 0),
+                simplex,
+            ),
+            Step(
+                "where the slope in sigma_1 has the opposite sign of tau - N c (1 + 1/lambda_b): zero is optimal exactly "
+                "where that is not positive. Then A is sigma (I - J/K), a simplex.",
+                eq(
+                    sp.Derivative(objective, mean),
+                    -(tau - N * c * (1 + 1 / lambda_b)) * lambda_b / (N * (1 + lambda_b)),
+                ),
+                simplex,
+            ),
+            Step(
+                "The border is lambda_b = N c/(tau - N c): there sigma_1 is zero",
+                eq(tau - N * c * (1 + 1 / lambda_b), 0),
+                {lambda_b: border},
+            ),
+            Step("and the two biases agree.", eq(c * tau / lambda_b, 1 / (K * (1 + lambda_b))), {lambda_b: border} | balanced),
+            *(
+                Step(
+                    f"Features and classifier have Grams proportional to A, here for K = {classes}: the entry off the "
+                    "diagonal over the one on it is the cosine.",
+                    eq(
+                        (sigma * centering(classes) + mean * sp.ones(classes) / classes)[0, 1],
+                        cosine.subs(K, classes) * (sigma * centering(classes) + mean * sp.ones(classes) / classes)[0, 0],
+                    ),
+                )
+                for classes in (2, 3, 4)
+            ),
+            Step("It rises with sigma_1,", sp.Gt(sp.Derivative(cosine, mean), 0, evaluate=False), {K: 1 + k}),
+            Step("from -1/(K - 1) at sigma_1 = 0, the border and below it,", eq(cosine, -1 / (K - 1)), {mean: sp.Integer(0)}),
+            Step(
+                "and tends to zero, an orthogonal frame, as lambda_b grows,",
+                eq(sp.Limit(cosine.subs(found), lambda_b, sp.oo, "-"), 0),
+            ),
+            Step(
+                "as sigma_1 tends to sigma, that is to the problem without a bias.",
+                eq(sp.Limit(found[mean], lambda_b, sp.oo, "-"), tau - N * c),
+            ),
+            Step(
+                "As lambda_b goes to zero the bias tends to 1/K, that of the problem with a free bias.",
+                eq(sp.Limit(1 / (K * (1 + lambda_b)), lambda_b, 0), 1 / K),
+            ),
+            Step(
+                "||w_k||^2 is (c/lambda_W) times the diagonal entry of A, c = sqrt(lambda_W lambda_H).",
+                eq(c / lambda_W * ((K - 1) * sigma + mean) / K, sp.sqrt(lambda_H / lambda_W) * ((K - 1) * sigma + mean) / K),
+                {c: sp.sqrt(lambda_W * lambda_H)},
+            ),
+        ),
+        balanced_results(),
+        {"sigma_1": "singular value of A on the mean", "beta": "the bias"},
+    )
+
+
+def _sigmas(ufm: UFM) -> tuple[float, float]:
+    """(sigma on the contrasts, sigma_1 on the mean); which of them is zero is decided in exact arithmetic."""
+    n, decay = Fraction(float(ufm.counts[0])), Fraction(ufm.bias_decay)
+    power, tau, pull = critical_power(ufm.classes * n, ufm.decays), math.sqrt(n), ufm.samples * reduce(ufm).c
+    least = tau * 2.0**-53
+    contrast = max(tau - pull, least) if n > power else 0.0
+    mean = max(tau - pull * (1.0 + 1.0 / ufm.bias_decay), least) if n * decay**2 > power * (1 + decay) ** 2 else 0.0
+    return contrast, mean
+
+
+def _wide_enough(ufm: UFM) -> bool:
+    contrast, mean = _sigmas(ufm)
+    return ufm.rank_limit >= (ufm.classes - 1) * (contrast > 0) + (mean > 0)
+
+
+def _vectors(classes: int) -> np.ndarray:
+    """Orthonormal columns: K - 1 contrasts, then 1/sqrt(K)."""
+    return np.column_stack([contrasts(classes), np.full(classes, 1.0 / math.sqrt(classes))])
+
+
+def draw(rng: np.random.Generator) -> UFM:
+    """Equal counts; lambda_b near the end of the simplex regime every other time."""
+    n = draws.equal_counts(rng)
+    mean = draws.mean_decay(rng, math.sqrt(n[0]) / n.sum())
+    pull = n.sum() * mean / math.sqrt(n[0])  # N c / tau
+    critical = pull / (1.0 - pull) if pull < 1.0 else 1.0
+    decay = draws.mean_decay(rng, critical) * float(rng.choice([1.0, 1.0, 30.0]))
+    return UFM(n, bias=decay, width=draws.width(rng, 1, n.size), **draws.decays(rng, 1, mean))
+
+
+THEOREM = Theorem(
+    name="balanced_regularized_bias",
+    statement="Squared loss, equal counts, M = 1, bias decay lambda_b: the class means move from a simplex ETF to an orthogonal "
+    "frame as lambda_b grows, by an explicit formula.",
+    reference="Zhou et al. 2022 (arXiv:2203.01238); arXiv:2606.00344",
+    claim=Claim.GLOBAL,
+    hypotheses=(
+        SQUARED,
+        ONE_HOT,
+        REGULARIZED_BIAS,
+        ONE_LAYER,
+        BALANCED,
+        LINEAR,
+        Hypothesis(
+            "the width is at least the rank of the solution (K always is enough)",
+            lambda ufm: isinstance(ufm.bias, str) or ufm.depth > 1 or _wide_enough(ufm),
+        ),
+    ),
+    solve=solve,
+    derive=derive,
+    cases=(
+        Case("Zhou et al. 2022 (simplex regime)", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=1e-3)),
+        Case("above the simplex regime", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=0.5)),
+    ),
+    draw=draw,
+)

@@ -1,0 +1,229 @@
+r"""Cross-entropy with ReLU features, one layer, no bias: every class on its own axis.
+
+Problem. M = 1, H >= 0, b = 0, d_1 >= number of active classes, any counts, smoothing delta in [0, 1).
+Statement. Class means are orthogonal, W h_k = m_k (e_k - 1/K) with m_k = max(0, log((K-1)(1/x_k - 1))),
+x_k = (N c sqrt(K/((K-1) n_k)) + delta) (K-1)/K; ||h_k||^2 = sqrt((K-1) lambda_W/(K lambda_H n_k)) m_k. Class k vanishes iff
+n_k (1 - delta)^2 <= N^2 lambda_W lambda_H K/(K-1). The objective is
+sum_k (n_k/N) (log(1 + (K-1) e^(-m_k)) + delta (1 - 1/K) m_k) + c sqrt(n_k (K-1)/K) m_k.
+Edge cases. At equality of the threshold the class is zero. All classes below it: everything is zero. K = 2: the two classes are
+orthogonal, not opposite. Vanished classes have logits zero, so their samples keep the loss log K.
+Proof. For any G whose columns have products G_k . G_l <= 0 (k != l), max over h >= 0, |h| = 1 of |G h| is max_k |G_k|. Columns
+proportional to 1/K - e_k are such, so among H >= 0 the penalty is at least c sum_k |A_k|, with equality for axis-aligned H; then the
+columns decouple, and each is a convex problem that only permutations of the wrong classes leave as it is.
+Source. Dang et al. (2024, arXiv:2401.02058); their code has a spurious factor sqrt(lambda_W/lambda_H).
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..problem.losses import CrossEntropy
+from ..problem.ufm import UFM
+from ..analytic import draws
+from ..analytic.atoms import SpikeFrame
+from ..analytic.hypotheses import CROSS_ENTROPY, NO_BIAS, ONE_LAYER, PLAIN
+from ..analytic.reduction import exceeding, reduce
+from ..analytic.theorem import (
+    ACTIVE,
+    VANISHED,
+    Case,
+    Claim,
+    ClassStates,
+    Hypothesis,
+    Solution,
+    Theorem,
+)
+
+if TYPE_CHECKING:
+    from .proofs.steps import Derivation
+
+
+def solve(ufm: UFM) -> Solution:
+    """The minimizer of a problem inside the hypotheses."""
+    classes, c, delta = ufm.classes, reduce(ufm).c, _smoothing(ufm)
+    alive = _alive(ufm)
+    share = (classes - 1.0) / classes
+    x = (ufm.samples * c / np.sqrt(share * ufm.counts[alive]) + delta) * share
+    length = np.log1p(np.maximum(classes * (share - x) / x, 2.0**-53))  # (K-1)(1/x - 1) = 1 + K (share - x)/x
+    sigma = np.sqrt(ufm.counts[alive] * share) * length
+    losses = np.log1p((classes - 1) * np.exp(-length)) + delta * share * length
+    lost = float(ufm.counts[~alive].sum()) * math.log(classes)
+    order = np.argsort(-sigma, kind="stable")
+    axes = np.flatnonzero(alive)[order]
+
+    return Solution(
+        value=(float(ufm.counts[alive] @ losses) + lost) / ufm.samples + c * float(sigma.sum()),
+        modes=lambda: (sigma[order], SpikeFrame(axes, classes)),
+        bias=lambda: np.zeros(classes),
+        states=lambda: ClassStates(
+            np.where(alive, ACTIVE, VANISHED),
+            alive,
+            np.full(classes, (ufm.samples * c / (1.0 - delta)) ** 2 / share),
+            np.sqrt(share * ufm.counts) * (1.0 - delta) / ufm.samples,
+        ),
+        warnings=() if alive.any() else ("the decays are so large that the zero solution is the global minimizer",),
+        geometry="orthogonal axes",
+    )
+
+
+def derive() -> Derivation:
+    """From one column's objective to its margin, threshold and norms, and why columns decouple for H >= 0."""
+    import sympy as sp
+
+    from .proofs.steps import Derivation, Step
+    from .proofs.balance import one_layer_steps
+    from .proofs.relu_results import margin, relu_results
+    from .proofs.softmax import LARGER, loss, pull, simplex_loss_steps
+    from .proofs.symbols import (
+        K,
+        N,
+        a,
+        c,
+        delta,
+        eq,
+        lambda_H,
+        lambda_W,
+        matrix,
+        n,
+        sigma,
+        times,
+        total,
+    )
+
+    share = sp.sqrt(1 - 1 / K)
+    objective = n / N * loss + c * sp.sqrt(n) * share * a
+    x = (N * c / sp.sqrt(n) / share + delta) * (K - 1) / K
+    found = {a: margin.subs(sp.Symbol("x", positive=True), x)}
+    size, h = sp.symbols("gamma_1:4", positive=True), sp.symbols("h_1:4", nonnegative=True)
+    bottom = 1 + (K - 1) * sp.exp(-a)
+    own, other = 1 / bottom - (1 - delta) - delta / K, sp.exp(-a) / bottom - delta / K
+
+    def spikes(classes: int) -> sp.Matrix:
+        return sp.eye(classes) - sp.ones(classes) / classes
+
+    gradient = -spikes(3) * sp.diag(*size)
+    return Derivation(
+        "Cross-entropy with ReLU features, M = 1, no bias: every class on its own axis",
+        (
+            *one_layer_steps(),
+            *simplex_loss_steps()[:2],
+            *(
+                Step(
+                    "A class alone on its axis with W h_k = a (e_k - 1/K) has a column of A of squared length n a^2 (1 - "
+                    f"1/K), here for K = {classes}: sigma = sqrt(n (1 - 1/K)) a.",
+                    eq(
+                        total((a * sp.sqrt(n) * entry) ** 2 for entry in spikes(classes)[:, 0]),
+                        n * a**2 * (1 - sp.Rational(1, classes)),
+                    ),
+                )
+                for classes in (2, 3, 4)
+            ),
+            Step(
+                "Its objective is (n/N) loss(a) + c sigma. The slope:",
+                eq(sp.Derivative(objective, a), -n / N * pull + c * sp.sqrt(n) * share),
+            ),
+            Step("The objective is convex.", sp.Gt(sp.Derivative(objective, a, a), 0, evaluate=False), LARGER),
+            Step(
+                "The slope is zero at a = log((K - 1)(1/x - 1)), x = (N c sqrt(K/((K - 1) n)) + delta)(K - 1)/K.",
+                eq(-n / N * pull + c * sp.sqrt(n) * share, 0),
+                found | LARGER,
+            ),
+            Step(
+                "At a = 0 it is (n/N) (x - (K - 1)/K): the class vanishes where x >= (K - 1)/K,",
+                eq((-n / N * pull + c * sp.sqrt(n) * share).subs(a, 0), n / N * (x - (K - 1) / K)),
+                LARGER,
+            ),
+            Step(
+                "that is where n (1 - delta)^2 <= N^2 lambda_W lambda_H K/(K - 1): at equality",
+                eq(x, (K - 1) / K),
+                {n: N**2 * c**2 * K / (K - 1) / (1 - delta) ** 2, delta: 1 / (1 + sp.Symbol("t", positive=True))} | LARGER,
+            ),
+            Step(
+                "Why no other H >= 0 is lower: the gradient's column is -gamma (e_k - 1/K), by its entries for the own "
+                "class and for another,",
+                eq(own * (-1 / K), other * (1 - 1 / K)),
+                LARGER,
+            ),
+            Step(
+                "such columns have negative products with each other (K = 3, two columns),",
+                sp.Lt((gradient[:, 0].T * gradient[:, 1])[0], 0, evaluate=False),
+            ),
+            Step(
+                "so that for h >= 0 the square of the gradient times h is at most the sum of h_k^2 gamma_k^2 (1 - 1/K), "
+                "never above the longest column:",
+                sp.Ge(
+                    sum((h[j] * size[j]) ** 2 for j in range(3)) * sp.Rational(2, 3)
+                    - sum(entry**2 for entry in gradient * sp.Matrix(h)),
+                    0,
+                    evaluate=False,
+                ),
+            ),
+            Step(
+                "with equality on the axes. At the solution the columns of active classes have length c exactly "
+                "(sqrt(n)/N times the slope of the loss over the length of e_k - 1/K): the dual certificate.",
+                eq(sp.sqrt(n) / N * pull / share, c),
+                found | LARGER,
+            ),
+            Step(
+                "Balanced factors: n lambda_H ||h||^2 = c sigma.",
+                eq(c * sigma / (n * lambda_H), sp.sqrt((K - 1) * lambda_W / (K * lambda_H * n)) * a),
+                {sigma: sp.sqrt(n) * share * a, c: sp.sqrt(lambda_W * lambda_H)} | LARGER,
+            ),
+            Step(
+                "Two active classes' means are orthogonal, their classifier rows are not: e_k - 1/K and e_l - 1/K have "
+                "the product -1/K (K = 4).",
+                eq(times(spikes(4)[:, 0].T, spikes(4)[:, 1]), matrix([-sp.Rational(1, 4)])),
+            ),
+        ),
+        relu_results(),
+        {"gamma": "lengths of the gradient's columns", "h": "a feature, not negative"},
+    )
+
+
+def _smoothing(ufm: UFM) -> float:
+    return ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0
+
+
+def _alive(ufm: UFM) -> np.ndarray:
+    """N (1 - delta)^2 (K-1) > N^2 lambda_W lambda_H K, exactly."""
+    return exceeding(ufm.counts, (1.0 - _smoothing(ufm)), ufm, Fraction(ufm.classes, ufm.classes - 1))
+
+
+def _wide_enough(ufm: UFM) -> bool:
+    if ufm.rank_limit >= ufm.classes or ufm.depth > 1 or not isinstance(ufm.loss, CrossEntropy):
+        return ufm.rank_limit >= ufm.classes
+    return ufm.rank_limit >= int(_alive(ufm).sum())
+
+
+def draw(rng: np.random.Generator) -> UFM:
+    """Any counts, smoothing in half of the draws."""
+    n = draws.counts(rng)
+    loss = CrossEntropy(smoothing=float(rng.choice([0.0, rng.uniform(0.0, 0.4)])))
+    critical = np.sqrt(n * (n.size - 1.0) / n.size) * (1.0 - loss.smoothing) / n.sum()
+    mean = draws.mean_decay(rng, critical)
+    return UFM(n, loss, width=draws.width(rng, 1, n.size), features="relu", **draws.decays(rng, 1, mean))
+
+
+THEOREM = Theorem(
+    name="relu_cross_entropy",
+    statement="Cross-entropy with ReLU features, M = 1, no bias: class means are orthogonal, with explicit lengths; classes below a "
+    "count vanish.",
+    reference="Dang et al. 2024 (arXiv:2401.02058), with label smoothing added",
+    claim=Claim.GLOBAL,
+    hypotheses=(
+        CROSS_ENTROPY,
+        PLAIN,
+        Hypothesis("features are ReLU", lambda ufm: ufm.features == "relu", {"features": "relu"}),
+        NO_BIAS,
+        ONE_LAYER,
+        Hypothesis("the width is at least the number of active classes (K always is enough)", _wide_enough),
+    ),
+    solve=solve,
+    derive=derive,
+    cases=(Case("Dang et al. 2024 (imbalanced)", lambda: UFM([200, 100, 50, 50], "ce", features="relu")),),
+    draw=draw,
+)

@@ -1,0 +1,152 @@
+r"""Squared loss, one-hot labels: one theorem for every depth, width, imbalance and bias (none or free).
+
+Problem. min (1/2N) ||W_M ... W_1 H + b 1^T - Y||^2 + decays, with any counts n_k, widths d_j and decays; b = 0 or free.
+
+Statement. Let T = D^(1/2) (b = 0) or T = D^(1/2) - n sqrt(n)^T / N (b free, then b = n/N), with singular values tau_i. Every
+global minimizer has A = (Zbar - b 1^T) D^(1/2) = U diag(sigma) V^T with singular vectors of T, where sigma_i = tau_i (1 - p_i),
+p_i the smaller root of p (1-p)^((M-1)/(M+1)) = N g tau_i^(-2M/(M+1)) if p_i <= 1/M and sigma_i = 0 otherwise; only the
+R = min(K, widths) largest survive. Bias none: class k vanishes iff n_k^M < N^(M+1) Pi M^(2M)/(M-1)^(M-1) (at equality it ties
+for M >= 2; for M = 1 it is zero there). Balanced: an orthogonal frame (b = 0) or a simplex ETF (b free).
+
+Edge cases. Equality at the threshold: zero and the outer root tie for M >= 2; both are minimizers, the non-zero one is returned and said;
+for M = 1 the mode is zero there. Just above it the mode keeps a non-zero local minimum (`locally_stable`), up to kappa_max/kappa* times the
+critical decay. Free bias: classes of equal count whose contrasts die merge, they share one non-zero vector. Equal tau on both sides
+of a bottleneck's cut: any subspace of them is optimal; the first in order are shown. All modes lost: everything is zero, b stays.
+Proof. R1, R2, von Neumann's trace inequality, and the scalar problem (scalar.py). ReLU features: without a bias the class
+means lie on coordinate axes, so H >= 0 holds at the unconstrained minimizer, which is therefore also the constrained one.
+
+Source. Dang et al. (2023, arXiv:2301.00437) Theorems 3.1, 3.2, 5.1, 5.2, 5.3 are cases, here with any widths and unequal decays;
+free bias under imbalance: arXiv:2411.17278. Their text's threshold depends on how its b is defined, and their code takes the
+largest stationary root without comparing it with zero; both are settled here from the objective's values.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..problem.ufm import UFM
+from ..analytic import draws
+from ..analytic.hypotheses import ONE_HOT, SQUARED, UNPENALIZED_BIAS
+from ..analytic.scalar import threshold
+from ..analytic.spectral import axis_state, centered_state, select, solution
+from ..analytic.spectrum import AxisSpectrum, CenteredSpectrum
+from ..analytic.theorem import Case, Claim, Hypothesis, Solution, Theorem
+
+if TYPE_CHECKING:
+    from .proofs.steps import Derivation
+
+
+def solve(ufm: UFM) -> Solution:
+    """The minimizer of a problem inside the hypotheses."""
+    if ufm.bias == "none":
+        selection = select(ufm, AxisSpectrum(ufm.counts))
+        return solution(
+            selection,
+            mode_of_class=lambda: np.arange(ufm.classes),
+            state=axis_state,
+            name=lambda k: f"class {ufm.names[k]!r} (count {ufm.counts[k]:g})",
+            bias=lambda: np.zeros(ufm.outputs),
+        )
+    spectrum = CenteredSpectrum(ufm.counts)
+    selection = select(ufm, spectrum)
+    return solution(
+        selection,
+        mode_of_class=spectrum.contrast_mode,
+        state=lambda chosen: centered_state(chosen, spectrum.contrast_mode()),
+        name=lambda i: f"the mode with tau^2 = {spectrum.tau2[i]:.12g}",
+        bias=lambda: ufm.counts / ufm.samples,
+    )
+
+
+def derive() -> Derivation:
+    """From the objective to shrunk singular values, norms and the simplex."""
+    import sympy as sp
+
+    from .proofs.steps import Derivation, Step
+    from .proofs.balance import balance_steps
+    from .proofs.centered import centered_steps, simplex_steps
+    from .proofs.scalar import factor_steps, scalar_steps
+    from .proofs.squared_results import squared_results
+    from .proofs.symbols import N, eq, g, lambda_H, lambda_W, n, sigma
+    from .proofs.trace import trace_steps
+
+    one, two = sp.symbols("n_1 n_2", positive=True)
+    z = sp.Matrix(2, 2, sp.symbols("z_11 z_12 z_21 z_22", real=True))
+    a = z * sp.diag(sp.sqrt(one), sp.sqrt(two)) - sp.diag(sp.sqrt(one), sp.sqrt(two))
+    data = one * ((z[0, 0] - 1) ** 2 + z[1, 0] ** 2) + two * (z[0, 1] ** 2 + (z[1, 1] - 1) ** 2)
+    at_one = {sigma: sp.sqrt(n) - N * g, g: sp.sqrt(lambda_W * lambda_H)}
+    return Derivation(
+        "Squared loss: shrunk singular values of the target",
+        (
+            *balance_steps(),
+            Step(
+                "Objective: the loss of two classes is ||A - T||^2/(2N) with A = Zbar D^(1/2) and T = D^(1/2) (bias none).",
+                eq(data, sum(entry**2 for entry in a)),
+            ),
+            *trace_steps(),
+            *scalar_steps(),
+            *factor_steps(),
+            Step(
+                "Bias none: T = D^(1/2) has tau^2 = n for a class of n samples and coordinate axes as singular vectors, "
+                "so ||w_k|| = S, ||h_k|| = s_H/sqrt(n) and the own logit is sigma/sqrt(n) = 1 - p. For M = 1:",
+                eq(lambda_H / g * sigma, sp.sqrt(n * lambda_H / lambda_W) - N * lambda_H),
+                at_one,
+            ),
+            *centered_steps(),
+            *simplex_steps(),
+        ),
+        squared_results(),
+    )
+
+
+def _example(**fields: object) -> UFM:
+    return UFM(**({"counts": [100] * 4, "weight_decay": 5e-4, "feature_decay": 5e-4} | fields))  # type: ignore[arg-type]
+
+
+def draw(rng: np.random.Generator) -> UFM:
+    """A random problem: any depth, widths, bias; a fifth of those without a bias have ReLU features."""
+    n, depth = draws.counts(rng), int(rng.integers(1, 5))
+    bias = "none" if rng.random() < 0.5 else "free"
+    tau2 = n if bias == "none" else CenteredSpectrum(n).tau2
+    mean = draws.mean_decay(rng, threshold(depth) * tau2 ** (depth / (depth + 1.0)) / n.sum())
+    features = "relu" if bias == "none" and rng.random() < 0.2 else "linear"
+    width = draws.width(rng, depth, n.size, 1 if rng.random() < 0.25 else None)
+    return UFM(n, depth=depth, width=width, bias=bias, features=features, **draws.decays(rng, depth, mean))
+
+
+THEOREM = Theorem(
+    name="squared_spectral",
+    statement="Squared loss: the minimizer shrinks each singular value of the (centered) label matrix by a scalar rule, "
+    "at any depth, width, imbalance and decays, bias none or free.",
+    reference="Dang et al. 2023 (arXiv:2301.00437), Theorems 3.1, 3.2, 5.1, 5.2, 5.3, extended",
+    claim=Claim.GLOBAL,
+    hypotheses=(
+        SQUARED,
+        ONE_HOT,
+        UNPENALIZED_BIAS,
+        Hypothesis(
+            "features are linear, or ReLU without a bias",
+            lambda ufm: ufm.features == "linear" or ufm.bias == "none",
+            {"features": "linear; relu without bias"},
+        ),
+    ),
+    solve=solve,
+    derive=derive,
+    cases=(
+        Case("Dang et al. 2023, Theorem 3.1 (balanced, deep, no bias)", lambda: _example(depth=3)),
+        Case(
+            "Dang et al. 2023, Theorem 3.2 (balanced, deep, free last-layer bias)",
+            lambda: _example(depth=3, bias="free"),
+        ),
+        Case("Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, M = 1)", lambda: _example(counts=[200, 100, 50, 50])),
+        Case(
+            "Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, M = 1, bottleneck)",
+            lambda: _example(counts=[200, 100, 60, 50], width=2),
+        ),
+        Case("Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, deep)", lambda: _example(counts=[200, 100, 50, 50], depth=6)),
+        Case("arXiv:2411.17278 (imbalanced, free bias)", lambda: _example(counts=[200, 100, 50, 50], bias="free")),
+    ),
+    draw=draw,
+)
