@@ -21,7 +21,8 @@ def theorems() -> tuple[Theorem, ...]:
     """
     import pkgutil
 
-    found = [importlib.import_module(f"{__name__}.{module.name}").THEOREM for module in pkgutil.iter_modules(__path__)]
+    names = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg} - {"predict"}
+    found = [importlib.import_module(f"{__name__}.{name}").THEOREM for name in sorted(names)]
     return tuple(sorted(found, key=lambda theorem: (theorem.claim.rank, theorem.name)))
 
 

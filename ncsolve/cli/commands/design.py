@@ -137,7 +137,7 @@ def _number(text: str | None, name: str, usual: float) -> float:
 def _module(name: str) -> Any:
     from importlib import import_module
 
-    return import_module(f"..analytic.design.{name}", __package__)
+    return import_module(f"...questions.design.{name}", __package__)
 
 
 def _flag(name: str) -> str:
