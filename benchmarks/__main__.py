@@ -11,7 +11,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from . import campaign, cross_entropy, descent_seed, growth, imports, phase, places, predict_million, rigorous
+from . import (
+    campaign,
+    cross_entropy,
+    descent_seed,
+    growth,
+    imports,
+    phase,
+    places,
+    predict_million,
+    rigorous,
+)
 
 SUITES = {
     "predict": predict_million,
@@ -75,7 +85,12 @@ def main() -> None:
     parts = [INTRODUCTION, machine(), ""]
     promised = [name for name in chosen if name != "growth"]
     if promised:
-        parts += ["## Promises", "", *table(HEAD, (row for name in promised for row in SUITES[name].rows())), ""]
+        parts += [
+            "## Promises",
+            "",
+            *table(HEAD, (row for name in promised for row in SUITES[name].rows())),
+            "",
+        ]
     if "growth" in chosen:
         parts += [GROWTH, *table(growth.HEAD, growth.rows()), ""]
     if options.write:

@@ -36,8 +36,16 @@ def workers() -> dict[int, float]:
     ticks, found = os.sysconf("SC_CLK_TCK"), {}
     for entry in Path("/proc").iterdir():
         try:
-            state = (entry / "stat").read_text().rpartition(")")[2].split() if entry.name.isdigit() else []
-            if state and int(state[1]) == os.getpid() and b"LokyProcess" in (entry / "cmdline").read_bytes():
+            state = (
+                (entry / "stat").read_text().rpartition(")")[2].split()
+                if entry.name.isdigit()
+                else []
+            )
+            if (
+                state
+                and int(state[1]) == os.getpid()
+                and b"LokyProcess" in (entry / "cmdline").read_bytes()
+            ):
                 found[int(entry.name)] = (int(state[11]) + int(state[12])) / ticks
         except OSError:
             continue
@@ -50,7 +58,11 @@ def measured(spec: campaign.Spec, number: int) -> tuple[float, float, float]:
         before, cpu = workers(), time.process_time()
         wall = seconds(lambda: campaign.run(spec, Path(folder) / "results.jsonl", workers=number))
         main = time.process_time() - cpu
-        each = [after - before.get(worker, 0.0) for worker, after in workers().items()] if number > 1 else []
+        each = (
+            [after - before.get(worker, 0.0) for worker, after in workers().items()]
+            if number > 1
+            else []
+        )
     return wall, main + sum(each), max([main, *each])
 
 
@@ -78,11 +90,17 @@ def rows(repeats: int = 3) -> list[tuple[str, str, str]]:
             busiest.append(loop / two[2])
         for number, costs in over.items():
             who = "worker" if number == 1 else "workers"
-            name = f"campaign, problems of {what}, {number} {who}: processor time beyond a plain loop"
+            name = (
+                f"campaign, problems of {what}, {number} {who}: processor time beyond a plain loop"
+            )
             table.append((name, f"{_range(costs)} ms per problem", "under 5 ms"))
         if document is SPEC:
             table.append(
-                ("campaign, two workers against one, wall time", f"{_range(walls)} x", "at least 1.7 x with both cores free")
+                (
+                    "campaign, two workers against one, wall time",
+                    f"{_range(walls)} x",
+                    "at least 1.7 x with both cores free",
+                )
             )
             name = "campaign, two workers against a plain loop, processor time of the busier worker"
             table.append((name, f"{_range(busiest)} x", "at least 1.7 x"))

@@ -24,7 +24,11 @@ SETTINGS = {
     "SCS": {"eps": 1e-6, "max_iters": 10**7, "time_limit_secs": PATIENCE},
     "CLARABEL": {"time_limit": PATIENCE},
 }
-PEERS = (("SCS", "SCS at 1e-6", 20, 2, 50, 9), ("CLARABEL", "Clarabel", 20, 2, 0, 5), ("SCS", "SCS at 1e-6", 100, 10, 1000, 1))
+PEERS = (
+    ("SCS", "SCS at 1e-6", 20, 2, 50, 9),
+    ("CLARABEL", "Clarabel", 20, 2, 0, 5),
+    ("SCS", "SCS at 1e-6", 100, 10, 1000, 1),
+)
 
 
 def cvxpy(ufm: ncsolve.UFM, solver: str) -> tuple[float, bool]:
@@ -52,16 +56,18 @@ def rows() -> list[tuple[str, str, str]]:
         ends: list[tuple[float, bool]] = []
         ours, theirs = [], []
         for _ in range(repeats):  # in turn: a slow moment of the machine slows both
-            ours.append(float(np.median([seconds(lambda u=ufm: ncsolve.predict(u)) for _ in range(5)])))
+            ours.append(
+                float(np.median([seconds(lambda u=ufm: ncsolve.predict(u)) for _ in range(5)]))
+            )
             theirs.append(seconds(lambda u=ufm, s=solver, e=ends: e.append(cvxpy(u, s))))
         ratios = np.divide(theirs, ours)
         apart = abs(ends[-1][0] / ncsolve.predict(ufm).value - 1)
-        finished = "" if all(done for _, done in ends) else f"more than (cut off at {PATIENCE:.0f} s) "
+        finished = (
+            "" if all(done for _, done in ends) else f"more than (cut off at {PATIENCE:.0f} s) "
+        )
         what = f"cross-entropy, K = {classes} in {groups} groups, against cvxpy with {name} (values {apart:.0e} apart)"
         spread = f" ({ratios.min():.0f} to {ratios.max():.0f})" if repeats > 1 else ""
-        shown = (
-            f"{finished}{np.median(ratios):.0f}{spread} x faster ({np.median(ours) * 1e3:.1f} ms, {np.median(theirs):.1f} s)"
-        )
+        shown = f"{finished}{np.median(ratios):.0f}{spread} x faster ({np.median(ours) * 1e3:.1f} ms, {np.median(theirs):.1f} s)"
         table.append((what, shown, f"at least {promise} x" if promise else "-"))
     long = np.round(ncsolve.LongTail(1000, 5000, 100).counts(), 3)
     for what, counts, decay, most in (
@@ -73,7 +79,13 @@ def rows() -> list[tuple[str, str, str]]:
         found: list[ncsolve.Prediction] = []
         taken = seconds(lambda u=ufm, f=found: f.append(ncsolve.predict(u)))
         gap = ncsolve.certify(found[0]).relative_gap
-        table.append((f"cross-entropy, {what}", f"{taken:.1f} s to relative gap {gap:.0e} (certified)", f"1e-10 in {most} s"))
+        table.append(
+            (
+                f"cross-entropy, {what}",
+                f"{taken:.1f} s to relative gap {gap:.0e} (certified)",
+                f"1e-10 in {most} s",
+            )
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     table.append(("peak memory of the whole process so far", f"{peak:.2f} GB", "a multiple of G^2"))
     for depth in (3, 6):

@@ -51,14 +51,21 @@ def rows(steps: int = 600, repeats: int = 5) -> list[tuple[str, str, str]]:
     for depth, promise in PROMISE.items():
         ufm = ncsolve.UFM(COUNTS, depth=depth, width=WIDTH, weight_decay=DECAY, feature_decay=DECAY)
         value = ncsolve.predict(ufm).value
-        method = ncsolve.Descent(ncsolve.LBFGS(tolerance=1e-10), polish=None, starts=1, scale=0.1, switch=False)
+        method = ncsolve.Descent(
+            ncsolve.LBFGS(tolerance=1e-10), polish=None, starts=1, scale=0.1, switch=False
+        )
         ends: list[float] = []
 
-        def ours(ufm: ncsolve.UFM = ufm, method: ncsolve.Descent = method, ends: list[float] = ends) -> None:
+        def ours(
+            ufm: ncsolve.UFM = ufm, method: ncsolve.Descent = method, ends: list[float] = ends
+        ) -> None:
             ends.append(next(descend(ufm, method, rng=0)).value)
 
         ours(), torch_loop(depth, 20)
-        pairs = [(seconds(ours), seconds(lambda m=depth: torch_loop(m, steps)) * STEPS / steps) for _ in range(repeats)]
+        pairs = [
+            (seconds(ours), seconds(lambda m=depth: torch_loop(m, steps)) * STEPS / steps)
+            for _ in range(repeats)
+        ]
         gap = max(ends) / value - 1
         if not abs(gap) < 1e-10:
             raise AssertionError(f"descent at M = {depth} ended at relative gap {gap:.2e}")

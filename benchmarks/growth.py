@@ -33,14 +33,18 @@ def exponent(sizes: Sequence[int], times: np.ndarray) -> tuple[float, float, flo
     return slope(medians), min(each), max(each)
 
 
-def row(letter: str, what: str, sizes: Sequence[int], make: Callable[[int], Callable[[], object]]) -> tuple[str, str, str, str]:
+def row(
+    letter: str, what: str, sizes: Sequence[int], make: Callable[[int], Callable[[], object]]
+) -> tuple[str, str, str, str]:
     """Time make(size)() at each size, sizes in turn so that a slow moment of the machine meets all of them."""
     actions = [make(size) for size in sizes]
     for action in actions:
         action()
     times = np.array([[seconds(action) for action in actions] for _ in range(REPEATS)]).T
     middle, least, greatest = exponent(sizes, times)
-    shown = ", ".join(f"{size:,}: {time:.2g}" for size, time in zip(sizes, np.median(times, axis=1), strict=True))
+    shown = ", ".join(
+        f"{size:,}: {time:.2g}" for size, time in zip(sizes, np.median(times, axis=1), strict=True)
+    )
     return letter, what, shown, f"{middle:.2f} ({least:.2f} to {greatest:.2f})"
 
 
@@ -50,7 +54,11 @@ def predicting(bias: str, depth: int) -> Callable[[int], Callable[[], object]]:
     def make(classes: int) -> Callable[[], object]:
         decay = 1e-3 / classes
         ufm = ncsolve.UFM(
-            ncsolve.LongTail(classes, 5000, 100).counts(), depth=depth, bias=bias, weight_decay=decay, feature_decay=decay
+            ncsolve.LongTail(classes, 5000, 100).counts(),
+            depth=depth,
+            bias=bias,
+            weight_decay=decay,
+            feature_decay=decay,
         )
         return lambda: ncsolve.predict(ufm)
 
@@ -75,10 +83,19 @@ def descending(letter: str, loss: str = "mse") -> Callable[[int], Callable[[], o
     from ncsolve.numeric.descent import descend
 
     def make(size: int) -> Callable[[], object]:
-        samples, width, depth = {"N": (size, 64, 3), "d": (1000, size, 3), "M": (1000, 64, size)}[letter]
+        samples, width, depth = {"N": (size, 64, 3), "d": (1000, size, 3), "M": (1000, 64, size)}[
+            letter
+        ]
         if loss == "ce":
             width, depth = 10, 1
-        ufm = ncsolve.UFM([samples // 10] * 10, loss, depth=depth, width=width, weight_decay=5e-4, feature_decay=5e-4)
+        ufm = ncsolve.UFM(
+            [samples // 10] * 10,
+            loss,
+            depth=depth,
+            width=width,
+            weight_decay=5e-4,
+            feature_decay=5e-4,
+        )
         method = ncsolve.Descent(ncsolve.Momentum(steps=200), polish=None, starts=1, switch=False)
         return lambda: next(descend(ufm, method, rng=0))
 
@@ -103,7 +120,11 @@ def proving(bias: str) -> Callable[[int], Callable[[], object]]:
 
     def make(classes: int) -> Callable[[], object]:
         ufm = ncsolve.UFM(
-            ncsolve.LongTail(classes, 5000, 100).counts(), depth=3, bias=bias, weight_decay=3e-6, feature_decay=3e-6
+            ncsolve.LongTail(classes, 5000, 100).counts(),
+            depth=3,
+            bias=bias,
+            weight_decay=3e-6,
+            feature_decay=3e-6,
         )
         prediction = ncsolve.predict(ufm)
         prediction.parameters()
@@ -118,16 +139,50 @@ def rows() -> Iterator[tuple[str, ...]]:
     layers = (1, 2, 4, 8, 16)
     yield row("K", "predict, squared loss, M = 3, distinct counts", classes, predicting("none", 3))
     yield row(
-        "K", "predict, squared loss, M = 3, free bias, distinct counts", (500, 1_000, 2_000, 4_000), predicting("free", 3)
+        "K",
+        "predict, squared loss, M = 3, free bias, distinct counts",
+        (500, 1_000, 2_000, 4_000),
+        predicting("free", 3),
     )
-    yield row("K", "predict, cross-entropy, 10 distinct counts", (100, 1_000, 10_000, 100_000), predicting_ce(10))
-    yield row("G", "predict, cross-entropy, K = G distinct counts", (20, 40, 80, 160, 320), predicting_ce(None))
-    yield row("K", "rigorous certificate, squared loss, M = 3", (125, 250, 500, 1_000), proving("none"))
-    yield row("K", "rigorous certificate, squared loss, M = 3, free bias", (125, 250, 500, 1_000), proving("free"))
-    yield row("N", "200 steps of descent, squared loss, M = 3", (1_000, 10_000, 100_000, 1_000_000), descending("N"))
-    yield row("N", "200 steps of descent, cross-entropy, M = 1", (1_000, 10_000, 100_000), descending("N", "ce"))
+    yield row(
+        "K",
+        "predict, cross-entropy, 10 distinct counts",
+        (100, 1_000, 10_000, 100_000),
+        predicting_ce(10),
+    )
+    yield row(
+        "G",
+        "predict, cross-entropy, K = G distinct counts",
+        (20, 40, 80, 160, 320),
+        predicting_ce(None),
+    )
+    yield row(
+        "K", "rigorous certificate, squared loss, M = 3", (125, 250, 500, 1_000), proving("none")
+    )
+    yield row(
+        "K",
+        "rigorous certificate, squared loss, M = 3, free bias",
+        (125, 250, 500, 1_000),
+        proving("free"),
+    )
+    yield row(
+        "N",
+        "200 steps of descent, squared loss, M = 3",
+        (1_000, 10_000, 100_000, 1_000_000),
+        descending("N"),
+    )
+    yield row(
+        "N",
+        "200 steps of descent, cross-entropy, M = 1",
+        (1_000, 10_000, 100_000),
+        descending("N", "ce"),
+    )
     yield row("N", "measure, d = 128", (10_000, 40_000, 160_000), measuring("N"))
-    yield row("d", "200 steps of descent, squared loss, M = 3", (64, 128, 256, 512), descending("d"))
+    yield row(
+        "d", "200 steps of descent, squared loss, M = 3", (64, 128, 256, 512), descending("d")
+    )
     yield row("d", "measure, N = 20,000", (64, 256, 1_024), measuring("d"))
     yield row("M", "200 steps of descent, squared loss", layers, descending("M"))
-    yield row("M", "predict, squared loss, K = 100,000", layers, lambda m: predicting("none", m)(100_000))
+    yield row(
+        "M", "predict, squared loss, K = 100,000", layers, lambda m: predicting("none", m)(100_000)
+    )

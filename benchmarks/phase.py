@@ -31,13 +31,23 @@ def rows() -> list[tuple[str, str, str]]:
         ufm = ncsolve.UFM(tail.counts(), **what)  # type: ignore[arg-type]
         found: list[ncsolve.PhaseMap] = []
 
-        def whole(ufm: ncsolve.UFM = ufm, fields: str = fields, found: list[ncsolve.PhaseMap] = found) -> None:
+        def whole(
+            ufm: ncsolve.UFM = ufm, fields: str = fields, found: list[ncsolve.PhaseMap] = found
+        ) -> None:
             axes = f"decay=1e-5:1e-2:{SIDE}", f"ratio=1:1000:{SIDE}"
             found[:] = [ncsolve.phase_map(ufm, *axes, long_tail=tail, fields=fields)]
 
-        if "loss" in what and "features" not in what:  # one cell is a convex problem: nothing to multiply out
+        if (
+            "loss" in what and "features" not in what
+        ):  # one cell is a convex problem: nothing to multiply out
             times = sorted(paired(whole, lambda: None, repeats=3).ours)
-            table.append((f"{SIDE} x {SIDE} map, K = 100, {_named(what)}, {fields}", f"{times[1]:.2f} s", promise))
+            table.append(
+                (
+                    f"{SIDE} x {SIDE} map, K = 100, {_named(what)}, {fields}",
+                    f"{times[1]:.2f} s",
+                    promise,
+                )
+            )
             continue
 
         def one_by_one(found: list[ncsolve.PhaseMap] = found) -> None:
@@ -47,7 +57,10 @@ def rows() -> list[tuple[str, str, str]]:
                 (prediction.solution.states().state == "active").sum()
 
         ratio = paired(whole, one_by_one, repeats=5)
-        speed = sorted(theirs * SIDE**2 / SAMPLE / ours for ours, theirs in zip(ratio.ours, ratio.theirs, strict=True))
+        speed = sorted(
+            theirs * SIDE**2 / SAMPLE / ours
+            for ours, theirs in zip(ratio.ours, ratio.theirs, strict=True)
+        )
         shown = f"{sorted(ratio.ours)[2]:.2f} s, {speed[2]:.0f} ({speed[0]:.0f} to {speed[-1]:.0f}) x faster than cell by cell"
         table.append((f"{SIDE} x {SIDE} map, K = 100, {_named(what)}, {fields}", shown, promise))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

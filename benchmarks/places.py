@@ -16,7 +16,15 @@ def rows() -> list[tuple[str, str, str]]:
     for depth in (1, 3):
         ufm = ncsolve.UFM(named("places-lt"), depth=depth, weight_decay=DECAY, feature_decay=DECAY)
         found: list[ncsolve.Verification] = []
-        taken = seconds(lambda u=ufm, f=found: f.append(ncsolve.verify(u, ncsolve.Descent(starts=1), rng=0)))
+        taken = seconds(
+            lambda u=ufm, f=found: f.append(ncsolve.verify(u, ncsolve.Descent(starts=1), rng=0))
+        )
         verdict = f"{found[0].verdict.name}, relative excess {found[0].excess:.0e}"
-        table.append((f"verify Places-LT, M = {depth}, decays {DECAY:g}", f"{taken:.0f} s, {verdict}", "under 120 s"))
+        table.append(
+            (
+                f"verify Places-LT, M = {depth}, decays {DECAY:g}",
+                f"{taken:.0f} s, {verdict}",
+                "under 120 s",
+            )
+        )
     return table

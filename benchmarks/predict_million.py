@@ -26,7 +26,9 @@ def rows() -> list[tuple[str, str, str]]:
         np.power(numbers, 1 / 3)
 
     def answer(counts: np.ndarray, depth: int, bias: str) -> float:
-        return ncsolve.predict(ncsolve.UFM(counts, depth=depth, weight_decay=1e-9, feature_decay=1e-9, bias=bias)).value
+        return ncsolve.predict(
+            ncsolve.UFM(counts, depth=depth, weight_decay=1e-9, feature_decay=1e-9, bias=bias)
+        ).value
 
     table = []
     for bias, counts in (("none", numbers), ("free", few)):

@@ -45,7 +45,9 @@ def row(what: str, ufm: ncsolve.UFM, promise: str) -> tuple[str, str, str]:
         again = seconds(lambda: replayed.append(ncsolve.replay(path).accepted))
     if not replayed[0]:
         raise AssertionError(f"{what}: the replay rejects it")
-    proved = f"{taken:.2f} s ({busy:.2f} s of one core), PROVED to relative gap {proof.relative_gap:.0e}"
+    proved = (
+        f"{taken:.2f} s ({busy:.2f} s of one core), PROVED to relative gap {proof.relative_gap:.0e}"
+    )
     shown = f"{proved}; replay {again:.2f} s, file {size:.2g} MB"
     return f"rigorous, {what}", shown, promise
 
@@ -55,11 +57,27 @@ def rows() -> list[tuple[str, str, str]]:
     table = []
     for bias in ("none", "free"):
         for depth in (1, 3, 6):
-            ufm = ncsolve.UFM(THOUSAND, depth=depth, bias=bias, weight_decay=DECAY, feature_decay=DECAY)
-            table.append(row(f"squared loss, 1,000 distinct counts, M = {depth}, bias {bias}", ufm, "under 10 s"))
+            ufm = ncsolve.UFM(
+                THOUSAND, depth=depth, bias=bias, weight_decay=DECAY, feature_decay=DECAY
+            )
+            table.append(
+                row(
+                    f"squared loss, 1,000 distinct counts, M = {depth}, bias {bias}",
+                    ufm,
+                    "under 10 s",
+                )
+            )
     for repeat in (1, 4):
         for bias in ("none", "free", 0.01):
-            ufm = ncsolve.UFM(np.repeat(FIFTY, repeat), "ce", bias=bias, weight_decay=2e-4, feature_decay=2e-4)
+            ufm = ncsolve.UFM(
+                np.repeat(FIFTY, repeat), "ce", bias=bias, weight_decay=2e-4, feature_decay=2e-4
+            )
             name = f"bias {bias}" if isinstance(bias, str) else f"bias decay {bias}"
-            table.append(row(f"cross-entropy, K = {ufm.classes} with 50 distinct counts, {name}", ufm, "under 60 s"))
+            table.append(
+                row(
+                    f"cross-entropy, K = {ufm.classes} with 50 distinct counts, {name}",
+                    ufm,
+                    "under 60 s",
+                )
+            )
     return table

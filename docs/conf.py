@@ -24,7 +24,10 @@ extensions = [
     "numpydoc",
     "myst_nb",
 ]
-source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}  # the first is that of generated API pages
+source_suffix = {
+    ".rst": "restructuredtext",
+    ".md": "myst-nb",
+}  # the first is that of generated API pages
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -55,7 +58,9 @@ pages.write(HERE / "generated")
 
 programs = HERE / "_build" / "programs"
 programs.mkdir(parents=True, exist_ok=True)
-(programs / "ncsolve").write_text(f'#!/bin/bash\nexec "{sys.executable}" -m ncsolve "$@" 2> >(cat >&2)\n')  # no bars
+(programs / "ncsolve").write_text(
+    f'#!/bin/bash\nexec "{sys.executable}" -m ncsolve "$@" 2> >(cat >&2)\n'
+)  # no bars
 (programs / "ncsolve").chmod(0o755)
 os.environ |= {  # what a tutorial's kernel and its "!ncsolve" see
     "PATH": os.pathsep.join([str(programs), os.environ["PATH"]]),
@@ -66,8 +71,13 @@ os.environ |= {  # what a tutorial's kernel and its "!ncsolve" see
 
 def bars_are_not_substitutions(app, what, name, obj, options, lines):
     """|x| in a docstring is a modulus, not reStructuredText."""
-    lines[:] = [line if line.lstrip().startswith((">>>", "...")) else line.replace("|", r"\|") for line in lines]
+    lines[:] = [
+        line if line.lstrip().startswith((">>>", "...")) else line.replace("|", r"\|")
+        for line in lines
+    ]
 
 
 def setup(app):
-    app.connect("autodoc-process-docstring", bars_are_not_substitutions, priority=400)  # before numpydoc
+    app.connect(
+        "autodoc-process-docstring", bars_are_not_substitutions, priority=400
+    )  # before numpydoc

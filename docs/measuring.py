@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import ncsolve
-from ncsolve.show import plots
 from ncsolve.problem.counts import long_tail
+from ncsolve.show import plots
 
 HERE = Path(__file__).parent
 SHARES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
@@ -35,7 +35,9 @@ def network(
 
 def measured() -> tuple[ncsolve.Prediction, list[ncsolve.Measurement]]:
     """The prediction, and one measurement per share of noise."""
-    prediction = ncsolve.predict(ncsolve.UFM(long_tail(10, 500, 100), weight_decay=5e-5, feature_decay=5e-5))
+    prediction = ncsolve.predict(
+        ncsolve.UFM(long_tail(10, 500, 100), weight_decay=5e-5, feature_decay=5e-5)
+    )
     found = []
     for share in SHARES:
         features, labels, weight = network(prediction, share, np.random.default_rng(0))
@@ -56,7 +58,9 @@ def main() -> None:
     prediction, found = measured()
     figure = Figure(figsize=(12.0, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    plots.metric_curves(SHARES, found, KEYS[:4], left, xlabel="noise, share of the Frobenius norm", floor=0.0)
+    plots.metric_curves(
+        SHARES, found, KEYS[:4], left, xlabel="noise, share of the Frobenius norm", floor=0.0
+    )
     left.set_xscale("log")
     left.set_title("distance of an optimal long-tailed network to four targets", fontsize="medium")
     plots.norms_against_counts(prediction, found[SHARES.index(0.01)], right)

@@ -26,13 +26,25 @@ def row(name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run.json"
         began = time.process_time()
-        words = ["train", "--experiment", name, "--threads", "1", "--quiet", "--json", "--out", str(out)]
+        words = [
+            "train",
+            "--experiment",
+            name,
+            "--threads",
+            "1",
+            "--quiet",
+            "--json",
+            "--out",
+            str(out),
+        ]
         code = main([*words, "--figure", str(FIGURES / f"{name}.png"), "--dpi", "90", "--force"])
         seconds = time.process_time() - began
         run = json.loads(out.read_text())
     last, targets = run["metrics"], run["targets"]
     ours = targets.pop("predicted")
-    other, nearest = min(((name, min(found)) for name, found in targets.items()), key=lambda pair: pair[1])
+    other, nearest = min(
+        ((name, min(found)) for name, found in targets.items()), key=lambda pair: pair[1]
+    )
     cells = [
         f"`{name}`",
         run["ufm"]["depth"],

@@ -7,13 +7,22 @@ import re
 from pathlib import Path
 
 import ncsolve
-from ncsolve.questions import statements
 from ncsolve.analytic.refutation import Refutation
 from ncsolve.cli import parser
+from ncsolve.questions import statements
 
 API = {
     "The problem": ["UFM", "Squared", "CrossEntropy", "Parameters", "objective"],
-    "Prediction": ["applicable", "predict", "Prediction", "Claim", "thresholds", "Thresholds", "exact", "Exact"],
+    "Prediction": [
+        "applicable",
+        "predict",
+        "Prediction",
+        "Claim",
+        "thresholds",
+        "Thresholds",
+        "exact",
+        "Exact",
+    ],
     "Checks": [
         "certify",
         "Certificate",
@@ -29,7 +38,14 @@ API = {
         "Momentum",
         "Newton",
     ],
-    "Measuring": ["measure", "Measurement", "StreamingMeasure", "Convention", "compare", "Comparison"],
+    "Measuring": [
+        "measure",
+        "Measurement",
+        "StreamingMeasure",
+        "Convention",
+        "compare",
+        "Comparison",
+    ],
     "Decays": ["DecayConvention", "convert", "Converted"],
     "Fixed classifiers": ["to_torch", "simplex_frame", "orthogonal_frame"],
     "Phase maps": ["phase_map", "PhaseMap", "Axis", "LongTail"],
@@ -93,7 +109,10 @@ def theorems() -> str:
     head = ("name", "claim", *statements.COLUMNS)
     lines = ["# The theorems", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in statements.rows():
-        cells = [f"[{row['name']}](theorems/{row['name']}.md)", *(row[column] for column in head[1:])]
+        cells = [
+            f"[{row['name']}](theorems/{row['name']}.md)",
+            *(row[column] for column in head[1:]),
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     tree = [f"theorems/{one.name}" for one in statements.entries()]
     return "\n".join([*lines, "", "```{toctree}", ":hidden:", "", *tree, "```", ""])
@@ -111,7 +130,10 @@ def theorem(one: object) -> str:
     lines += ["", f"Claim: {statements.claim(one)}. Reference: {escaped(one.reference)}.", ""]
     if isinstance(one, Refutation):
         found = one.evaluate()
-        lines += [f"Published point: {found.published:.12g}. Better point: {found.better:.12g}.", ""]
+        lines += [
+            f"Published point: {found.published:.12g}. Better point: {found.better:.12g}.",
+            "",
+        ]
     else:
         lines += [f"Case: {escaped(case.reference)}.\n" for case in one.cases]
     lines += ["```console", f"ncsolve theorems show {one.name}", "```", ""]
@@ -162,6 +184,14 @@ def api() -> str:
         )
     lines = ["API", "===", "", ".. currentmodule:: ncsolve", ""]
     for section, names in API.items():
-        lines += [section, "-" * len(section), "", ".. autosummary::", "   :toctree: api", "   :nosignatures:", ""]
+        lines += [
+            section,
+            "-" * len(section),
+            "",
+            ".. autosummary::",
+            "   :toctree: api",
+            "   :nosignatures:",
+            "",
+        ]
         lines += [f"   {name}" for name in names] + [""]
     return "\n".join(lines)

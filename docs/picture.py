@@ -14,19 +14,25 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 import ncsolve
-from ncsolve.show import plots
 from ncsolve.problem.counts import named
+from ncsolve.show import plots
 from ncsolve.show.plots.style import BLUE, VERMILION
 
 HERE = Path(__file__).parent
 DECAY = 5e-5
-LOST = {"first class lost": "-", "fewer than half of the classes left": "--", "all classes lost": ":"}
+LOST = {
+    "first class lost": "-",
+    "fewer than half of the classes left": "--",
+    "all classes lost": ":",
+}
 SAID = {"fewer than half of the classes left": "half of them lost"}
 
 
 def places_lt(axes) -> None:
     """Norms against counts, predicted and descended."""
-    prediction = ncsolve.predict(ncsolve.UFM(named("places-lt"), weight_decay=DECAY, feature_decay=DECAY))
+    prediction = ncsolve.predict(
+        ncsolve.UFM(named("places-lt"), weight_decay=DECAY, feature_decay=DECAY)
+    )
     run = ncsolve.verify(prediction, ncsolve.Descent(starts=1), rng=0).best
     counts = prediction.ufm.counts
     measured = {
@@ -39,15 +45,47 @@ def places_lt(axes) -> None:
     sigma = np.sqrt(n) - critical**0.5
     floor = 0.02
     axes.axvspan(counts.min() * 0.8, critical, color="0.93", lw=0)
-    for letter, color, values in (("w", BLUE, np.sqrt(sigma)), ("h", VERMILION, np.sqrt(sigma / n))):
+    for letter, color, values in (
+        ("w", BLUE, np.sqrt(sigma)),
+        ("h", VERMILION, np.sqrt(sigma / n)),
+    ):
         what = "classifier rows" if letter == "w" else "class means"
         axes.plot(n, values, color=color, lw=1.2, label=rf"{what} $\|{letter}_k\|$, predicted")
         alive = measured[letter][order] > floor
-        axes.plot(counts[order][alive], measured[letter][order][alive], "o", color=color, mfc="white", ms=4, mew=0.9, zorder=3)
-        axes.plot(counts[order][~alive], np.full((~alive).sum(), floor), "x", color=color, ms=5, mew=1, clip_on=False, zorder=3)
+        axes.plot(
+            counts[order][alive],
+            measured[letter][order][alive],
+            "o",
+            color=color,
+            mfc="white",
+            ms=4,
+            mew=0.9,
+            zorder=3,
+        )
+        axes.plot(
+            counts[order][~alive],
+            np.full((~alive).sum(), floor),
+            "x",
+            color=color,
+            ms=5,
+            mew=1,
+            clip_on=False,
+            zorder=3,
+        )
     axes.plot([], [], "o", color="0.3", mfc="white", ms=4, label="where descent ended")
-    axes.text(critical * 0.93, 4.2, "vanished", rotation=90, ha="right", va="top", fontsize="small", color="0.35")
-    axes.set(xscale="log", yscale="log", xlim=(counts.min() * 0.8, counts.max() * 1.15), ylim=(floor, 12))
+    axes.text(
+        critical * 0.93,
+        4.2,
+        "vanished",
+        rotation=90,
+        ha="right",
+        va="top",
+        fontsize="small",
+        color="0.35",
+    )
+    axes.set(
+        xscale="log", yscale="log", xlim=(counts.min() * 0.8, counts.max() * 1.15), ylim=(floor, 12)
+    )
     axes.set(xlabel="images in the class", ylabel="norm")
     axes.set_title("Places-LT, 365 classes", fontsize="medium")
     axes.legend(frameon=False, fontsize="small", loc="lower right")
@@ -66,7 +104,12 @@ def long_tail(axes) -> None:
         fields="active",
     )
     mesh = axes.pcolormesh(
-        found.x.values, found.y.values, found.fields["active"], cmap="cividis", rasterized=True, shading="nearest"
+        found.x.values,
+        found.y.values,
+        found.fields["active"],
+        cmap="cividis",
+        rasterized=True,
+        shading="nearest",
     )
     for boundary in found.boundaries:
         if boundary.name in LOST:
@@ -79,7 +122,12 @@ def long_tail(axes) -> None:
                 ls=LOST[boundary.name],
                 label=SAID.get(boundary.name, boundary.name),
             )
-    axes.set(xscale="log", yscale="log", xlabel=r"all decays $\lambda$", ylabel="imbalance, largest count / smallest")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel=r"all decays $\lambda$",
+        ylabel="imbalance, largest count / smallest",
+    )
     axes.set_title("100 classes, three layers", fontsize="medium")
     axes.set(xlim=(1e-5, 1e-2), ylim=(1, 500))
     axes.figure.colorbar(mesh, ax=axes, pad=0.02, label="classes alive")

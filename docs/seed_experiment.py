@@ -34,7 +34,9 @@ def rows(counts: list[int], depth: int) -> tuple[str, list[str]]:
         row = prediction.classes[members[0]]
         w2 = [float(np.sum(product[k] ** 2)) for k in members]
         h2 = [float(np.sum(run.parameters.features[:, k] ** 2)) for k in members]
-        table.append(f"{depth} | {count} | {row.weight_norm**2:.6f} | {_span(w2)} | {row.feature_norm**2:.6f} | {_span(h2)}")
+        table.append(
+            f"{depth} | {count} | {row.weight_norm**2:.6f} | {_span(w2)} | {row.feature_norm**2:.6f} | {_span(h2)}"
+        )
     return summary, table
 
 
@@ -64,7 +66,11 @@ def main() -> None:
             "|" + "---|" * 8,
         ]
         page += [f"| {summary} |" for summary, _ in found]
-        page += ["", "| M | count | predicted w^2 | descent | predicted h^2 | descent |", "|" + "---|" * 6]
+        page += [
+            "",
+            "| M | count | predicted w^2 | descent | predicted h^2 | descent |",
+            "|" + "---|" * 6,
+        ]
         page += [f"| {line} |" for _, table in found for line in table] + [""]
     page += [
         "w^2 is the squared norm of a class's row of W_M ... W_1, h^2 that of its class mean. Where two classes share a count the",

@@ -8,6 +8,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analytic.exact import Exact as Exact
+    from .analytic.exact import exact as exact
+    from .analytic.prediction import Prediction as Prediction
+    from .analytic.theorem import Claim as Claim
+    from .metrics.comparison import Comparison as Comparison
+    from .metrics.comparison import compare as compare
+    from .metrics.convention import Convention as Convention
+    from .metrics.measure import measure as measure
+    from .metrics.measurement import Measurement as Measurement
+    from .metrics.streaming import StreamingMeasure as StreamingMeasure
+    from .networks.fixed import to_torch as to_torch
+    from .networks.frames import orthogonal_frame as orthogonal_frame
+    from .networks.frames import simplex_frame as simplex_frame
+    from .numeric.certify import Certificate as Certificate
+    from .numeric.descent import Descent as Descent
+    from .numeric.newton import Newton as Newton
+    from .numeric.optimizers import LBFGS as LBFGS
+    from .numeric.optimizers import GradientDescent as GradientDescent
+    from .numeric.optimizers import Momentum as Momentum
+    from .numeric.rigorous import Outcome as Outcome
+    from .numeric.rigorous import RigorousCertificate as RigorousCertificate
+    from .numeric.rigorous import replay as replay
+    from .problem.conventions import Converted as Converted
+    from .problem.conventions import DecayConvention as DecayConvention
+    from .problem.conventions import convert as convert
+    from .problem.errors import CampaignError as CampaignError
+    from .problem.errors import CountsError as CountsError
+    from .problem.errors import DataError as DataError
+    from .problem.errors import MissingPackage as MissingPackage
+    from .problem.errors import NcsolveError as NcsolveError
+    from .problem.errors import NoAnswer as NoAnswer
+    from .problem.errors import NoConversion as NoConversion
+    from .problem.errors import NoTheorem as NoTheorem
+    from .problem.errors import ProblemError as ProblemError
+    from .problem.losses import CrossEntropy as CrossEntropy
+    from .problem.losses import Squared as Squared
+    from .problem.objective import Parameters as Parameters
+    from .problem.objective import objective as objective
+    from .problem.ufm import UFM as UFM
     from .questions import campaign as campaign
     from .questions.course import TimeCourse as TimeCourse
     from .questions.design.bias import BiasDecay as BiasDecay
@@ -25,61 +64,22 @@ if TYPE_CHECKING:
     from .questions.design.width import SmallestWidth as SmallestWidth
     from .questions.design.width import smallest_width as smallest_width
     from .questions.dynamics import time_course as time_course
-    from .analytic.exact import Exact as Exact
-    from .analytic.exact import exact as exact
     from .questions.landscape import CriticalPoint as CriticalPoint
     from .questions.landscape import Inertia as Inertia
     from .questions.landscape import critical_point as critical_point
+    from .questions.landscapes import Landscape as Landscape
+    from .questions.landscapes import measure_inertia as measure_inertia
     from .questions.phase import Axis as Axis
     from .questions.phase import LongTail as LongTail
     from .questions.phase import PhaseMap as PhaseMap
     from .questions.phase import phase_map as phase_map
-    from .theorems.predict import applicable as applicable
-    from .theorems.predict import predict as predict
-    from .analytic.prediction import Prediction as Prediction
-    from .analytic.theorem import Claim as Claim
     from .questions.thresholds import Thresholds as Thresholds
     from .questions.thresholds import thresholds as thresholds
-    from .problem.conventions import Converted as Converted
-    from .problem.conventions import DecayConvention as DecayConvention
-    from .problem.conventions import convert as convert
-    from .problem.errors import CampaignError as CampaignError
-    from .problem.errors import CountsError as CountsError
-    from .problem.errors import DataError as DataError
-    from .problem.errors import MissingPackage as MissingPackage
-    from .problem.errors import NcsolveError as NcsolveError
-    from .problem.errors import NoAnswer as NoAnswer
-    from .problem.errors import NoConversion as NoConversion
-    from .problem.errors import NoTheorem as NoTheorem
-    from .problem.errors import ProblemError as ProblemError
-    from .questions.landscapes import Landscape as Landscape
-    from .questions.landscapes import measure_inertia as measure_inertia
-    from .problem.losses import CrossEntropy as CrossEntropy
-    from .problem.losses import Squared as Squared
-    from .metrics.comparison import Comparison as Comparison
-    from .metrics.comparison import compare as compare
-    from .metrics.convention import Convention as Convention
-    from .metrics.measure import measure as measure
-    from .metrics.measurement import Measurement as Measurement
-    from .metrics.streaming import StreamingMeasure as StreamingMeasure
-    from .networks.fixed import to_torch as to_torch
-    from .networks.frames import orthogonal_frame as orthogonal_frame
-    from .networks.frames import simplex_frame as simplex_frame
-    from .numeric.certify import Certificate as Certificate
-    from .numeric.descent import Descent as Descent
-    from .numeric.newton import Newton as Newton
-    from .numeric.optimizers import LBFGS as LBFGS
-    from .numeric.optimizers import GradientDescent as GradientDescent
-    from .numeric.optimizers import Momentum as Momentum
-    from .problem.ufm import UFM as UFM
-    from .problem.objective import Parameters as Parameters
-    from .problem.objective import objective as objective
-    from .numeric.rigorous import Outcome as Outcome
-    from .numeric.rigorous import RigorousCertificate as RigorousCertificate
-    from .numeric.rigorous import replay as replay
     from .questions.tracking import Track as Track
     from .questions.tracking import gaussian_start as gaussian_start
     from .questions.tracking import track as track
+    from .theorems.predict import applicable as applicable
+    from .theorems.predict import predict as predict
     from .verification import Verdict as Verdict
     from .verification import Verification as Verification
     from .verification import certify as certify

@@ -60,11 +60,19 @@ def document_of(kind: str, body: Mapping[str, Any]) -> str:
     >>> document_of("predict", {"value": 0.5})  # doctest: +ELLIPSIS
     '{"schema": "ncsolve/predict/1", "ncsolve_version": ..., "value": 0.5}'
     """
-    return json.dumps({"schema": f"ncsolve/{kind}/1", "ncsolve_version": __version__} | dict(body), allow_nan=False)
+    return json.dumps(
+        {"schema": f"ncsolve/{kind}/1", "ncsolve_version": __version__} | dict(body),
+        allow_nan=False,
+    )
 
 
 def write_arrays(
-    path: str | Path, arrays: Mapping[str, Any], document: str, *, compressed: bool = False, overwrite: bool = False
+    path: str | Path,
+    arrays: Mapping[str, Any],
+    document: str,
+    *,
+    compressed: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Write arrays, and the text `document` as one more, to an .npz file, atomically; as `atomic_write` for errors."""
     import numpy as np
@@ -94,7 +102,9 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> None:
 def refuse_overwrite(path: Path, overwrite: bool) -> None:
     """Raise FileExistsError if `path` exists and may not be replaced."""
     if path.exists() and not overwrite:
-        raise FileExistsError(17, "the file exists; choose another name or allow overwriting", str(path))
+        raise FileExistsError(
+            17, "the file exists; choose another name or allow overwriting", str(path)
+        )
 
 
 def _beside(path: Path) -> tuple[int, str]:

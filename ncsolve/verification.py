@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from .theorems.predict import predict
 from .analytic.prediction import Prediction
 from .analytic.theorem import Claim
-from .problem.errors import ProblemError, TooLarge
 from .numeric.certify import Certificate, certificate, check_size
 from .numeric.descent import Descent, Run, descend
 from .numeric.hessian import HessianCheck, hessian_check
 from .numeric.optimizers import Ending
 from .numeric.record import Progress, Reference
+from .problem.errors import ProblemError, TooLarge
+from .theorems.predict import predict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .problem.ufm import UFM
     from .numeric.rigorous import RigorousCertificate
+    from .problem.ufm import UFM
 
 ROUNDING = 8 * float(np.finfo(float).eps)  # of a residual, relative to its target
 
@@ -96,7 +96,9 @@ class Verification:
             "notes": list(self.notes),
             "metrics": self.metrics,
             "certificate": None if self.certificate is None else self.certificate.to_dict(),
-            "hessian": None if self.hessian is None else vars(self.hessian) | {"is_minimum": self.hessian.is_minimum},
+            "hessian": None
+            if self.hessian is None
+            else vars(self.hessian) | {"is_minimum": self.hessian.is_minimum},
             "runs": [run.to_dict() for run in self.runs],
         }
 
@@ -115,7 +117,9 @@ class Verification:
 
         arrays = self.prediction.parameters().named() | self.best.parameters.named("found_")
         arrays |= {"counts": self.prediction.ufm.counts}
-        write_arrays(path, arrays, document or document_of("verify", self.to_dict()), overwrite=overwrite)
+        write_arrays(
+            path, arrays, document or document_of("verify", self.to_dict()), overwrite=overwrite
+        )
 
 
 def verify(
@@ -207,10 +211,16 @@ def _with_hessian(found: Verification) -> Verification:
 @overload
 def certify(prediction: Prediction) -> Certificate: ...
 @overload
-def certify(prediction: Prediction, *, rigorous: Literal[False], tolerance: float = 1e-8) -> Certificate: ...
+def certify(
+    prediction: Prediction, *, rigorous: Literal[False], tolerance: float = 1e-8
+) -> Certificate: ...
 @overload
-def certify(prediction: Prediction, *, rigorous: Literal[True], tolerance: float = 1e-8) -> RigorousCertificate: ...
-def certify(prediction: Prediction, *, rigorous: bool = False, tolerance: float = 1e-8) -> Certificate | RigorousCertificate:
+def certify(
+    prediction: Prediction, *, rigorous: Literal[True], tolerance: float = 1e-8
+) -> RigorousCertificate: ...
+def certify(
+    prediction: Prediction, *, rigorous: bool = False, tolerance: float = 1e-8
+) -> Certificate | RigorousCertificate:
     """Lower bound on the objective of the prediction's problem, and the gap to the predicted matrices.
 
     Parameters
@@ -252,7 +262,9 @@ def certify(prediction: Prediction, *, rigorous: bool = False, tolerance: float 
         return _certify_rigorously(prediction, tolerance)
     check_size(prediction.ufm)  # before any matrix is built
     witness = prediction.solution.witness
-    return certificate(prediction.ufm, prediction.parameters(), () if witness is None else witness())
+    return certificate(
+        prediction.ufm, prediction.parameters(), () if witness is None else witness()
+    )
 
 
 def _certify_rigorously(prediction: Prediction, tolerance: float) -> RigorousCertificate:

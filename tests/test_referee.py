@@ -21,13 +21,21 @@ PROBLEMS = {
         counts, depth=depth, width=width, bias=bias, weight_decay=4e-3, feature_decay=2e-3
     )
     for depth in (1, 2, 3, 6)
-    for name, counts in {"balanced": [20] * 4, "imbalanced": [60, 30, 12, 7], "tail": [300, 40, 6, 1]}.items()
+    for name, counts in {
+        "balanced": [20] * 4,
+        "imbalanced": [60, 30, 12, 7],
+        "tail": [300, 40, 6, 1],
+    }.items()
     for width in (None, 9, 2)
     for bias in ("none", "free")
 }
 PROBLEMS["regularized"] = ncsolve.UFM([20] * 4, bias=0.3, weight_decay=4e-3, feature_decay=2e-3)
-PROBLEMS["targets"] = ncsolve.UFM([5, 3, 2], ncsolve.Squared([[1, -1, 0.5], [0, 2, 1]]), 2, 5, 1e-2, 1e-2, "free")
-PROBLEMS["relu"] = ncsolve.UFM([20, 10, 5], depth=2, features="relu", weight_decay=4e-3, feature_decay=2e-3)
+PROBLEMS["targets"] = ncsolve.UFM(
+    [5, 3, 2], ncsolve.Squared([[1, -1, 0.5], [0, 2, 1]]), 2, 5, 1e-2, 1e-2, "free"
+)
+PROBLEMS["relu"] = ncsolve.UFM(
+    [20, 10, 5], depth=2, features="relu", weight_decay=4e-3, feature_decay=2e-3
+)
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -42,13 +50,18 @@ def test_the_lower_bound_meets_the_prediction_and_lies_below_every_other_point(n
     for spread in np.geomspace(1e-6, 1.0, 30):
         weights = tuple(w + spread * rng.normal(size=w.shape) for w in best.weights)
         bias = best.bias + spread * rng.normal(size=best.bias.shape) * (ufm.bias != "none")
-        moved = Parameters(weights, best.features + spread * rng.normal(size=best.features.shape), bias)
+        moved = Parameters(
+            weights, best.features + spread * rng.normal(size=best.features.shape), bias
+        )
         found = certificates.certificate(ufm, moved)
         assert found.lower_bound <= prediction.value
         assert found.lower_bound <= found.value
 
 
-@pytest.mark.parametrize("name", ["M1-imbalanced-width_None-bias_none", "M3-imbalanced-width_None-bias_none", "regularized"])
+@pytest.mark.parametrize(
+    "name",
+    ["M1-imbalanced-width_None-bias_none", "M3-imbalanced-width_None-bias_none", "regularized"],
+)
 def test_a_prediction_that_is_one_percent_off_is_not_certified(name):
     ufm = PROBLEMS[name]
     best = ncsolve.predict(ufm).parameters()
@@ -79,14 +92,20 @@ def _check(ufm, parameters):
     objective = objective_over(ufm, layout.columns)
     features = np.zeros(objective.feature_shape)
     features[:, : ufm.classes] = parameters.features * np.sqrt(ufm.counts)
-    return hessian_check(objective, objective.pack(Parameters(parameters.weights, features, parameters.bias)))
+    return hessian_check(
+        objective, objective.pack(Parameters(parameters.weights, features, parameters.bias))
+    )
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("width", [None, 6])
 @pytest.mark.parametrize("bias", ["none", "free"])
-def test_a_predicted_minimizer_is_a_minimum_with_the_zero_modes_of_its_rotations(depth, width, bias):
-    ufm = ncsolve.UFM([30, 20, 8], depth=depth, width=width, bias=bias, weight_decay=4e-3, feature_decay=4e-3)
+def test_a_predicted_minimizer_is_a_minimum_with_the_zero_modes_of_its_rotations(
+    depth, width, bias
+):
+    ufm = ncsolve.UFM(
+        [30, 20, 8], depth=depth, width=width, bias=bias, weight_decay=4e-3, feature_decay=4e-3
+    )
     check = _check(ufm, ncsolve.predict(ufm).parameters())
     assert check.is_minimum
     assert not check.is_strict_saddle
@@ -99,7 +118,9 @@ def test_zero_is_a_strict_saddle_of_one_layer_with_the_negative_modes_that_theor
     ufm = ncsolve.UFM([30, 20, 8, 1], width=5, weight_decay=2e-2, feature_decay=2e-2)
     zero = Parameters((np.zeros((4, 5)),), np.zeros((5, 4)), np.zeros(4))
     check = _check(ufm, zero)
-    live = int(np.sum(np.sqrt(ufm.counts) / ufm.samples > 2e-2))  # eigenvalues lambda +- tau/N, each d_1 times
+    live = int(
+        np.sum(np.sqrt(ufm.counts) / ufm.samples > 2e-2)
+    )  # eigenvalues lambda +- tau/N, each d_1 times
     assert 0 < live < 4
     assert check.is_strict_saddle
     assert check.negative_modes == 5 * live
@@ -135,7 +156,11 @@ def test_the_sparse_eigenvalue_agrees_with_the_dense_one(monkeypatch):
 def _claiming(prediction, factor, claim):
     """The same prediction with its value multiplied: a planted error."""
     theorem = dataclasses.replace(prediction.theorem, claim=claim)
-    return Prediction(prediction.ufm, theorem, dataclasses.replace(prediction.solution, value=factor * prediction.value))
+    return Prediction(
+        prediction.ufm,
+        theorem,
+        dataclasses.replace(prediction.solution, value=factor * prediction.value),
+    )
 
 
 UFM = ncsolve.UFM([30, 20, 8], depth=2, weight_decay=4e-3, feature_decay=4e-3)
@@ -166,7 +191,9 @@ def test_runs_that_stop_early_are_stuck_and_refute_nothing():
 
 def test_switching_directions_leaves_the_published_local_minimum():
     ufm = ncsolve.UFM([1000, 100, 10, 2], depth=3, weight_decay=5e-4, feature_decay=5e-4)
-    alive = ncsolve.predict(ufm.replace(weight_decay=3.5e-4, feature_decay=3.5e-4))  # the class of 2 lives at these decays
+    alive = ncsolve.predict(
+        ufm.replace(weight_decay=3.5e-4, feature_decay=3.5e-4)
+    )  # the class of 2 lives at these decays
     assert alive.classes[3].state == "active"
     start = Parameters(alive.weights, alive.features(), alive.bias)
 
@@ -184,7 +211,9 @@ def test_switching_directions_leaves_the_published_local_minimum():
 @pytest.mark.parametrize("optimizer", [ncsolve.GradientDescent(), ncsolve.Momentum(steps=20_000)])
 def test_plain_and_momentum_descent_reach_the_prediction(optimizer):
     ufm = ncsolve.UFM([8, 4], weight_decay=3e-2, feature_decay=3e-2)
-    verification = ncsolve.verify(ufm, ncsolve.Descent(optimizer, polish=None, starts=1, scale=0.3), rng=0)
+    verification = ncsolve.verify(
+        ufm, ncsolve.Descent(optimizer, polish=None, starts=1, scale=0.3), rng=0
+    )
     assert abs(verification.excess) <= 1e-12  # measured: 1e-13
 
 
@@ -218,7 +247,14 @@ def test_the_objective_never_rises_under_plain_gradient_descent():
     def watch(_start, _step, value, _norm):
         seen.append(value)
 
-    next(descend(UFM, ncsolve.Descent(ncsolve.GradientDescent(steps=300), polish=None, switch=False), rng=0, progress=watch))
+    next(
+        descend(
+            UFM,
+            ncsolve.Descent(ncsolve.GradientDescent(steps=300), polish=None, switch=False),
+            rng=0,
+            progress=watch,
+        )
+    )
     assert np.all(np.diff(seen) <= 0)
 
 
@@ -229,7 +265,11 @@ def test_the_referee_imports_nothing_analytic(part):
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            names += (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import | ast.ImportFrom)
+                else []
+            )
             assert not any("analytic" in name for name in names), file
 
 

@@ -75,7 +75,10 @@ class SpikeFrame:
 
     def left(self) -> Array:
         """(e_k - 1/K)/sqrt(1 - 1/K), shape (K, r)."""
-        matrix = np.full(checked_size(self.classes, self.axes.size, "the matrix of directions"), -1.0 / self.classes)
+        matrix = np.full(
+            checked_size(self.classes, self.axes.size, "the matrix of directions"),
+            -1.0 / self.classes,
+        )
         matrix[self.axes, np.arange(self.axes.size)] += 1.0
         return matrix / math.sqrt(self._share)
 

@@ -105,8 +105,13 @@ def class_table(ufm: UFM, solution: Solution) -> ClassTable:
         weight_norm = np.full(ufm.classes, math.nan)
     if solution.matrices is not None:
         found = solution.matrices()
-        feature_norm, weight_norm = np.linalg.norm(found.features, axis=0), np.linalg.norm(found.end_to_end, axis=1)
-    direct = frame.own_and_margin(sigma, ufm.counts)  # frames that know them come without a bias, or a constant one of zero
+        feature_norm, weight_norm = (
+            np.linalg.norm(found.features, axis=0),
+            np.linalg.norm(found.end_to_end, axis=1),
+        )
+    direct = frame.own_and_margin(
+        sigma, ufm.counts
+    )  # frames that know them come without a bias, or a constant one of zero
     if direct is not None:
         own, margin = direct
     else:
@@ -132,7 +137,9 @@ def class_table(ufm: UFM, solution: Solution) -> ClassTable:
 def logits(ufm: UFM, solution: Solution) -> Array:
     """Zbar = A D^(-1/2) + b 1^T, column k the logits of class k."""
     sigma, frame = solution.sigma_and_frame
-    z: Array = (frame.left() * sigma) @ (frame.right().T / np.sqrt(ufm.counts)) + solution.bias()[:, None]
+    z: Array = (frame.left() * sigma) @ (frame.right().T / np.sqrt(ufm.counts)) + solution.bias()[
+        :, None
+    ]
     return z
 
 

@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 Watch = Callable[[str, float], None]
 
 GAP, LARGE_GAP = 1e-13, 8e-11  # relative duality gap aimed at, and beyond FINE groups
-SMALL, TINY = 1e-18, 1e-26  # squared gradient over c times the objective, from which Newton goes on: up to FINE groups, beyond
+SMALL, TINY = (
+    1e-18,
+    1e-26,
+)  # squared gradient over c times the objective, from which Newton goes on: up to FINE groups, beyond
 ROUNDS = 12  # of adding and dropping directions
 COARSE, FINE = 60, 150  # groups of the coarse problem; more groups than FINE start from it
 NOTHING = 1e-9  # a singular value below this share of c N is dropped before the polish, if the bound allows
@@ -89,7 +92,9 @@ class ConvexProblem:
     def _units(self) -> tuple[Array, Array]:
         """Lengths in which a and b are measured, so that curvatures are near c."""
         root = np.sqrt(self.groups.counts)
-        return 1.0 / np.sqrt(self.groups.contrast_cost[self.alive]), 1.0 / np.sqrt(self.groups.sizes * root)
+        return 1.0 / np.sqrt(self.groups.contrast_cost[self.alive]), 1.0 / np.sqrt(
+            self.groups.sizes * root
+        )
 
     @property
     def _has_bias(self) -> bool:
@@ -119,18 +124,31 @@ class ConvexProblem:
         """One vector to (L, R, a, b)."""
         g = self.groups.number
         a_unit, b_unit = self._units
-        left, right, rest = x[: g * rank].reshape(g, rank), x[g * rank : 2 * g * rank].reshape(g, rank), x[2 * g * rank :]
+        left, right, rest = (
+            x[: g * rank].reshape(g, rank),
+            x[g * rank : 2 * g * rank].reshape(g, rank),
+            x[2 * g * rank :],
+        )
         contrast = np.zeros(g)
         contrast[self.alive] = rest[: a_unit.size] * a_unit
-        return left, right, contrast, rest[a_unit.size :] * b_unit if self._has_bias else np.zeros(g)
+        return (
+            left,
+            right,
+            contrast,
+            rest[a_unit.size :] * b_unit if self._has_bias else np.zeros(g),
+        )
 
     def value_and_gradient(self, x: Array, rank: int) -> tuple[float, Array]:
         """Objective and gradient in packed variables."""
         left, right, contrast, bias = self.unpack(x, rank)
-        fit, slope = self.columns.value_and_gradient(self.groups.logits(left @ right.T, contrast, bias))
+        fit, slope = self.columns.value_and_gradient(
+            self.groups.logits(left @ right.T, contrast, bias)
+        )
         g_b, g_a, g_bias = self.groups.pull(slope)
         g_bias = g_bias + self._bias_weight * bias
-        gradient = self._gradient(g_b @ right + self.c * left, g_b.T @ left + self.c * right, g_a + self._cost, g_bias)
+        gradient = self._gradient(
+            g_b @ right + self.c * left, g_b.T @ left + self.c * right, g_a + self._cost, g_bias
+        )
         return fit + self._penalty(left, right, contrast, bias), gradient
 
     def hessian(self, x: Array, rank: int) -> Callable[[Array], Array]:
@@ -141,7 +159,9 @@ class ConvexProblem:
         bend = self.columns.hessian_product(logits)
 
         def product(v: Array) -> Array:
-            d_left, d_right, d_contrast, d_bias = self.unpack(np.asarray(v, dtype=np.float64).ravel(), rank)
+            d_left, d_right, d_contrast, d_bias = self.unpack(
+                np.asarray(v, dtype=np.float64).ravel(), rank
+            )
             moved = self.groups.logits(d_left @ right.T + left @ d_right.T, d_contrast, d_bias)
             h_b, h_a, h_bias = self.groups.pull(bend(moved))
             to_left = h_b @ right + g_b @ d_right + self.c * d_left
@@ -158,7 +178,9 @@ class ConvexProblem:
     def slope(self, x: Array, rank: int) -> Array:
         """dF/dB, shape (G, G)."""
         left, right, contrast, bias = self.unpack(x, rank)
-        slope: Array = self.groups.pull(self.columns.gradient(self.groups.logits(left @ right.T, contrast, bias)))[0]
+        slope: Array = self.groups.pull(
+            self.columns.gradient(self.groups.logits(left @ right.T, contrast, bias))
+        )[0]
         return slope
 
     def norm_at_zero(self) -> float:
@@ -176,7 +198,9 @@ class ConvexProblem:
         With a free bias the bound holds up to (gradient in b) times (error of b), which is added.
         """
         left, right, contrast, bias = self.unpack(x, rank)
-        fit, dual = self.columns.value_and_gradient(self.groups.logits(left @ right.T, contrast, bias))
+        fit, dual = self.columns.value_and_gradient(
+            self.groups.logits(left @ right.T, contrast, bias)
+        )
         value = fit + self._penalty(left, right, contrast, bias)
         g_b, g_a, g_bias = self.groups.pull(dual)
         t = min(1.0, self.c / max(float(np.linalg.norm(g_b, 2)), 1e-300))
@@ -186,7 +210,9 @@ class ConvexProblem:
         slack = 0.0
         if self._has_bias:
             if self.bias_decay > 0:
-                bound -= t * t * float((g_bias**2 / self.groups.sizes).sum()) / (2.0 * self.bias_decay)
+                bound -= (
+                    t * t * float((g_bias**2 / self.groups.sizes).sum()) / (2.0 * self.bias_decay)
+                )
             else:
                 slack = float(np.abs(g_bias).sum()) * (1.0 + float(np.abs(bias).max()))
         return value, value - bound + slack
@@ -208,7 +234,9 @@ def solve_convex(
         return _solve(problem, coarse, watch)
 
 
-def _solve(problem: ConvexProblem, coarse: Callable[[Groups], ConvexProblem], watch: Watch | None) -> ConvexSolution:
+def _solve(
+    problem: ConvexProblem, coarse: Callable[[Groups], ConvexProblem], watch: Watch | None
+) -> ConvexSolution:
     left, right, contrast, bias = _start(problem, coarse, watch)
     number = problem.groups.number
     best: tuple[float, float, Array, int] | None = None
@@ -217,7 +245,10 @@ def _solve(problem: ConvexProblem, coarse: Callable[[Groups], ConvexProblem], wa
         x = _descend(problem, problem.pack(left, right, contrast, bias), rank, watch)
         value, gap = problem.gap(x, rank)
         if watch is not None:
-            watch(f"round {turn + 1}, rank {rank} of {number}, relative gap {gap / abs(value):.1e}", value)
+            watch(
+                f"round {turn + 1}, rank {rank} of {number}, relative gap {gap / abs(value):.1e}",
+                value,
+            )
         if best is None or gap < best[1]:
             best = (value, gap, x, rank)
         elif turn > 2:
@@ -322,7 +353,12 @@ def _start(
     x = problem.without_means(contrast, bias)
     u, s, vt = np.linalg.svd(problem.slope(x, 0))
     kept = s > problem.c
-    root = np.sqrt((s[kept] - problem.c) / max(float(s[0]), 1e-300) * math.sqrt(groups.samples / groups.sizes.sum()) * 4.0)
+    root = np.sqrt(
+        (s[kept] - problem.c)
+        / max(float(s[0]), 1e-300)
+        * math.sqrt(groups.samples / groups.sizes.sum())
+        * 4.0
+    )
     return -u[:, kept] * root, vt[kept].T * root, contrast, bias
 
 
@@ -343,7 +379,10 @@ def _refined(
     weights[np.arange(groups.number), low] = 1.0 - (at - low)
     weights[np.arange(groups.number), low + 1] = at - low
     alive = found.contrast > 0
-    own = np.interp(np.sqrt(groups.counts), *_thresholded(np.sqrt(counts[alive]), found.contrast[alive], problem))
+    own = np.interp(
+        np.sqrt(groups.counts),
+        *_thresholded(np.sqrt(counts[alive]), found.contrast[alive], problem),
+    )
     logits = weights @ mean @ weights.T - (parent[:, None] == parent) * (own / sizes[parent])
     u, s, vt = np.linalg.svd(logits * groups.scale + np.diag(np.sqrt(groups.counts) * own))
     contrast, bias = np.where(problem.alive, np.maximum(own, 1e-3), 0.0), weights @ found.bias
@@ -356,4 +395,6 @@ def _refined(
 def _thresholded(roots: Array, contrast: Array, problem: ConvexProblem) -> tuple[Array, Array]:
     """Nodes (sqrt(n), a) with a = 0 at sqrt(n) = N c added."""
     edge = problem.groups.samples * problem.c
-    return np.concatenate([[0.0, edge], roots[roots > edge]]), np.concatenate([[0.0, 0.0], contrast[roots > edge]])
+    return np.concatenate([[0.0, edge], roots[roots > edge]]), np.concatenate(
+        [[0.0, 0.0], contrast[roots > edge]]
+    )

@@ -112,7 +112,11 @@ class Exact:
         total = sp.Integer(0)
         for mode in self.modes:
             share = mode.shrinkage * (1 + self.ufm.depth * (1 - mode.shrinkage))
-            total += mode.tau_squared / (2 * samples) * (mode.kept * sp.expand(share) + mode.copies - mode.kept)
+            total += (
+                mode.tau_squared
+                / (2 * samples)
+                * (mode.kept * sp.expand(share) + mode.copies - mode.kept)
+            )
         return sp.expand(total) if self.ufm.depth == 1 else total
 
     @property
@@ -143,7 +147,9 @@ class Exact:
         for root in number.atoms(sp.CRootOf):
             if root in isolated:
                 low, high = isolated[root]
-                swaps[root] = sum(root.poly.refine_root(low, high, eps=low / 10 ** (digits + 10))) / 2
+                swaps[root] = (
+                    sum(root.poly.refine_root(low, high, eps=low / 10 ** (digits + 10))) / 2
+                )
             else:
                 swaps[root] = root.eval_rational(n=digits + 10)
         return number.xreplace(swaps).evalf(digits)
@@ -203,7 +209,9 @@ def exact(ufm: UFM) -> Exact:
 
     lacks = THEOREM.lacks(ufm)
     if lacks:
-        raise NoTheorem(f"there is no exact answer for this problem: it needs that {', '.join(lacks)}")
+        raise NoTheorem(
+            f"there is no exact answer for this problem: it needs that {', '.join(lacks)}"
+        )
     counts: dict[Any, int] = {}
     for n in ufm.counts.tolist():
         count = sp.Rational(*_ratio(n))
@@ -283,7 +291,11 @@ class _Irrational:
             if low < high and polynomial.count_roots(low, high) == 1:
                 found = sp.CRootOf(polynomial, polynomial.count_roots(None, low), radicals=True)
                 scale, root = found.as_coeff_Mul()
-                return found, False, {root: (low / scale, high / scale)} if isinstance(root, sp.CRootOf) else {}
+                return (
+                    found,
+                    False,
+                    {root: (low / scale, high / scale)} if isinstance(root, sp.CRootOf) else {},
+                )
             width /= 10**10
 
     def _resolvent(self, level: Any, depth: int) -> Any:
@@ -346,7 +358,9 @@ def _centered_targets(counts: dict[Any, int]) -> list[tuple[_Rational | _Irratio
     poles = sorted(counts)
     polynomial = sp.Poly(0, x)
     for n in poles:
-        polynomial += sp.Poly(counts[n] * n, x) * sp.prod([sp.Poly(other - x, x) for other in poles if other != n])
+        polynomial += sp.Poly(counts[n] * n, x) * sp.prod(
+            [sp.Poly(other - x, x) for other in poles if other != n]
+        )
     factors = [factor for factor, _ in polynomial.factor_list()[1]]
     found: list[tuple[_Rational | _Irrational, int]] = []
     for low, high in zip(poles, [*poles[1:], None], strict=True):
@@ -356,7 +370,9 @@ def _centered_targets(counts: dict[Any, int]) -> list[tuple[_Rational | _Irratio
             factor = next(one for one in factors if one.count_roots(low, high))
             number = sp.CRootOf(factor, factor.count_roots(None, low), radicals=True)
             rational = number.is_Rational
-            found.append((_Rational(number) if rational else _Irrational(factor, low, high, number), 1))
+            found.append(
+                (_Rational(number) if rational else _Irrational(factor, low, high, number), 1)
+            )
     return found[::-1]
 
 

@@ -43,7 +43,11 @@ def end_to_end_spectrum(ufm: UFM, sigma: Array) -> Array:
     """Singular values of W_M ... W_1: the product of the layers', S = sqrt(lambda_H / g) sigma^(M/(M+1))."""
     reduction = reduce(ufm)
     depth = reduction.depth
-    spectrum: Array = np.sqrt(ufm.feature_decay) / np.sqrt(reduction.mean_decay) * np.power(sigma, depth / (depth + 1.0))
+    spectrum: Array = (
+        np.sqrt(ufm.feature_decay)
+        / np.sqrt(reduction.mean_decay)
+        * np.power(sigma, depth / (depth + 1.0))
+    )
     return spectrum
 
 

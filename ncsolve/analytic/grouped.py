@@ -40,11 +40,17 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
         unseen = ufm.loss.unseen(ufm.classes)
         bias = bias - unseen * (unseen @ bias) / (unseen @ unseen)
     nothing = not (found.sigma.size or problem.alive.any())
-    warnings: tuple[str, ...] = ("the decays are so large that the zero solution is the global minimizer",) if nothing else ()
+    warnings: tuple[str, ...] = (
+        ("the decays are so large that the zero solution is the global minimizer",)
+        if nothing
+        else ()
+    )
     relative = found.gap / abs(found.value)
     closed = relative <= OPEN
     if not closed:
-        warnings += (f"the duality gap could only be closed to {relative:.1e}: this is the lowest point found, not certified",)
+        warnings += (
+            f"the duality gap could only be closed to {relative:.1e}: this is the lowest point found, not certified",
+        )
     return Solution(
         value=found.value,
         modes=lambda: found_groups.modes((found.left, found.sigma, found.right), found.contrast),
@@ -62,7 +68,9 @@ def reduced_problem(ufm: UFM, over: Groups, c: float | None = None) -> ConvexPro
 
     per_group = ufm.loss.per_class(ufm.classes)[:, over.first]
     slope = ufm.loss.own_slope(ufm.classes)[over.first]
-    columns = ufm.loss.grouped(over.sizes * over.counts / over.samples, over.multiplicity, per_group)
+    columns = ufm.loss.grouped(
+        over.sizes * over.counts / over.samples, over.multiplicity, per_group
+    )
     if c is None:
         alive, c = exceeding(over.counts, slope, ufm) & (over.sizes > 1), reduce(ufm).c
     else:
@@ -74,8 +82,12 @@ def _states(ufm: UFM, problem: ConvexProblem, found: ConvexSolution) -> ClassSta
     over = problem.groups
     slope = ufm.loss.own_slope(ufm.classes)[over.first]
     several = over.sizes > 1
-    moved = np.linalg.norm(found.right * found.sigma, axis=1) > 1e-14 * (found.sigma[0] if found.sigma.size else 1.0)
-    state: NDArray[np.str_] = np.where(moved | problem.alive, ACTIVE, VANISHED).astype(f"U{len(VANISHED)}")
+    moved = np.linalg.norm(found.right * found.sigma, axis=1) > 1e-14 * (
+        found.sigma[0] if found.sigma.size else 1.0
+    )
+    state: NDArray[np.str_] = np.where(moved | problem.alive, ACTIVE, VANISHED).astype(
+        f"U{len(VANISHED)}"
+    )
     state[moved & several & ~problem.alive] = MERGED
     pull = np.sqrt(over.counts) * slope / over.samples
     with np.errstate(over="ignore"):

@@ -98,7 +98,9 @@ class Groups:
         left, strength, right = b_svd
         alive = np.flatnonzero((contrast > 0) & (self.sizes > 1))
         copies = (self.sizes[alive] - 1).astype(np.intp)
-        sigma = np.concatenate([strength, np.repeat(np.sqrt(self.counts[alive]) * contrast[alive], copies)])
+        sigma = np.concatenate(
+            [strength, np.repeat(np.sqrt(self.counts[alive]) * contrast[alive], copies)]
+        )
         order = np.argsort(-sigma, kind="stable")
 
         def vectors() -> tuple[Array, Array]:
@@ -119,5 +121,7 @@ class Groups:
 def groups(ufm: UFM) -> Groups:
     """Groups of classes that the problem does not tell apart."""
     keys = np.vstack([ufm.counts, ufm.loss.per_class(ufm.classes)])
-    kinds, first, member, sizes = np.unique(keys, axis=1, return_index=True, return_inverse=True, return_counts=True)
+    kinds, first, member, sizes = np.unique(
+        keys, axis=1, return_index=True, return_inverse=True, return_counts=True
+    )
     return Groups(kinds[0], sizes.astype(np.float64), member.reshape(-1), first)

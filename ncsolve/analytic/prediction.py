@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..problem.losses import Array
-    from ..problem.ufm import UFM
     from ..problem.objective import Parameters
+    from ..problem.ufm import UFM
     from .theorem import Claim, Solution, Theorem
 
 
@@ -31,7 +31,11 @@ class Layer:
 
     def to_dict(self) -> dict[str, Any]:
         """The layer as plain values."""
-        return {"name": self.name, "shape": list(self.shape), "singular_values": self.singular_values.tolist()}
+        return {
+            "name": self.name,
+            "shape": list(self.shape),
+            "singular_values": self.singular_values.tolist(),
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +99,9 @@ class Prediction:
         values = np.zeros(min(self.ufm.classes, self.ufm.outputs))
         sigma, frame = self.solution.sigma_and_frame
         if not frame.orthonormal:
-            sigma = np.asarray(np.linalg.svd(frame.left() * sigma, compute_uv=False), dtype=np.float64)
+            sigma = np.asarray(
+                np.linalg.svd(frame.left() * sigma, compute_uv=False), dtype=np.float64
+            )
         values[: sigma.size] = sigma
         return values
 
@@ -166,9 +172,14 @@ class Prediction:
         spectra = layer_spectra(self.ufm, sigma)
         if self.solution.matrices is not None:
             scaled = self.class_means * np.sqrt(self.ufm.counts)
-            spectra = tuple(_nonzero(np.linalg.svd(matrix, compute_uv=False)) for matrix in (scaled, *self.weights))
+            spectra = tuple(
+                _nonzero(np.linalg.svd(matrix, compute_uv=False))
+                for matrix in (scaled, *self.weights)
+            )
         if not frame.orthonormal:
-            oblique: Array = np.asarray(np.linalg.svd(frame.left() * spectra[-1], compute_uv=False), dtype=np.float64)
+            oblique: Array = np.asarray(
+                np.linalg.svd(frame.left() * spectra[-1], compute_uv=False), dtype=np.float64
+            )
             spectra = (*spectra[:-1], oblique)
         shapes = ((self.ufm.width[0], self.ufm.samples), *self.ufm.shapes)
         names = ("H", *(f"W_{j + 1}" for j in range(self.ufm.depth)))
@@ -187,7 +198,9 @@ class Prediction:
                 "name": self.theorem.name,
                 "reference": self.theorem.reference,
                 "claim": self.claim.name,
-                "hypotheses": [{"text": text, "holds": holds} for text, holds in self.theorem_checks],
+                "hypotheses": [
+                    {"text": text, "holds": holds} for text, holds in self.theorem_checks
+                ],
             },
             "value": self.value,
             "unique": self.unique,
@@ -215,7 +228,9 @@ class Prediction:
 
         arrays = self.parameters().named() | {"logits": self.logits}
         arrays |= {"singular_values": self.singular_values, "counts": self.ufm.counts}
-        write_arrays(path, arrays, document or document_of("predict", self.to_dict()), overwrite=overwrite)
+        write_arrays(
+            path, arrays, document or document_of("predict", self.to_dict()), overwrite=overwrite
+        )
 
 
 def _nonzero(strength: np.ndarray) -> Array:

@@ -68,7 +68,9 @@ def reduce(ufm: UFM) -> Reduction:
     return Reduction(ufm.depth, ufm.samples, geometric_mean(ufm.decays), ufm.rank_limit)
 
 
-def exceeding(counts: Array, slope: Array | float, ufm: UFM, factor: Fraction = Fraction(1)) -> NDArray[np.bool_]:
+def exceeding(
+    counts: Array, slope: Array | float, ufm: UFM, factor: Fraction = Fraction(1)
+) -> NDArray[np.bool_]:
     """Whether n rho^2 > factor N^2 lambda_W lambda_H, at M = 1, for counts n and slopes rho.
 
     In floating point where that is clear, in rational arithmetic within 1e-9 of the threshold.
@@ -79,7 +81,12 @@ def exceeding(counts: Array, slope: Array | float, ufm: UFM, factor: Fraction = 
     found: NDArray[np.bool_] = ratio > 1.0
     near = np.flatnonzero(np.abs(ratio - 1.0) < 1e-9)
     if near.size:
-        limit = factor * exact_sum(ufm.counts) ** 2 * Fraction(ufm.weight_decay[0]) * Fraction(ufm.feature_decay)
+        limit = (
+            factor
+            * exact_sum(ufm.counts) ** 2
+            * Fraction(ufm.weight_decay[0])
+            * Fraction(ufm.feature_decay)
+        )
         for i in near.tolist():
             found[i] = Fraction(float(counts[i])) * Fraction(float(rho[i])) ** 2 > limit
     return found
@@ -91,7 +98,9 @@ def exact_sum(counts: Array) -> Fraction:
         return Fraction(sum(map(int, counts.tolist())))
     ratios = [count.as_integer_ratio() for count in counts.tolist()]
     finest = max(denominator for _, denominator in ratios)
-    return Fraction(sum(numerator * (finest // denominator) for numerator, denominator in ratios), finest)
+    return Fraction(
+        sum(numerator * (finest // denominator) for numerator, denominator in ratios), finest
+    )
 
 
 def geometric_mean(decays: tuple[float, ...]) -> float:
@@ -103,7 +112,13 @@ def geometric_mean(decays: tuple[float, ...]) -> float:
         exponent += e + shift
     root = 1.0 / len(decays)
     whole, rest = divmod(exponent, len(decays))
-    g = math.ldexp(mantissa**root * 2.0 ** (rest * root), whole) if min(decays) < max(decays) else decays[0]
+    g = (
+        math.ldexp(mantissa**root * 2.0 ** (rest * root), whole)
+        if min(decays) < max(decays)
+        else decays[0]
+    )
     if g < SMALLEST_MEAN_DECAY:
-        raise ProblemError(f"the geometric mean of the decays is {g:g}: doubles cannot carry it; keep it above 1e-300")
+        raise ProblemError(
+            f"the geometric mean of the decays is {g:g}: doubles cannot carry it; keep it above 1e-300"
+        )
     return g

@@ -11,8 +11,8 @@ from ..problem.objective import objective
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..problem.ufm import UFM
     from ..problem.objective import Parameters
+    from ..problem.ufm import UFM
     from .theorem import Hypothesis
 
 
@@ -62,7 +62,9 @@ class Refutation:
         claimed, lower = self.published(problem), self.better(problem)
         return Comparison(problem, objective(problem, claimed), objective(problem, lower))
 
-    def compare(self, trials: int, rng: int | np.random.Generator | None = None) -> tuple[Comparison, ...]:
+    def compare(
+        self, trials: int, rng: int | np.random.Generator | None = None
+    ) -> tuple[Comparison, ...]:
         """`evaluate` at the counterexample and at `trials` random problems; one generator is spawned for each."""
         from numpy.random import default_rng
 
@@ -96,4 +98,9 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain values."""
-        return {"ufm": self.ufm.to_dict(), "published": self.published, "better": self.better, "excess": self.excess}
+        return {
+            "ufm": self.ufm.to_dict(),
+            "published": self.published,
+            "better": self.better,
+            "excess": self.excess,
+        }

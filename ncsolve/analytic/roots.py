@@ -37,7 +37,9 @@ def outer_shrinkage(kappa: Array, depth: int) -> Array:
     safe = kappa <= scalar.threshold(depth)
     p[safe] = scalar.outer_root(kappa[safe], depth)
     rest = ~safe & (kappa <= scalar.fold(depth))
-    p[rest] = _root(lambda x: np.log(x) + _e(depth) * np.log1p(-x), kappa[rest], kappa[rest], _peak(depth))
+    p[rest] = _root(
+        lambda x: np.log(x) + _e(depth) * np.log1p(-x), kappa[rest], kappa[rest], _peak(depth)
+    )
     return p
 
 
@@ -54,7 +56,10 @@ def inner_share(kappa: Array, depth: int) -> Array:
     there = (kappa <= scalar.fold(depth)) & (kappa > 0)
     if depth > 1 and there.any():
         e, level = _e(depth), kappa[there]
-        low, high = np.log(level) / e, np.log(1.0 - _peak(depth))  # in y = log x, where even kappa^(1/e) has all its digits
+        low, high = (
+            np.log(level) / e,
+            np.log(1.0 - _peak(depth)),
+        )  # in y = log x, where even kappa^(1/e) has all its digits
         share[there] = np.exp(_root(lambda y: e * y + np.log1p(-np.exp(y)), level, low, high))
     return share
 
@@ -69,7 +74,9 @@ def _root(rise: Callable[[Array], Array], level: Array, low: Array, high: float)
     top = np.maximum(np.full_like(level, high), low)
     at_top = rise(top) - height
     found = find_root(lambda x, h: rise(x) - h, (np.minimum(low, top), top), args=(height,)).x
-    root: Array = np.where(at_top <= 0, top, found)  # within rounding of the fold the two roots are one
+    root: Array = np.where(
+        at_top <= 0, top, found
+    )  # within rounding of the fold the two roots are one
     return root
 
 

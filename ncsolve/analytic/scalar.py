@@ -133,7 +133,9 @@ class Modes:
         sigma *= 1.0 - self.shrinkage
         return sigma
 
-    def total(self, copies: NDArray[np.intp] | None = None, kept: NDArray[np.intp] | None = None) -> float:
+    def total(
+        self, copies: NDArray[np.intp] | None = None, kept: NDArray[np.intp] | None = None
+    ) -> float:
         """Sum of the modes' objectives tau^2/(2N) p (1 + M (1 - p)).
 
         Mode i counts `copies[i]` times (once by default), of which `kept[i]` are solved and the others held at zero.
@@ -175,7 +177,9 @@ def solve(
     """
     depth = len(decays) - 1
     limit = threshold(depth)
-    highest = limit * (1.0 + ROUNDING) if depth > 1 else 1.0 - 2.0**-53  # kappa* as rounding may have moved it
+    highest = (
+        limit * (1.0 + ROUNDING) if depth > 1 else 1.0 - 2.0**-53
+    )  # kappa* as rounding may have moved it
     shrinkage = np.empty_like(tau2)
     ties, undecided = [], []
     for start in range(0, tau2.size, BLOCK):

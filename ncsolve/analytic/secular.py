@@ -106,7 +106,9 @@ def _solve_block(poles: Array, weights: Array, start: int, stop: int) -> tuple[n
 
     middle, _ = f(left, 0.5 * gap)
     pole = np.where(middle >= 0, left, left + 1)
-    sign = np.where(middle >= 0, 1.0, -1.0)  # the offset's sign: right of the left pole, left of the right one
+    sign = np.where(
+        middle >= 0, 1.0, -1.0
+    )  # the offset's sign: right of the left pole, left of the right one
     a, b = np.zeros(stop - start), 0.5 * gap  # bracket of |offset|
     # the two poles beside the gap, and all others frozen at its middle, give the start: p/t = r/(gap - t) + rest
     wl, wr = weights[left], weights[left + 1]

@@ -41,11 +41,16 @@ class Simplex:
 
     def value(self, a: float) -> float:
         """f(a)."""
-        return self.loss(a) + self.c * (self.classes - 1) * math.pow(a * math.sqrt(self.count), self.q)
+        return self.loss(a) + self.c * (self.classes - 1) * math.pow(
+            a * math.sqrt(self.count), self.q
+        )
 
     def loss(self, a: float) -> float:
         """The first two terms of f."""
-        return math.log1p((self.classes - 1) * math.exp(-a)) + self.smoothing * (1.0 - 1.0 / self.classes) * a
+        return (
+            math.log1p((self.classes - 1) * math.exp(-a))
+            + self.smoothing * (1.0 - 1.0 / self.classes) * a
+        )
 
     def pull(self, a: float) -> float:
         """u(a) - d, minus the slope of the loss."""
@@ -82,14 +87,20 @@ class Simplex:
         if self.q == 1.0:
             return (1.0 - self.smoothing) / (self.classes * math.sqrt(self.count))
 
-        def falling(a: float) -> float:  # stationary where pull(a) a = q (log K - loss(a)); before that the left side is larger
+        def falling(
+            a: float,
+        ) -> (
+            float
+        ):  # stationary where pull(a) a = q (log K - loss(a)); before that the left side is larger
             return self.pull(a) * a - self.q * (self.at_zero - self.loss(a))
 
         far = 1.0
         while falling(far) > 0:
             far *= 2.0
         a = _last(falling, 0.0, far)
-        return (self.at_zero - self.loss(a)) / ((self.classes - 1) * math.pow(a * math.sqrt(self.count), self.q))
+        return (self.at_zero - self.loss(a)) / (
+            (self.classes - 1) * math.pow(a * math.sqrt(self.count), self.q)
+        )
 
     def _log_pull(self, a: float) -> float:
         if self.smoothing:

@@ -63,5 +63,7 @@ def simplex_witnesses(scalar: Simplex, a: float) -> tuple[Array, ...]:
     """Simplices of lengths around a: their gradients are dual points of the one-layer problem at many decays."""
     shape = np.eye(scalar.classes) - 1.0 / scalar.classes
     many = 100 if scalar.classes <= 64 else 20
-    lengths = max(a, 1.0) * np.concatenate([np.geomspace(0.02, 3.0, many), np.linspace(0.9, 1.6, many)])
+    lengths = max(a, 1.0) * np.concatenate(
+        [np.geomspace(0.02, 3.0, many), np.linspace(0.9, 1.6, many)]
+    )
     return tuple(length * shape for length in lengths)

@@ -46,7 +46,11 @@ class Selection:
     def is_cut(self) -> bool:
         """Whether more modes want to live than the widths allow."""
         alive = self.modes.alive
-        wanted = np.count_nonzero(alive) if self.spectrum.copies is None else int(self.copies[alive].sum())
+        wanted = (
+            np.count_nonzero(alive)
+            if self.spectrum.copies is None
+            else int(self.copies[alive].sum())
+        )
         return bool(wanted > self.ufm.rank_limit)
 
     @cached_property
@@ -86,7 +90,9 @@ class Selection:
         lowest, highest = tau2[kept > 0].min(), tau2[dropped].max()
         if highest < lowest * (1.0 - slack):
             return np.empty(0, dtype=np.intp)
-        return np.flatnonzero(self.modes.alive & (tau2 <= lowest * (1 + slack)) & (tau2 >= highest * (1 - slack)))
+        return np.flatnonzero(
+            self.modes.alive & (tau2 <= lowest * (1 + slack)) & (tau2 >= highest * (1 - slack))
+        )
 
     @property
     def value(self) -> float:
@@ -99,9 +105,13 @@ class Selection:
         """Singular values of A, descending, one per kept copy, and their vectors."""
         chosen = np.flatnonzero(self.kept)
         chosen = chosen[np.argsort(-self.modes.tau2[chosen], kind="stable")]
-        return np.repeat(self.modes.sigma[chosen], self.kept[chosen]), self.spectrum.frame(chosen, self.kept[chosen])
+        return np.repeat(self.modes.sigma[chosen], self.kept[chosen]), self.spectrum.frame(
+            chosen, self.kept[chosen]
+        )
 
-    def states(self, mode_of_class: Indices, state: Callable[[Selection], np.ndarray]) -> ClassStates:
+    def states(
+        self, mode_of_class: Indices, state: Callable[[Selection], np.ndarray]
+    ) -> ClassStates:
         """Class states when class k's own mode is `mode_of_class[k]` (-1: it has none, the largest mode that is no class's decides)."""
         modes, tau2, room = self.modes, self.modes.tau2, self.room
         own = mode_of_class >= 0
@@ -132,7 +142,9 @@ class Selection:
                 "so the minimizer is not unique"
             )
         if self.undecided:
-            said.append(f"{_list(name, self.undecided)} within rounding of the threshold: a last digit decides")
+            said.append(
+                f"{_list(name, self.undecided)} within rounding of the threshold: a last digit decides"
+            )
         ties = self.cut_ties
         if ties.size:
             kept = int(self.kept[ties].sum())
@@ -202,7 +214,9 @@ def centered_state(selection: Selection, mode_of_class: Indices) -> np.ndarray:
     state = np.full(mode_of_class.size, ACTIVE if moved else VANISHED)
     for mode in contrasts:
         members = np.flatnonzero(mode_of_class == mode)
-        apart = int(selection.kept[mode]) + 1 if selection.kept[mode] else 0  # contrasts 1..j separate j + 1 members
+        apart = (
+            int(selection.kept[mode]) + 1 if selection.kept[mode] else 0
+        )  # contrasts 1..j separate j + 1 members
         state[members[:apart]] = ACTIVE
         if moved and members.size > apart + 1:
             state[members[apart:]] = MERGED

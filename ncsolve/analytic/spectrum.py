@@ -94,7 +94,9 @@ class AxisFrame:
 
     def left(self) -> Array:
         """Columns of the identity."""
-        frame = np.zeros(checked_size(self.classes, self.axes.size, "the matrix of singular vectors"))
+        frame = np.zeros(
+            checked_size(self.classes, self.axes.size, "the matrix of singular vectors")
+        )
         frame[self.axes, np.arange(self.axes.size)] = 1.0
         return frame
 
@@ -229,7 +231,9 @@ class CenteredSpectrum:
     @cached_property
     def copies(self) -> Indices:
         """1 per root, m - 1 per group of m equal counts."""
-        return np.concatenate([np.ones(self._roots.offset.size, dtype=np.intp), self._groups[2][self._repeated] - 1])
+        return np.concatenate(
+            [np.ones(self._roots.offset.size, dtype=np.intp), self._groups[2][self._repeated] - 1]
+        )
 
     def contrast_mode(self) -> Indices:
         """For each class the index of its group's contrast mode, or -1 for a count that no other class has."""
@@ -274,7 +278,9 @@ class CenteredSpectrum:
         for i in np.flatnonzero(modes >= roots):
             members = np.flatnonzero(group == self._repeated[modes[i] - roots])
             columns = column[i] + np.arange(kept[i])
-            left[np.ix_(members, columns)] = right[np.ix_(members, columns)] = contrasts(members.size)[:, : kept[i]]
+            left[np.ix_(members, columns)] = right[np.ix_(members, columns)] = contrasts(
+                members.size
+            )[:, : kept[i]]
         return left, right
 
 
@@ -292,7 +298,9 @@ class DenseSpectrum:
     def tau2(self) -> Array:
         """Squares of the numerical singular values; those at rounding level are zero."""
         tau = self._svd[1]
-        squares: Array = np.where(tau > tau[0] * max(self.target.shape) * np.finfo(float).eps, tau, 0.0) ** 2
+        squares: Array = (
+            np.where(tau > tau[0] * max(self.target.shape) * np.finfo(float).eps, tau, 0.0) ** 2
+        )
         return squares
 
     @property

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..problem.losses import Array
-    from ..problem.ufm import UFM
     from ..problem.objective import Parameters
+    from ..problem.ufm import UFM
     from ..theorems.proofs.steps import Derivation
     from .spectrum import Frame
 
@@ -160,7 +160,9 @@ class Theorem:
 
     def check(self, ufm: UFM) -> tuple[tuple[str, bool], ...]:
         """Each hypothesis with whether it holds."""
-        return tuple((hypothesis.text, bool(hypothesis.holds(ufm))) for hypothesis in self.hypotheses)
+        return tuple(
+            (hypothesis.text, bool(hypothesis.holds(ufm))) for hypothesis in self.hypotheses
+        )
 
     def lacks(self, ufm: UFM) -> tuple[str, ...]:
         """The hypotheses that fail."""

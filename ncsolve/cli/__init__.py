@@ -14,9 +14,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import __version__
+from ..problem.errors import CampaignError, CountsError, DataError, NcsolveError, NoAnswer, TooLarge
 from .answer import BAD_DATA, INCONCLUSIVE, INTERRUPTED, UNREAD, USAGE, Answer, Terminal
 from .commands import commands
-from ..problem.errors import CampaignError, CountsError, DataError, NcsolveError, NoAnswer, TooLarge
 from .options import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a class name may hold what the terminal's encoding does not
+        if hasattr(
+            stream, "reconfigure"
+        ):  # a class name may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")
     try:
         args = parse(argv)
@@ -60,14 +62,23 @@ def main(argv: list[str] | None = None) -> int:
     except NcsolveError as error:
         return _failed(error, USAGE)
     except MemoryError as error:
-        return _failed(f"not enough memory ({error}); fewer classes, samples or smaller widths work", INCONCLUSIVE)
+        return _failed(
+            f"not enough memory ({error}); fewer classes, samples or smaller widths work",
+            INCONCLUSIVE,
+        )
     except FileExistsError as error:
-        return _failed(f"{error.filename!r} exists; choose another name, or add --force to replace it", BAD_DATA)
+        return _failed(
+            f"{error.filename!r} exists; choose another name, or add --force to replace it",
+            BAD_DATA,
+        )
     except OSError as error:
         if error.filename is None:
             _give_up_stdout()
             return _failed(f"standard output cannot be written ({error.strerror})", BAD_DATA)
-        return _failed(f"{error.filename!r} cannot be written ({error.strerror}); choose another place", BAD_DATA)
+        return _failed(
+            f"{error.filename!r} cannot be written ({error.strerror}); choose another place",
+            BAD_DATA,
+        )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,7 +100,9 @@ def parser() -> argparse.ArgumentParser:
     each = whole.add_subparsers(dest="command", metavar="command", parser_class=_Parser)
     for name, command in commands().items():
         says = (command.__doc__ or "").partition("\n")[0]
-        command.add(each.add_parser(name, help=says[0].lower() + says[1:].rstrip("."), description=says))
+        command.add(
+            each.add_parser(name, help=says[0].lower() + says[1:].rstrip("."), description=says)
+        )
     return whole
 
 
@@ -117,7 +130,9 @@ def parse(argv: list[str]) -> Namespace:
         command.check(args)
     allowed = getattr(command, "OUT", (".json",))
     if args.out is not None and (suffix := PurePath(args.out).suffix.lower()) not in allowed:
-        raise UsageError(f"--out {args.out!r} has suffix {suffix!r}; {args.command} writes {' or '.join(allowed)}")
+        raise UsageError(
+            f"--out {args.out!r} has suffix {suffix!r}; {args.command} writes {' or '.join(allowed)}"
+        )
     return args
 
 
@@ -128,8 +143,8 @@ def _terminal(args: Namespace) -> Terminal:
 
 def _deliver(args: Namespace, answer: Answer) -> None:
     """Write --out, then standard output; warnings go to standard error where the reader does not see standard output."""
-    from ..show import text as report
     from ..files import atomic_write
+    from ..show import text as report
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
     if args.json or not terminal:

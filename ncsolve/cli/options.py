@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 METHODS = ("lbfgs", "gradient", "sgd")
 PICTURES = (".png", ".svg", ".pdf")
 LARGEST_DPI, MOST_PIXELS = 2400, 30_000
-_DESCENT = ("rng", "starts", "method", "learning_rate", "momentum", "steps", "scale", "no_rotate", "tol")
+_DESCENT = (
+    "rng",
+    "starts",
+    "method",
+    "learning_rate",
+    "momentum",
+    "steps",
+    "scale",
+    "no_rotate",
+    "tol",
+)
 _CROSS_ENTROPY = ("smoothing", "logit_adjustment", "label_scale", "class_scale")
 
 
@@ -31,8 +41,8 @@ class UsageError(NcsolveError, ValueError):
 def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
     """The UFM that the problem options describe; `counts` are used where the options give none."""
     from ..problem.counts import parse_counts, parse_long_tail, read_labels
-    from ..problem.ufm import UFM
     from ..problem.targets import read_targets
+    from ..problem.ufm import UFM
 
     if args.counts is not None:
         counts = parse_counts(args.counts)
@@ -40,9 +50,18 @@ def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
         counts = parse_long_tail(args.long_tail)
     elif counts is None:
         counts = read_labels(args.labels)
-    numeric = {"depth": _number, "width": numbers, "weight_decay": numbers, "feature_decay": _number, "bias": _number}
+    numeric = {
+        "depth": _number,
+        "width": numbers,
+        "weight_decay": numbers,
+        "feature_decay": _number,
+        "bias": _number,
+    }
     given: dict[str, Any] = {"loss": args.loss, "features": args.features}
-    given |= {name: None if (text := getattr(args, name)) is None else read(text, name) for name, read in numeric.items()}
+    given |= {
+        name: None if (text := getattr(args, name)) is None else read(text, name)
+        for name, read in numeric.items()
+    }
     parameters = {name: getattr(args, name) for name in _CROSS_ENTROPY}
     if any(text is not None for text in parameters.values()):
         given["loss"] = _cross_entropy(args, parameters, counts)
@@ -68,7 +87,10 @@ def _cross_entropy(args: argparse.Namespace, texts: dict[str, str | None], count
     if isinstance(offsets, int | float):
         n = list(counts.values()) if isinstance(counts, dict) else list(counts)
         offsets = [offsets * math.log(count / math.fsum(n)) for count in n]
-    scales = [x if x is None or isinstance(x, list) else [x] for x in (fields["label_scale"], fields["class_scale"])]
+    scales = [
+        x if x is None or isinstance(x, list) else [x]
+        for x in (fields["label_scale"], fields["class_scale"])
+    ]
     return CrossEntropy(0.0 if smoothing is None else smoothing, offsets, *scales)
 
 
@@ -77,14 +99,19 @@ def method(args: argparse.Namespace) -> Descent:
     from ..numeric.descent import Descent
     from ..numeric.optimizers import LBFGS, GradientDescent, Momentum
 
-    chosen: Any = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[args.method or "lbfgs"]
+    chosen: Any = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[
+        args.method or "lbfgs"
+    ]
     fields: dict[str, Any] = {
         "steps": whole(args.steps, "steps", 1),
         "learning_rate": positive(args.learning_rate, "learning-rate"),
     }
     fields["momentum"] = positive(args.momentum, "momentum", below=1.0, zero=True)
     optimizer = chosen(**{name: value for name, value in fields.items() if value is not None})
-    settings: dict[str, Any] = {"starts": whole(args.starts, "starts", 1), "scale": positive(args.scale, "scale")}
+    settings: dict[str, Any] = {
+        "starts": whole(args.starts, "starts", 1),
+        "scale": positive(args.scale, "scale"),
+    }
     unaided: dict[str, Any] = {} if chosen is LBFGS else {"polish": None, "switch": False}
     given = {name: value for name, value in settings.items() if value is not None}
     every: dict[str, Any] = {"rotate": False, "replicas": 0} if args.no_rotate else {}
@@ -106,7 +133,9 @@ def whole(text: str | None, name: str, least: int) -> int | None:
         if number < least:
             raise ValueError
     except ValueError:
-        raise UsageError(f"--{name} {shown(text)} is not a whole number of {least} or more") from None
+        raise UsageError(
+            f"--{name} {shown(text)} is not a whole number of {least} or more"
+        ) from None
     return number
 
 
@@ -118,7 +147,9 @@ def picture(args: argparse.Namespace) -> tuple[tuple[float, float] | None, float
     sides = [_plain(side) for side in args.size.lower().split("x")]
     if len(sides) != 2 or not all(side >= 0.5 and side * dpi <= MOST_PIXELS for side in sides):
         most = MOST_PIXELS / dpi
-        raise UsageError(f"--size {shown(args.size)} is not of the form 8x5, width x height in inches from 0.5 to {most:g}")
+        raise UsageError(
+            f"--size {shown(args.size)} is not of the form 8x5, width x height in inches from 0.5 to {most:g}"
+        )
     return (sides[0], sides[1]), dpi
 
 
@@ -129,7 +160,9 @@ def check_extra_picture(args: argparse.Namespace) -> None:
     if args.picture is None and (args.size is not None or args.dpi is not None):
         raise UsageError("--size and --dpi belong to --picture FILE")
     if args.picture is not None and PurePath(args.picture).suffix.lower() not in PICTURES:
-        raise UsageError(f"--picture {shown(args.picture)} has none of the suffixes {', '.join(PICTURES)}")
+        raise UsageError(
+            f"--picture {shown(args.picture)} has none of the suffixes {', '.join(PICTURES)}"
+        )
     if args.picture is not None and args.picture == args.out:
         raise UsageError(f"--picture and --out both name {shown(args.out)}; give two names")
 
@@ -144,7 +177,9 @@ def check_descent(args: argparse.Namespace) -> None:
     given = given_to_descent(args)
     for name in ("learning_rate", "momentum"):
         if name in given and args.method != "sgd":
-            raise UsageError(f"--{name.replace('_', '-')} belongs to --method sgd, not to {args.method or 'lbfgs'}")
+            raise UsageError(
+                f"--{name.replace('_', '-')} belongs to --method sgd, not to {args.method or 'lbfgs'}"
+            )
 
 
 def _number(text: str, name: str) -> int | float | str:
@@ -155,7 +190,9 @@ def _number(text: str, name: str) -> int | float | str:
         except ValueError:
             continue
         if number == 0 and re.match(r"\s*\+?[0.]*[1-9]", text):
-            raise ProblemError(f"{name} {text} is less than a double holds; give a positive number such as 5e-4")
+            raise ProblemError(
+                f"{name} {text} is less than a double holds; give a positive number such as 5e-4"
+            )
         return number
     return text
 
@@ -173,38 +210,64 @@ def _plain(text: str | None) -> float:
         return math.nan
 
 
-def positive(text: str | None, name: str, *, below: float = math.inf, zero: bool = False) -> float | None:
+def positive(
+    text: str | None, name: str, *, below: float = math.inf, zero: bool = False
+) -> float | None:
     """A positive number less than `below` (or zero, if that is allowed); None if the option was not given."""
     if text is None:
         return None
     number = _plain(text)
     if not (0 < number < below or (zero and number == 0)):
         what = "a number from 0" if zero else "a positive number"
-        raise UsageError(f"--{name} {shown(text)} is not {what}{'' if math.isinf(below) else f' below {below:g}'}")
+        raise UsageError(
+            f"--{name} {shown(text)} is not {what}{'' if math.isinf(below) else f' below {below:g}'}"
+        )
     return number
 
 
-def add_problem(parser: argparse.ArgumentParser, *, counted: bool = False, required: bool = True) -> None:
+def add_problem(
+    parser: argparse.ArgumentParser, *, counted: bool = False, required: bool = True
+) -> None:
     """Counts, loss, depth, widths, decays, bias, features, theorem; where samples are counted, the counts may be left out."""
-    says = "class counts (default: those of the labels)" if counted else "class counts (exactly one)"
-    counts = parser.add_argument_group(says).add_mutually_exclusive_group(required=required and not counted)
+    says = (
+        "class counts (default: those of the labels)" if counted else "class counts (exactly one)"
+    )
+    counts = parser.add_argument_group(says).add_mutually_exclusive_group(
+        required=required and not counted
+    )
     counts.add_argument(
-        "--counts", metavar="TEXT", help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist"
+        "--counts",
+        metavar="TEXT",
+        help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist",
     )
     if not counted:
-        counts.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted")
+        counts.add_argument(
+            "--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted"
+        )
     counts.add_argument("--long-tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]")
     group = parser.add_argument_group("problem")
     group.add_argument("--loss", metavar="NAME", help="mse (default) or ce, cross-entropy")
     group.add_argument("--smoothing", metavar="X", help="ce: label smoothing, from 0 to below 1")
-    group.add_argument("--logit-adjustment", metavar="LIST", help="ce: K numbers added to the logits, or tau: tau log(n_k/N)")
+    group.add_argument(
+        "--logit-adjustment",
+        metavar="LIST",
+        help="ce: K numbers added to the logits, or tau: tau log(n_k/N)",
+    )
     group.add_argument("--label-scale", metavar="LIST", help="ce: K temperatures by label (LDT)")
     group.add_argument("--class-scale", metavar="LIST", help="ce: K temperatures by output (CDT)")
     group.add_argument(
-        "--targets", metavar="FILE", help="matrix of targets (.npy, .csv), column k for class k; default one-hot"
+        "--targets",
+        metavar="FILE",
+        help="matrix of targets (.npy, .csv), column k for class k; default one-hot",
     )
-    group.add_argument("--depth", metavar="M", help="number of weight matrices on top of the features (1)")
-    group.add_argument("--width", metavar="D", help="feature dimension and hidden widths: one number, or M between commas")
+    group.add_argument(
+        "--depth", metavar="M", help="number of weight matrices on top of the features (1)"
+    )
+    group.add_argument(
+        "--width",
+        metavar="D",
+        help="feature dimension and hidden widths: one number, or M between commas",
+    )
     group.add_argument("--weight-decay", metavar="X", help="one number, or M between commas (5e-4)")
     group.add_argument("--feature-decay", metavar="X", help="decay of all N features (5e-4)")
     group.add_argument("--bias", metavar="WORD", help="none (default), free, or a decay")
@@ -214,37 +277,69 @@ def add_problem(parser: argparse.ArgumentParser, *, counted: bool = False, requi
         metavar="NAME",
         help="use this theorem; descent_only gives the lowest end of a few descents for any problem",
     )
-    group.add_argument("--limit", metavar="WORD", help="vanishing-decay: what minimizers tend to as all decays go to zero")
+    group.add_argument(
+        "--limit",
+        metavar="WORD",
+        help="vanishing-decay: what minimizers tend to as all decays go to zero",
+    )
 
 
 def add_snapshot(parser: argparse.ArgumentParser) -> None:
     """A file of features, labels and a classifier."""
     parser.add_argument(
-        "file", metavar="FILE", help=".npz (H, y, W, b; or H_1 .., W_1 ..; or of predict --out), .npy, .csv, .safetensors, .pt"
+        "file",
+        metavar="FILE",
+        help=".npz (H, y, W, b; or H_1 .., W_1 ..; or of predict --out), .npy, .csv, .safetensors, .pt",
     )
     group = parser.add_argument_group("what is in the file")
-    group.add_argument("--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt); default: those in FILE")
-    group.add_argument("--classifier", metavar="FILE", help="a file for weight and bias, such as a checkpoint; default: FILE")
-    group.add_argument("--features-key", metavar="KEY", help="name of the features, or of several layers between commas")
+    group.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="one label per sample (.npy, .csv, .txt); default: those in FILE",
+    )
+    group.add_argument(
+        "--classifier",
+        metavar="FILE",
+        help="a file for weight and bias, such as a checkpoint; default: FILE",
+    )
+    group.add_argument(
+        "--features-key",
+        metavar="KEY",
+        help="name of the features, or of several layers between commas",
+    )
     group.add_argument("--labels-key", metavar="KEY", help="name of the labels")
-    group.add_argument("--weight-key", metavar="KEY", help="name of the classifier, or of W_1, ..., W_M between commas")
+    group.add_argument(
+        "--weight-key",
+        metavar="KEY",
+        help="name of the classifier, or of W_1, ..., W_M between commas",
+    )
     group.add_argument("--bias-key", metavar="KEY", help="name of the bias")
 
 
 def add_descent(parser: argparse.ArgumentParser) -> None:
     """How to descend."""
     group = parser.add_argument_group("descent")
-    group.add_argument("--rng", metavar="INT", help="seed; without one a fresh seed is drawn and reported")
+    group.add_argument(
+        "--rng", metavar="INT", help="seed; without one a fresh seed is drawn and reported"
+    )
     group.add_argument("--starts", metavar="N", help="independent random starts (2)")
     group.add_argument(
-        "--method", choices=METHODS, help="lbfgs (default; with a Newton polish), gradient (automatic step), sgd (momentum)"
+        "--method",
+        choices=METHODS,
+        help="lbfgs (default; with a Newton polish), gradient (automatic step), sgd (momentum)",
     )
     group.add_argument("--learning-rate", metavar="X", help="sgd only (0.1)")
     group.add_argument("--momentum", metavar="X", help="sgd only (0.9)")
     group.add_argument("--steps", metavar="N", help="limit on steps (sgd: takes exactly so many)")
-    group.add_argument("--scale", metavar="X", help="Gaussian start with this standard deviation (default: scaled isometries)")
     group.add_argument(
-        "--no-rotate", action="store_true", help="move all N features one by one, not their exact rotation or shared ones"
+        "--scale",
+        metavar="X",
+        help="Gaussian start with this standard deviation (default: scaled isometries)",
+    )
+    group.add_argument(
+        "--no-rotate",
+        action="store_true",
+        help="move all N features one by one, not their exact rotation or shared ones",
     )
 
 
@@ -262,11 +357,18 @@ def add_picture(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 
 
 def add_output(
-    parser: argparse.ArgumentParser, out: str = "also write the JSON document to FILE", *, required: bool = False
+    parser: argparse.ArgumentParser,
+    out: str = "also write the JSON document to FILE",
+    *,
+    required: bool = False,
 ) -> None:
     """Where the answer goes."""
     group = parser.add_argument_group("output")
-    group.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    group.add_argument(
+        "--json", action="store_true", help="print one JSON document instead of text"
+    )
     group.add_argument("--out", metavar="FILE", required=required, help=out)
     group.add_argument("--force", action="store_true", help="let --out replace a file that exists")
-    group.add_argument("--quiet", action="store_true", help="no progress, notes or warnings on standard error")
+    group.add_argument(
+        "--quiet", action="store_true", help="no progress, notes or warnings on standard error"
+    )

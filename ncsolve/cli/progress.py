@@ -25,7 +25,11 @@ def bars(ufm: UFM, method: Descent) -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     says = "start {task.description}  step {task.fields[step]}  objective {task.fields[objective]:.12g}  "
-    columns = (BarColumn(24), TextColumn(says + "gradient {task.fields[norm]:.2e}"), TimeElapsedColumn())
+    columns = (
+        BarColumn(24),
+        TextColumn(says + "gradient {task.fields[norm]:.2e}"),
+        TimeElapsedColumn(),
+    )
     with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
         share = _Share(ufm, method)
         tasks: dict[int, TaskID] = {}
@@ -73,7 +77,12 @@ def words(total: int) -> Iterator[Callable[[str], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    columns = (
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
     with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("", total=total)
         yield lambda word: shown.update(task, advance=1, description=word)
@@ -83,11 +92,25 @@ def words(total: int) -> Iterator[Callable[[str], None]]:
 def counted(total: int) -> Iterator[Callable[[int, int], None]]:
     """A callback for `campaign.run(progress=...)`, and the bar that it moves, with the time left; it is cleared at the end."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bars
 
-    columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn("left"))
-    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as shown:
+    columns = (
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+    )
+    with Bars(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as shown:
         task = shown.add_task("", total=total)
         begun = False
 
@@ -109,7 +132,12 @@ def portions(says: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    columns = (
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
     with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(says, total=None, visible=False)
         yield lambda done, total: shown.update(task, completed=done, total=total, visible=True)
@@ -130,7 +158,9 @@ class _Share:
     def __call__(self, step: int, objective: float, norm: float) -> float:
         if isinstance(self.optimizer, Momentum):
             return step / self.optimizer.steps
-        goal = math.sqrt(2.0 * self.decay * getattr(self.optimizer, "tolerance", 1e-12) * abs(objective))
+        goal = math.sqrt(
+            2.0 * self.decay * getattr(self.optimizer, "tolerance", 1e-12) * abs(objective)
+        )
         self.first = self.first or norm
         if 0 < goal < self.first and norm > 0:
             done = math.log(self.first / norm) / math.log(self.first / goal)

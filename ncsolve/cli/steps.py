@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def predicted(
-    args: Namespace, terminal: Terminal, counts: Any = None, accept: Callable[[UFM], None] | None = None
+    args: Namespace,
+    terminal: Terminal,
+    counts: Any = None,
+    accept: Callable[[UFM], None] | None = None,
 ) -> Prediction:
     """The prediction; whether --out can be written is settled before anything is computed.
 
@@ -48,12 +51,14 @@ def verified(args: Namespace, terminal: Terminal) -> tuple[Verification, Descent
     prediction = predicted(args, terminal)
     if seed is None:
         seed = fresh_seed(terminal)
-    from .progress import bars
     from ..verification import verify
+    from .progress import bars
 
     with bars(prediction.ufm, method) if terminal.bars else nullcontext() as progress:
         hessian = getattr(args, "hessian", False)
-        found = verify(prediction, method, rng=seed, tolerance=tolerance, hessian=hessian, progress=progress)
+        found = verify(
+            prediction, method, rng=seed, tolerance=tolerance, hessian=hessian, progress=progress
+        )
     if found.interrupted:
         terminal.note("interrupted; the partial result is kept")
     for note in found.notes:
@@ -71,7 +76,14 @@ def measured(args: Namespace, terminal: Terminal) -> Measurement:
         check_writable(args.out, overwrite=args.force)
     keys = Keys(args.features_key, args.labels_key, args.weight_key, args.bias_key)
     found = read_snapshot(args.file, labels=args.labels, classifier=args.classifier, keys=keys)
-    measurement = measure(found.features, found.labels, found.weight, found.bias, preset=args.preset, classes=found.classes)
+    measurement = measure(
+        found.features,
+        found.labels,
+        found.weight,
+        found.bias,
+        preset=args.preset,
+        classes=found.classes,
+    )
     for note in found.notes:
         terminal.note(note)
     return measurement

@@ -58,9 +58,13 @@ class Accumulator:
     def merge(self, other: Accumulator) -> None:
         """Add what another accumulator has seen."""
         if other.dimension != self.dimension:
-            raise DataError(f"features of dimension {other.dimension} cannot join features of dimension {self.dimension}")
+            raise DataError(
+                f"features of dimension {other.dimension} cannot join features of dimension {self.dimension}"
+            )
         if (self.within is None) != (other.within is None):
-            raise DataError("one part keeps the pooled scatter matrix and the other does not; give both the same scatter=")
+            raise DataError(
+                "one part keeps the pooled scatter matrix and the other does not; give both the same scatter="
+            )
         k = self._places(other.classes, other.origin)
         self._join(k, other.counts, (other.origin - self.origin[k]) + other.offset, other.scatter)
         if self.within is not None and other.within is not None:
@@ -84,7 +88,9 @@ class Accumulator:
         n = sizes.astype(np.float64)
         mean = np.add.reduceat(x, starts, axis=0) / n[:, None]
         x -= np.repeat(mean, sizes, axis=0)
-        mean += np.add.reduceat(x, starts, axis=0) / n[:, None]  # the rounding of the first sum; its square is below rounding
+        mean += (
+            np.add.reduceat(x, starts, axis=0) / n[:, None]
+        )  # the rounding of the first sum; its square is below rounding
         scatter = np.add.reduceat(np.einsum("ij,ij->i", x, x), starts)
         self._join(k, n, mean, scatter)
         if self.within is not None:

@@ -37,7 +37,11 @@ def measurement(
     chosen = paper.convention if paper is not None else convention or Convention()
     keys = None if keys is None else [keys] if isinstance(keys, str) else list(keys)
     first = next(iter(statistics.values()))
-    order = None if prediction is None else matched(prediction, first.classes, first.counts, subset=subset)
+    order = (
+        None
+        if prediction is None
+        else matched(prediction, first.classes, first.counts, subset=subset)
+    )
     found = []
     for layer, one in enumerate(statistics.values()):
         predicted = None
@@ -46,7 +50,9 @@ def measurement(
         evidence = Evidence(one, network.rest(layer), network.bias, predicted, chosen)
         values, absent = evaluated(evidence, keys)
         published = {} if paper is None else paper.values(values, evidence.classes)
-        found.append(Measurement(values, absent, published, preset or "", evidence, network.factors[layer:]))
+        found.append(
+            Measurement(values, absent, published, preset or "", evidence, network.factors[layer:])
+        )
     if len(found) == 1 and next(iter(statistics)) == FIRST:
         return found[0]
     return replace(found[0], layers=dict(zip(statistics, found, strict=True)))

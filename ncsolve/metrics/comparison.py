@@ -39,7 +39,12 @@ if TYPE_CHECKING:
 SCALE_FREE = ("nc2_gof_H", "nc2_gof_W", "nc3_gof")
 ABSOLUTE = ("nc2_abs_H", "nc2_abs_W", "nc3_abs")
 NC1, BIAS = "nc1_quotient", "bias"
-OTHERS = ("nc2_etf_H", "nc2_etf_W", "nc2_of_H", "nc2_of_W")  # the targets of balanced theory, for comparison
+OTHERS = (
+    "nc2_etf_H",
+    "nc2_etf_W",
+    "nc2_of_H",
+    "nc2_of_W",
+)  # the targets of balanced theory, for comparison
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +75,13 @@ class Spectrum:
     def to_dict(self) -> dict[str, Any]:
         """The spectrum as plain values."""
         measured, predicted = self.measured.tolist(), self.predicted.tolist()
-        return {"name": self.name, "measured": measured, "predicted": predicted, "gof": self.gof, "relative": self.relative}
+        return {
+            "name": self.name,
+            "measured": measured,
+            "predicted": predicted,
+            "gof": self.gof,
+            "relative": self.relative,
+        }
 
 
 @dataclass(frozen=True)
@@ -142,7 +153,11 @@ class Comparison:
         """nc1_quotient and the distances to the prediction that have a value, by key: metrics, "bias" and, of a deep problem whose
         matrices were all given, "spectrum_W_j", the relative distance of the singular values of W_j.
         """
-        found = {key: self.measurement[key] for key in (NC1, *SCALE_FREE, *ABSOLUTE) if key in self.measurement}
+        found = {
+            key: self.measurement[key]
+            for key in (NC1, *SCALE_FREE, *ABSOLUTE)
+            if key in self.measurement
+        }
         if self.bias_distance is not None:
             found[BIAS] = self.bias_distance
         if len(self.prediction.weights) > 1:
@@ -159,7 +174,9 @@ class Comparison:
             return None
         measured, predicted = self._bias(), self._predicted_bias()
         if (free := self._unseen_bias()) is not None:
-            measured, predicted = (one - free * (free @ one) / (free @ free) for one in (measured, predicted))
+            measured, predicted = (
+                one - free * (free @ one) / (free @ free) for one in (measured, predicted)
+            )
         scale = max(norm(predicted), norm(self._predicted.product) / math.sqrt(len(predicted)))
         return norm(measured - predicted) / scale if scale else None
 
@@ -195,7 +212,9 @@ class Comparison:
         measured = self.measurement.spectra
         if len(measured) != len(predicted):
             measured = {"H": measured["H"]}
-        return tuple(Spectrum(name, *_padded(values, predicted[name])) for name, values in measured.items())
+        return tuple(
+            Spectrum(name, *_padded(values, predicted[name])) for name, values in measured.items()
+        )
 
     @cached_property
     def classes(self) -> tuple[ClassComparison, ...]:
@@ -276,7 +295,9 @@ class Comparison:
 
     def predicted_cosines(self, which: str = "features") -> Array:
         """Predicted cosines between class means ("features") or classifier rows ("weights"), shape (K, K); NaN where one is zero."""
-        gram = self._predicted.gram_features if which == "features" else self._predicted.gram_weights
+        gram = (
+            self._predicted.gram_features if which == "features" else self._predicted.gram_weights
+        )
         norm = np.sqrt(np.maximum(np.diag(gram), 0.0))
         with np.errstate(invalid="ignore", divide="ignore"):
             found: Array = np.clip(gram / np.outer(norm, norm), -1.0, 1.0)
@@ -368,11 +389,17 @@ def compare(
         )
     depth = len(prediction.weights)
     factors = [_spectrum(f"W_{j}") for j in range(1, depth + 1)] if depth > 1 else []
-    return Comparison(again, float(tolerance), (NC1, *geometry, *(() if scale_free else (BIAS, *factors))))
+    return Comparison(
+        again, float(tolerance), (NC1, *geometry, *(() if scale_free else (BIAS, *factors)))
+    )
 
 
 def compare_matrices(
-    point: Parameters, prediction: Prediction, names: Sequence[Hashable], counts: Array, variances: Array | None = None
+    point: Parameters,
+    prediction: Prediction,
+    names: Sequence[Hashable],
+    counts: Array,
+    variances: Array | None = None,
 ) -> Comparison:
     """Hold matrices against a prediction, as `compare` does a measurement.
 
@@ -396,8 +423,12 @@ def compare_matrices(
     means = np.ascontiguousarray(point.features.T)
     scatter = np.zeros(len(names)) if variances is None else counts * variances
     statistics = Statistics(tuple(names), counts, means, np.zeros_like(means), scatter, DOUBLE)
-    network = network_of(list(point.weights) or None, point.bias if point.weights else None, [means.shape[1]], names)
-    measured = assembled({FIRST: statistics}, network, None, preset=None, convention=None, subset=True, keys=())
+    network = network_of(
+        list(point.weights) or None, point.bias if point.weights else None, [means.shape[1]], names
+    )
+    measured = assembled(
+        {FIRST: statistics}, network, None, preset=None, convention=None, subset=True, keys=()
+    )
     return compare(measured, prediction, subset=True)
 
 
@@ -429,4 +460,6 @@ def _angle(a: Array, b: Array) -> float | None:
     if not all(lengths):
         return None
     a, b = a / lengths[0], b / lengths[1]
-    return math.degrees(2.0 * math.atan2(float(np.linalg.norm(a - b)), float(np.linalg.norm(a + b))))
+    return math.degrees(
+        2.0 * math.atan2(float(np.linalg.norm(a - b)), float(np.linalg.norm(a + b)))
+    )

@@ -56,15 +56,23 @@ class Convention:
     def __post_init__(self) -> None:
         for name in ("center", "between"):
             if getattr(self, name) not in ("classes", "samples"):
-                raise ProblemError(f"{name} {getattr(self, name)!r} is unknown; 'classes' or 'samples' works")
+                raise ProblemError(
+                    f"{name} {getattr(self, name)!r} is unknown; 'classes' or 'samples' works"
+                )
         for name in ("per_class", "center_weights", "center_duality", "center_cosine"):
             if not isinstance(getattr(self, name), bool):
                 raise ProblemError(f"{name} {getattr(self, name)!r} is neither True nor False")
         if self.ddof not in (0, 1):
-            raise ProblemError(f"ddof {self.ddof!r} is not 0 or 1, the degrees of freedom taken from a standard deviation")
+            raise ProblemError(
+                f"ddof {self.ddof!r} is not 0 or 1, the degrees of freedom taken from a standard deviation"
+            )
         cut = self.rank_cut
-        if cut is not None and not (isinstance(cut, int | float) and 0 <= cut < 1 and math.isfinite(cut)):
-            raise ProblemError(f"rank_cut {cut!r} is not a number from 0 to below 1, a share of the norm of the class means")
+        if cut is not None and not (
+            isinstance(cut, int | float) and 0 <= cut < 1 and math.isfinite(cut)
+        ):
+            raise ProblemError(
+                f"rank_cut {cut!r} is not a number from 0 to below 1, a share of the norm of the class means"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The choices as plain values."""

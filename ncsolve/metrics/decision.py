@@ -38,7 +38,9 @@ def nc0(e: Evidence) -> float:
 def nc2_margin(e: Evidence) -> float:
     """min_k dist(w_k, conv{w_j : j != k}), the margin of generalized neural collapse for K > d + 1 (Jiang et al. 2024)."""
     if e.classes > MOST:
-        raise Undefined(f"it takes {e.classes} quadratic programs; up to {MOST} classes are measured")
+        raise Undefined(
+            f"it takes {e.classes} quadratic programs; up to {MOST} classes are measured"
+        )
     rows = e.classifier
     if rows.shape[1] > rows.shape[0]:  # distances live in the span of the rows
         left, sigma, _ = np.linalg.svd(rows, full_matrices=False)

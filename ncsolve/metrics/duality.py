@@ -18,14 +18,22 @@ def nc3_selfdual(e: Evidence) -> float:
 def nc3_selfdual_sq(e: Evidence) -> float:
     """||nrm(W^T) - nrm(Hdot)||_F^2 (Papyan, Han & Donoho 2020)."""
     means = e.centered if e.convention.center_duality else e.means
-    return float(((unit(e.classifier, "the classifier") - unit(means, "the matrix of class means")) ** 2).sum())
+    return float(
+        (
+            (unit(e.classifier, "the classifier") - unit(means, "the matrix of class means")) ** 2
+        ).sum()
+    )
 
 
 @metric("nc3_etf", "weight")
 def nc3_etf(e: Evidence) -> float:
     """||nrm(W Hdot) - E||_F (Zhu et al. 2021)."""
     product = e.classifier @ e.centered.T
-    return float(np.linalg.norm(unit(product, "the product of classifier and class means") - simplex(e.classes)))
+    return float(
+        np.linalg.norm(
+            unit(product, "the product of classifier and class means") - simplex(e.classes)
+        )
+    )
 
 
 @metric("nc3_cos", "weight")
@@ -39,6 +47,8 @@ def nc3_cos(e: Evidence) -> float:
         length = np.linalg.norm(side, axis=1)
         if not length.all():
             k = int(np.flatnonzero(length == 0.0)[0])
-            raise Undefined(f"the {what} of class {e.statistics.classes[k]!r} is zero and has no direction")
+            raise Undefined(
+                f"the {what} of class {e.statistics.classes[k]!r} is zero and has no direction"
+            )
         sides.append(side / length[:, None])
     return float(((sides[0] - sides[1]) ** 2).sum()) / (2.0 * e.classes)

@@ -44,7 +44,11 @@ class Evidence:
     @cached_property
     def center(self) -> Array:
         """mu_G, by the convention."""
-        return self.statistics.mean_of_means if self.convention.center == "classes" else self.statistics.sample_mean
+        return (
+            self.statistics.mean_of_means
+            if self.convention.center == "classes"
+            else self.statistics.sample_mean
+        )
 
     @cached_property
     def centered(self) -> Array:

@@ -45,7 +45,9 @@ def nc2_equiangle_W(e: Evidence) -> float:
 @metric("nc2_etf_H")
 def nc2_etf_H(e: Evidence) -> float:
     """||nrm(Gram of mu_k - mu_G) - E||_F (Zhu et al. 2021, Zhou et al. 2022, Dang et al. 2023)."""
-    return _distance(gram(e.centered), simplex(e.classes), "the centered Gram matrix of the class means")
+    return _distance(
+        gram(e.centered), simplex(e.classes), "the centered Gram matrix of the class means"
+    )
 
 
 @metric("nc2_etf_W", "weight")
@@ -57,13 +59,21 @@ def nc2_etf_W(e: Evidence) -> float:
 @metric("nc2_of_H")
 def nc2_of_H(e: Evidence) -> float:
     """||nrm(Hbar^T Hbar) - I/sqrt K||_F, not centered: the target of bias-free squared loss (Dang et al. 2023)."""
-    return _distance(gram(e.means), np.eye(e.classes) / math.sqrt(e.classes), "the Gram matrix of the class means")
+    return _distance(
+        gram(e.means),
+        np.eye(e.classes) / math.sqrt(e.classes),
+        "the Gram matrix of the class means",
+    )
 
 
 @metric("nc2_of_W", "weight")
 def nc2_of_W(e: Evidence) -> float:
     """||nrm(W W^T) - I/sqrt K||_F (Dang et al. 2023)."""
-    return _distance(gram(e.classifier), np.eye(e.classes) / math.sqrt(e.classes), "the Gram matrix of the classifier")
+    return _distance(
+        gram(e.classifier),
+        np.eye(e.classes) / math.sqrt(e.classes),
+        "the Gram matrix of the classifier",
+    )
 
 
 def _spread(e: Evidence, rows: Array, what: str) -> float:
@@ -75,7 +85,9 @@ def _spread(e: Evidence, rows: Array, what: str) -> float:
 
 def _equiangle(e: Evidence, rows: Array, what: str) -> float:
     off = ~np.eye(e.classes, dtype=bool)
-    return float(np.abs(cosines(rows, e.statistics.classes, what)[off] + 1.0 / (e.classes - 1.0)).mean())
+    return float(
+        np.abs(cosines(rows, e.statistics.classes, what)[off] + 1.0 / (e.classes - 1.0)).mean()
+    )
 
 
 def _distance(found: Array, target: Array, what: str) -> float:

@@ -51,11 +51,16 @@ def coded(labels: Any) -> tuple[Indices, list[Hashable]]:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise DataError(f"labels have shape {labels.shape}; {ADVICE} (of one-hot rows, their argmax)")
+        raise DataError(
+            f"labels have shape {labels.shape}; {ADVICE} (of one-hot rows, their argmax)"
+        )
     if labels.dtype.kind not in "biufUS":
         return _by_hash(labels.tolist())
     values, codes = np.unique(labels, return_inverse=True)
-    found = [_plain(value, lambda i=i: int(np.flatnonzero(codes == i)[0])) for i, value in enumerate(values)]
+    found = [
+        _plain(value, lambda i=i: int(np.flatnonzero(codes == i)[0]))
+        for i, value in enumerate(values)
+    ]
     return codes, found
 
 
@@ -86,16 +91,23 @@ def ordered(classes: Iterable[Hashable]) -> list[Hashable]:
 
 def listed(classes: Sequence[Hashable], most: int = 8) -> str:
     """The classes on one line, for a message."""
-    return ", ".join(shown(one, 40) for one in classes[:most]) + (", ..." if len(classes) > most else "")
+    return ", ".join(shown(one, 40) for one in classes[:most]) + (
+        ", ..." if len(classes) > most else ""
+    )
 
 
 def _by_hash(line: list[Any]) -> tuple[Indices, list[Hashable]]:
     places: dict[Hashable, int] = {}
     try:
-        found = [places.setdefault(_plain(value, lambda i=i: i), len(places)) for i, value in enumerate(line)]
+        found = [
+            places.setdefault(_plain(value, lambda i=i: i), len(places))
+            for i, value in enumerate(line)
+        ]
     except TypeError:
         i = next(i for i, value in enumerate(line) if not isinstance(value, Hashable))
-        raise DataError(f"label {i} (counting from 0) is {shown(line[i])}, which cannot name a class; {ADVICE}") from None
+        raise DataError(
+            f"label {i} (counting from 0) is {shown(line[i])}, which cannot name a class; {ADVICE}"
+        ) from None
     classes = ordered(places)
     rank = np.empty(len(classes), dtype=np.intp)
     rank[[places[one] for one in classes]] = np.arange(len(classes))
@@ -109,10 +121,14 @@ def _plain(value: Any, where: Any) -> Hashable:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
     if value is None or value != value or value == "":  # only NaN differs from itself
-        raise DataError(f"label {where()} (counting from 0) is {shown(value)}, which is missing; {ADVICE}")
+        raise DataError(
+            f"label {where()} (counting from 0) is {shown(value)}, which is missing; {ADVICE}"
+        )
     if isinstance(value, float):
         if not value.is_integer():
-            raise DataError(f"label {where()} (counting from 0) is {value!r}, not a whole number; {ADVICE}")
+            raise DataError(
+                f"label {where()} (counting from 0) is {value!r}, not a whole number; {ADVICE}"
+            )
         return int(value)
     hash(value)
     named: Hashable = value

@@ -94,5 +94,12 @@ def measure(
         second = stream.second_pass(weight, bias)
         second.update(features, labels)
     return stream.compute(
-        weight, bias, prediction, second_pass=second, preset=preset, convention=convention, subset=subset, keys=wanted
+        weight,
+        bias,
+        prediction,
+        second_pass=second,
+        preset=preset,
+        convention=convention,
+        subset=subset,
+        keys=wanted,
     )

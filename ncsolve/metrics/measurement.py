@@ -114,7 +114,11 @@ class Measurement(Mapping[str, float]):
     @cached_property
     def weight_norm(self) -> Array | None:
         """||w_k||, shape (K,), or None."""
-        return None if self.weight is None else np.asarray(np.linalg.norm(self.weight, axis=1), dtype=np.float64)
+        return (
+            None
+            if self.weight is None
+            else np.asarray(np.linalg.norm(self.weight, axis=1), dtype=np.float64)
+        )
 
     @property
     def feature_cosines(self) -> Array:
@@ -141,13 +145,20 @@ class Measurement(Mapping[str, float]):
         """Singular values, descending: "H" of Hbar D^(1/2), which is what H has once every class has collapsed; "W_1", ..., "W_M"."""
         scaled = self.evidence.means * np.sqrt(self.counts)[:, None]
         named = {"H": scaled} | {f"W_{j + 1}": factor for j, factor in enumerate(self.factors)}
-        return {name: np.asarray(np.linalg.svd(one, compute_uv=False), dtype=np.float64) for name, one in named.items()}
+        return {
+            name: np.asarray(np.linalg.svd(one, compute_uv=False), dtype=np.float64)
+            for name, one in named.items()
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The measurement as plain values."""
         e = self.evidence
-        weight_norm = [None] * len(self.classes) if self.weight_norm is None else self.weight_norm.tolist()
-        rows = zip(self.classes, self.counts, self.feature_norm, weight_norm, self.variances, strict=True)
+        weight_norm = (
+            [None] * len(self.classes) if self.weight_norm is None else self.weight_norm.tolist()
+        )
+        rows = zip(
+            self.classes, self.counts, self.feature_norm, weight_norm, self.variances, strict=True
+        )
         return {
             "samples": self.samples,
             "dimension": int(e.means.shape[1]),
@@ -170,7 +181,12 @@ class Measurement(Mapping[str, float]):
             ],
             "spectra": {name: values.tolist() for name, values in self.spectra.items()},
             "layers": [
-                {"name": name, "rank": layer.rank, "metrics": dict(layer.metrics), "absent": dict(layer.absent)}
+                {
+                    "name": name,
+                    "rank": layer.rank,
+                    "metrics": dict(layer.metrics),
+                    "absent": dict(layer.absent),
+                }
                 for name, layer in self.layers.items()
             ],
         }

@@ -38,15 +38,22 @@ class Network:
         if len(self.factors) != len(other.factors) or (self.bias is None) != (other.bias is None):
             return False
         alike = all(map(np.array_equal, self.factors, other.factors))
-        return alike and (self.bias is None or other.bias is None or np.array_equal(self.bias, other.bias))
+        return alike and (
+            self.bias is None or other.bias is None or np.array_equal(self.bias, other.bias)
+        )
 
 
 def layers_of(features: Any, samples: int) -> dict[str, Rows]:
     """The features by layer, each with one row per label."""
     if isinstance(features, Mapping):
         if not features:
-            raise DataError("features are an empty mapping; give at least one layer, name -> (N, d) array")
-        found = {str(name): rows(layer, f"features of layer {name!r}") for name, layer in features.items()}
+            raise DataError(
+                "features are an empty mapping; give at least one layer, name -> (N, d) array"
+            )
+        found = {
+            str(name): rows(layer, f"features of layer {name!r}")
+            for name, layer in features.items()
+        }
     else:
         found = {FIRST: rows(features)}
     for layer in found.values():
@@ -54,11 +61,15 @@ def layers_of(features: Any, samples: int) -> dict[str, Rows]:
             hint = "; give one row per sample"
             if layer.shape[1] == samples:
                 hint = ": they look transposed; give (samples, dimensions), features.T"
-            raise DataError(f"{layer.name} have shape {layer.shape} and labels have shape ({samples},){hint}")
+            raise DataError(
+                f"{layer.name} have shape {layer.shape} and labels have shape ({samples},){hint}"
+            )
     return found
 
 
-def network_of(weight: Any, bias: Any, dimensions: Sequence[int], classes: Sequence[Hashable]) -> Network:
+def network_of(
+    weight: Any, bias: Any, dimensions: Sequence[int], classes: Sequence[Hashable]
+) -> Network:
     """The classifier, checked against the features' dimensions and the classes.
 
     `weight` is one (K, d) matrix, W_M ... W_1, or the sequence W_1, ..., W_M of which W_j acts on layer j.
@@ -68,13 +79,25 @@ def network_of(weight: Any, bias: Any, dimensions: Sequence[int], classes: Seque
         if bias is not None:
             raise DataError("a bias without a classifier says nothing; give weight as well")
         return Network((), None)
-    several = isinstance(weight, list | tuple) and len(weight) > 0 and all(_is_matrix(one) for one in weight)
+    several = (
+        isinstance(weight, list | tuple)
+        and len(weight) > 0
+        and all(_is_matrix(one) for one in weight)
+    )
     given = list(weight) if several else [weight]
-    factors = tuple(matrix(one, f"weight W_{j + 1}" if several else "weight") for j, one in enumerate(given))
+    factors = tuple(
+        matrix(one, f"weight W_{j + 1}" if several else "weight") for j, one in enumerate(given)
+    )
     _check_sizes(factors)
     for j, factor in enumerate(factors):
         what = f"weight W_{j + 1}" if several else "weight"
-        rows_expected = size if j == len(factors) - 1 else factors[j + 1].shape[1] if factors[j + 1].ndim == 2 else None
+        rows_expected = (
+            size
+            if j == len(factors) - 1
+            else factors[j + 1].shape[1]
+            if factors[j + 1].ndim == 2
+            else None
+        )
         columns = dimensions[j] if j < len(dimensions) else factors[j - 1].shape[0]
         if factor.ndim == 2 and factor.shape == (rows_expected, columns):
             continue
@@ -83,15 +106,21 @@ def network_of(weight: Any, bias: Any, dimensions: Sequence[int], classes: Seque
         elif factor.ndim == 2 and factor.shape[1] == columns and j == len(factors) - 1:
             raise DataError(_wrong_rows(what, factor.shape[0], classes))
         else:
-            hint = f"features have dimension {columns}, so it should be ({rows_expected}, {columns})"
-        raise DataError(f"{what} has shape {factor.shape} for {size} classes and dimension {columns}: {hint}")
+            hint = (
+                f"features have dimension {columns}, so it should be ({rows_expected}, {columns})"
+            )
+        raise DataError(
+            f"{what} has shape {factor.shape} for {size} classes and dimension {columns}: {hint}"
+        )
     if len(dimensions) > len(factors) or (not several and len(dimensions) > 1):
         raise DataError(
             f"{len(dimensions)} layers of features and {len(factors)} matrices; give weight as the list W_1, ..., W_M, one per layer"
         )
     vector = None if bias is None else matrix(bias, "bias")
     if vector is not None and vector.shape not in ((size,), (size, 1), (1, size)):
-        raise DataError(f"bias has shape {vector.shape}; it needs one entry for each of {size} classes")
+        raise DataError(
+            f"bias has shape {vector.shape}; it needs one entry for each of {size} classes"
+        )
     return Network(factors, None if vector is None else vector.ravel())
 
 
@@ -109,7 +138,9 @@ def _check_sizes(factors: Sequence[Array]) -> None:
     sizes = [float(np.abs(factor).max(initial=0.0)) for factor in factors]
     for j, size in enumerate(sizes):
         check_size(size, "weight" if len(sizes) == 1 else f"weight W_{j + 1}")
-    if all(sizes) and not math.log10(SMALLEST) <= sum(map(math.log10, sizes)) <= math.log10(LARGEST):
+    if all(sizes) and not math.log10(SMALLEST) <= sum(map(math.log10, sizes)) <= math.log10(
+        LARGEST
+    ):
         listing = ", ".join(f"{size:g}" for size in sizes)
         raise DataError(
             f"the matrices have largest entries {listing}, whose product is out of range; from {SMALLEST:g} to {LARGEST:g} is measured"

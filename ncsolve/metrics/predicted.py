@@ -96,18 +96,28 @@ def predicted_at(prediction: Prediction, order: Indices, layer: int = 0) -> Pred
     """What is predicted of the features that have passed the first `layer` matrices."""
     weights = prediction.weights
     if layer >= len(weights):
-        raise DataError(f"layer {layer + 1} is measured, but the prediction has {len(weights)}; predict with that depth")
+        raise DataError(
+            f"layer {layer + 1} is measured, but the prediction has {len(weights)}; predict with that depth"
+        )
     square = np.ix_(order, order)
     features, rest = prediction.class_means, weights[-1]
     for weight in weights[:layer]:
         features = weight @ features
     for weight in reversed(weights[layer:-1]):
         rest = rest @ weight
-    grams = (prediction.gram_features, prediction.gram_weights) if layer == 0 else (features.T @ features, rest @ rest.T)
-    return Predicted(prediction, order, layer, grams[0][square], grams[1][square], (rest @ features)[square])
+    grams = (
+        (prediction.gram_features, prediction.gram_weights)
+        if layer == 0
+        else (features.T @ features, rest @ rest.T)
+    )
+    return Predicted(
+        prediction, order, layer, grams[0][square], grams[1][square], (rest @ features)[square]
+    )
 
 
-def matched(prediction: Prediction, classes: Sequence[Hashable], counts: Array, *, subset: bool = False) -> Indices:
+def matched(
+    prediction: Prediction, classes: Sequence[Hashable], counts: Array, *, subset: bool = False
+) -> Indices:
     """For each measured class its place among the predicted ones.
 
     By name, where the labels printed as text are the predicted names; else, if the prediction was made from counts without names, the
@@ -142,12 +152,17 @@ def matched(prediction: Prediction, classes: Sequence[Hashable], counts: Array, 
         said = [f"classes without samples: {listed(missing)}"] if missing else []
         said += [f"labels that are no predicted class: {listed(extra)}"] if extra else []
         advice = "predict with the counts of these labels, or give samples of every class"
-        raise DataError(f"{len(labels)} classes were measured and {len(names)} predicted; {'; '.join(said)}; {advice}")
+        raise DataError(
+            f"{len(labels)} classes were measured and {len(names)} predicted; {'; '.join(said)}; {advice}"
+        )
     found = np.array(order, dtype=np.intp)
     wrong = np.flatnonzero(ufm.counts[found] != counts)
     if wrong.size and not subset:
         k = wrong[:4]
-        pairs = ", ".join(f"class {classes[i]!r}: {counts[i]:g} samples, {ufm.counts[found[i]]:g} predicted" for i in k)
+        pairs = ", ".join(
+            f"class {classes[i]!r}: {counts[i]:g} samples, {ufm.counts[found[i]]:g} predicted"
+            for i in k
+        )
         more = f" and {wrong.size - 4} more" if wrong.size > 4 else ""
         raise DataError(
             f"the labels contradict the counts of the prediction ({pairs}{more}); predict with these counts, or say that the "

@@ -46,12 +46,16 @@ def nc3_gof(e: Evidence) -> float:
 @metric("nc3_abs", "weight", "prediction")
 def nc3_abs(e: Evidence) -> float:
     """||W_M ... W_1 Hbar - predicted||_F / ||predicted||_F: the absolute companion of nc3_gof."""
-    return relative(e.classifier @ e.means.T, _of(e).product, "product of classifier and class means")
+    return relative(
+        e.classifier @ e.means.T, _of(e).product, "product of classifier and class means"
+    )
 
 
 def gof(found: Array, predicted: Array, what: str) -> float:
     """Distance between the two matrices at norm 1."""
-    return float(np.linalg.norm(unit(found, f"the {what}") - unit(predicted, f"the predicted {what}")))
+    return float(
+        np.linalg.norm(unit(found, f"the {what}") - unit(predicted, f"the predicted {what}"))
+    )
 
 
 def relative(found: Array, predicted: Array, what: str) -> float:

@@ -32,7 +32,11 @@ class Preset:
 
     def values(self, found: Mapping[str, float], classes: int) -> dict[str, float]:
         """The paper's values, where they are known."""
-        return {name: found[key] * (factor or classes) for name, key, factor in self.names if key in found}
+        return {
+            name: found[key] * (factor or classes)
+            for name, key, factor in self.names
+            if key in found
+        }
 
 
 def _plain(*pairs: tuple[str, str]) -> tuple[tuple[str, str, float], ...]:
@@ -59,7 +63,9 @@ PRESETS = {
     "zhu": Preset(
         "Zhu et al. 2021 (arXiv:2105.02375)",
         Convention(center="samples"),
-        _plain(("NC1", "nc1_pinv"), ("NC2", "nc2_etf_W"), ("NC3", "nc3_etf"), ("NC4 bias", "nc_bias")),
+        _plain(
+            ("NC1", "nc1_pinv"), ("NC2", "nc2_etf_W"), ("NC3", "nc3_etf"), ("NC4 bias", "nc_bias")
+        ),
     ),
     "dang": Preset(
         "Dang et al. 2023 (arXiv:2301.00437); GOF and NC3 against the prediction need one",

@@ -32,7 +32,9 @@ class Metric:
 _METRICS: dict[str, Metric] = {}
 
 
-def metric(key: str, *needs: str) -> Callable[[Callable[[Evidence], float]], Callable[[Evidence], float]]:
+def metric(
+    key: str, *needs: str
+) -> Callable[[Callable[[Evidence], float]], Callable[[Evidence], float]]:
     """Enter a function under its key."""
 
     def enter(function: Callable[[Evidence], float]) -> Callable[[Evidence], float]:
@@ -68,7 +70,9 @@ def chosen(keys: Iterable[str] | None) -> dict[str, Metric]:
     return {key: known[key] for key in asked}
 
 
-def evaluated(evidence: Evidence, keys: Iterable[str] | None = None) -> tuple[dict[str, float], dict[str, str]]:
+def evaluated(
+    evidence: Evidence, keys: Iterable[str] | None = None
+) -> tuple[dict[str, float], dict[str, str]]:
     """Values by key, and for each key without one the reason."""
     have = {
         "weight": evidence.weight is not None,

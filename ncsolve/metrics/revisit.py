@@ -61,7 +61,9 @@ class Revisit:
     def merge(self, other: Revisit) -> None:
         """Add what another has seen."""
         if not np.array_equal(self.statistics.means, other.statistics.means):
-            raise DataError("the two second passes have different class means; merge the first passes before the second begins")
+            raise DataError(
+                "the two second passes have different class means; merge the first passes before the second begins"
+            )
         self.within += other.within
         self.mismatches += other.mismatches
         self.samples += other.samples
@@ -69,15 +71,21 @@ class Revisit:
     def add(self, rows: Rows, codes: Indices, classes: Sequence[Hashable]) -> None:
         """Look at samples once more; blocks before one that is refused are kept, as in `Accumulator.add`."""
         if unknown := [one for one in classes if one not in self.place]:
-            raise DataError(f"the second pass met classes that the first did not: {listed(unknown)}; pass over the same data")
+            raise DataError(
+                f"the second pass met classes that the first did not: {listed(unknown)}; pass over the same data"
+            )
         k = np.array([self.place[one] for one in classes], dtype=np.intp)[codes]
         for place, block in rows.blocks():
             mine = k[place]
-            moved = ((block - self.statistics.origin[mine]) - self.statistics.offset[mine]) @ self.statistics.basis.T
+            moved = (
+                (block - self.statistics.origin[mine]) - self.statistics.offset[mine]
+            ) @ self.statistics.basis.T
             self.within += moved.T @ moved
             if self.weight is not None:
                 step = max(1, BLOCK // len(self.place))  # a row of the block becomes K numbers
-                self.mismatches += sum(self._mismatches(block[i : i + step]) for i in range(0, len(block), step))
+                self.mismatches += sum(
+                    self._mismatches(block[i : i + step]) for i in range(0, len(block), step)
+                )
         self.samples += k.size
 
     def _mismatches(self, block: Array) -> int:
@@ -86,7 +94,9 @@ class Revisit:
         size = np.einsum("ij,ij->i", means, means)
         nearness = x @ means.T - size / 2.0  # (||x||^2 - ||x - mu||^2) / 2
         length = np.sqrt(size)
-        rounded = length + np.sqrt(self.statistics.variances)  # a mean has the rounding of its samples, too
+        rounded = length + np.sqrt(
+            self.statistics.variances
+        )  # a mean has the rounding of its samples, too
         nearest = _largest(nearness, (np.linalg.norm(x, axis=1)[:, None] + length) * rounded)
         logits = block @ self.weight.T
         slack = np.outer(np.linalg.norm(block, axis=1), np.linalg.norm(self.weight, axis=1))

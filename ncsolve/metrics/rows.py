@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from ..problem.losses import Array
 
 BLOCK = 1 << 20  # numbers per block: 8 MiB
-SMALLEST, LARGEST = 1e-130, 1e140  # squares of larger numbers, summed, leave the doubles, and those of noise in smaller ones
+SMALLEST, LARGEST = (
+    1e-130,
+    1e140,
+)  # squares of larger numbers, summed, leave the doubles, and those of noise in smaller ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,11 @@ class Rows:
             if not (low >= -LARGEST and high <= LARGEST):
                 i, j = (int(index[0]) for index in np.nonzero(~(np.abs(block) <= LARGEST)))
                 found = block[i, j]
-                why = f"beyond {LARGEST:g}, where squares overflow" if math.isfinite(found) else "not a finite number"
+                why = (
+                    f"beyond {LARGEST:g}, where squares overflow"
+                    if math.isfinite(found)
+                    else "not a finite number"
+                )
                 raise DataError(
                     f"{self.name}: sample {start + i}, coordinate {j} (counting from 0) is {found:g}, {why}; "
                     "leave out or mend such samples"
@@ -68,25 +75,37 @@ def rows(features: Any, name: str = "features") -> Rows:
     """
     if hasattr(features, "detach"):
         source = features.detach()
-        other = "b" if str(source.dtype) == "torch.bool" else "c" if source.dtype.is_complex else "i"
+        other = (
+            "b" if str(source.dtype) == "torch.bool" else "c" if source.dtype.is_complex else "i"
+        )
         kind = "f" if source.dtype.is_floating_point else other
         eps = _tensor_eps(source) if kind == "f" else DOUBLE
     else:
         try:
             source = features if isinstance(features, np.ndarray) else np.asarray(features)
         except ValueError:
-            raise DataError(f"{name} {shown(features)} have rows of different lengths; give an (N, d) array") from None
+            raise DataError(
+                f"{name} {shown(features)} have rows of different lengths; give an (N, d) array"
+            ) from None
         refuse_mask(source, name, "have")
         kind = source.dtype.kind
         eps = float(np.finfo(source.dtype).eps) if kind == "f" else DOUBLE
     shape = tuple(int(size) for size in source.shape)
     if kind not in "fiu":
-        raise DataError(f"{name} hold values of type {source.dtype}, not real numbers; give an (N, d) array of floats")
+        raise DataError(
+            f"{name} hold values of type {source.dtype}, not real numbers; give an (N, d) array of floats"
+        )
     if len(shape) != 2:
-        hint = "give one column as features[:, None]" if len(shape) == 1 else "flatten each sample to one row"
+        hint = (
+            "give one column as features[:, None]"
+            if len(shape) == 1
+            else "flatten each sample to one row"
+        )
         raise DataError(f"{name} have shape {shape}, not (samples, dimensions); {hint}")
     if 0 in shape:
-        raise DataError(f"{name} have shape {shape}, so there is nothing to measure; give at least one sample of each class")
+        raise DataError(
+            f"{name} have shape {shape}, so there is nothing to measure; give at least one sample of each class"
+        )
     return Rows(source, (shape[0], shape[1]), max(eps, DOUBLE), name)
 
 
@@ -105,7 +124,11 @@ def matrix(values: Any, name: str) -> Array:
         raise DataError(f"{name} {shown(values)} is not an array of real numbers") from None
     if not (np.abs(found) <= LARGEST).all():
         wrong = found[~(np.abs(found) <= LARGEST)][0]
-        why = f"entries up to {LARGEST:g} are measured" if math.isfinite(wrong) else "every entry must be a finite number"
+        why = (
+            f"entries up to {LARGEST:g} are measured"
+            if math.isfinite(wrong)
+            else "every entry must be a finite number"
+        )
         raise DataError(f"{name} holds {wrong:g}; {why}")
     return found
 
@@ -123,7 +146,11 @@ def _numpy(values: Any) -> Any:
     """What numpy can read: tensors leave their device, and bfloat16 becomes float32."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
-        return (values.float() if values.dtype.is_floating_point and values.element_size() < 4 else values).numpy()
+        return (
+            values.float()
+            if values.dtype.is_floating_point and values.element_size() < 4
+            else values
+        ).numpy()
     return values
 
 

@@ -26,7 +26,8 @@ class SecondPass:
     def __init__(self, statistics: Mapping[str, Statistics], network: Network) -> None:
         self.network = network
         self._revisits = {
-            name: Revisit(one, network.rest(layer), network.bias) for layer, (name, one) in enumerate(statistics.items())
+            name: Revisit(one, network.rest(layer), network.bias)
+            for layer, (name, one) in enumerate(statistics.items())
         }
 
     def update(self, features: Any, labels: Any) -> None:
@@ -53,7 +54,9 @@ class SecondPass:
         if not network.factors:
             return self.network
         if self.network.factors and not self.network.same(network):
-            raise DataError("compute was given another classifier than the second pass; give the same, or none")
+            raise DataError(
+                "compute was given another classifier than the second pass; give the same, or none"
+            )
         return network
 
     def completed(self, first: Mapping[str, Statistics]) -> dict[str, Statistics]:

@@ -96,7 +96,11 @@ class Statistics:
     @cached_property
     def resolution(self) -> Array:
         """How far rounding in float64 may have moved each of them, shape (K,)."""
-        found: Array = ROUNDINGS * DOUBLE * (np.linalg.norm(self.differences, axis=1) + np.sqrt(self.variances))
+        found: Array = (
+            ROUNDINGS
+            * DOUBLE
+            * (np.linalg.norm(self.differences, axis=1) + np.sqrt(self.variances))
+        )
         return found
 
     @cached_property

@@ -63,7 +63,9 @@ class StreamingMeasure:
 
     def __init__(self, *, classes: Sequence[Hashable] | None = None, scatter: str = "auto") -> None:
         if scatter not in SCATTER:
-            raise ProblemError(f"scatter {scatter!r} is unknown; one of {', '.join(map(repr, SCATTER))} works")
+            raise ProblemError(
+                f"scatter {scatter!r} is unknown; one of {', '.join(map(repr, SCATTER))} works"
+            )
         self.order = None if classes is None else _distinct(classes)
         self.scatter = scatter
         self._layers: dict[str, Accumulator] = {}
@@ -93,14 +95,22 @@ class StreamingMeasure:
         layers = layers_of(features, len(codes))
         self._refuse_strangers(classes)
         if not self._layers:
-            new = {name: Accumulator(rows.shape[1], full=self._full(rows.shape[1])) for name, rows in layers.items()}
+            new = {
+                name: Accumulator(rows.shape[1], full=self._full(rows.shape[1]))
+                for name, rows in layers.items()
+            }
         else:
             same_layers(self._layers, layers)
             new = self._layers
             for name, rows in layers.items():
                 if rows.shape[1] != new[name].dimension:
-                    raise DataError(f"{rows.name} have {rows.shape[1]} dimensions, earlier batches {new[name].dimension}")
-        parts = {name: Accumulator(rows.shape[1], full=new[name].within is not None) for name, rows in layers.items()}
+                    raise DataError(
+                        f"{rows.name} have {rows.shape[1]} dimensions, earlier batches {new[name].dimension}"
+                    )
+        parts = {
+            name: Accumulator(rows.shape[1], full=new[name].within is not None)
+            for name, rows in layers.items()
+        }
         for name, rows in layers.items():
             parts[name].add(rows, codes, classes)
         for name, part in parts.items():
@@ -135,7 +145,15 @@ class StreamingMeasure:
         if second_pass is not None:
             network = second_pass.network_for(network)
             statistics = second_pass.completed(statistics)
-        return measurement(statistics, network, prediction, preset=preset, convention=convention, subset=subset, keys=keys)
+        return measurement(
+            statistics,
+            network,
+            prediction,
+            preset=preset,
+            convention=convention,
+            subset=subset,
+            keys=keys,
+        )
 
     def second_pass(self, weight: Any = None, bias: Any = None) -> SecondPass:
         """An accumulator for a second pass over the same samples, with the means as they are now.
@@ -146,12 +164,17 @@ class StreamingMeasure:
         """
         statistics = self._statistics()
         dimensions = [one.means.shape[1] for one in statistics.values()]
-        return SecondPass(statistics, network_of(weight, bias, dimensions, next(iter(statistics.values())).classes))
+        return SecondPass(
+            statistics,
+            network_of(weight, bias, dimensions, next(iter(statistics.values())).classes),
+        )
 
     def merge(self, other: StreamingMeasure) -> None:
         """Add what another worker has seen; `other` stays as it is."""
         if other.scatter != self.scatter:
-            raise ProblemError(f"scatter {self.scatter!r} here and {other.scatter!r} there; both need the same")
+            raise ProblemError(
+                f"scatter {self.scatter!r} here and {other.scatter!r} there; both need the same"
+            )
         for part in other._layers.values():
             self._refuse_strangers(part.classes)
         if not self._layers:
@@ -189,14 +212,20 @@ class StreamingMeasure:
         return self.scatter == "full" or (self.scatter == "auto" and dimension <= FULL)
 
     def _refuse_strangers(self, classes: Sequence[Hashable]) -> None:
-        if self.order is not None and (strangers := [one for one in classes if one not in set(self.order)]):
-            raise DataError(f"labels {listed(strangers)} are not among the classes {listed(self.order)}")
+        if self.order is not None and (
+            strangers := [one for one in classes if one not in set(self.order)]
+        ):
+            raise DataError(
+                f"labels {listed(strangers)} are not among the classes {listed(self.order)}"
+            )
 
     def _statistics(self) -> dict[str, Statistics]:
         if not self._layers:
             raise DataError("no samples were seen; call update with features and labels first")
         for name, part in self._layers.items():
-            check_size(part.largest, "the features" if name == FIRST else f"the features of layer {name!r}")
+            check_size(
+                part.largest, "the features" if name == FIRST else f"the features of layer {name!r}"
+            )
         return {name: _summary(part, self.order) for name, part in self._layers.items()}
 
 
@@ -208,9 +237,13 @@ def _summary(part: Accumulator, order: Sequence[Hashable] | None) -> Statistics:
             f"no sample of {'class' if len(absent) == 1 else 'classes'} {listed(absent)}; give samples of every class"
         )
     if len(classes) < 2:
-        raise DataError(f"the labels hold one class, {listed(classes)}; neural collapse needs at least 2 classes")
+        raise DataError(
+            f"the labels hold one class, {listed(classes)}; neural collapse needs at least 2 classes"
+        )
     k = np.array([place[one] for one in classes], dtype=np.intp)
-    summary = Statistics(tuple(classes), part.counts[k], part.origin[k], part.offset[k], part.scatter[k], part.eps)
+    summary = Statistics(
+        tuple(classes), part.counts[k], part.origin[k], part.offset[k], part.scatter[k], part.eps
+    )
     if part.within is None:
         return summary
     return replace(summary, within=summary.basis @ part.within @ summary.basis.T)

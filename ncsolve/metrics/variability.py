@@ -27,11 +27,15 @@ def nc1_pinv(e: Evidence) -> float:
     assert s.within is not None
     root = np.sqrt(e.between_shares)[:, None]
     _, sigma, v = np.linalg.svd(root * (e.centered @ s.basis.T), full_matrices=False)
-    alive = sigma > e.rank_cut * float(root.max())  # the weighted rows are moved by rounding no further
+    alive = sigma > e.rank_cut * float(
+        root.max()
+    )  # the weighted rows are moved by rounding no further
     if not alive.any():
         raise Undefined("all class means coincide")
     v, sigma = v[alive], sigma[alive]
-    trace = float((np.einsum("ri,ij,rj->r", v, s.within / s.samples, v, optimize=True) / sigma**2).sum())
+    trace = float(
+        (np.einsum("ri,ij,rj->r", v, s.within / s.samples, v, optimize=True) / sigma**2).sum()
+    )
     return trace / e.classes if e.convention.per_class else trace
 
 

@@ -101,10 +101,14 @@ def _at_least_one(value: Architecture, *names: str) -> None:
     for name in names:
         number = getattr(value, name)
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise ProblemError(f"{name} {number!r} of {value.name} is not a whole number of 1 or more")
+            raise ProblemError(
+                f"{name} {number!r} of {value.name} is not a whole number of 1 or more"
+            )
 
 
 def _channels(shape: Shape, name: str) -> int:
     if len(shape) != 3:
-        raise ProblemError(f"{name} needs images (channels, height, width), samples have shape {shape}; an mlp takes any shape")
+        raise ProblemError(
+            f"{name} needs images (channels, height, width), samples have shape {shape}; an mlp takes any shape"
+        )
     return shape[0]

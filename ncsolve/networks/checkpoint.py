@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
+from ..files import atomic_write
 from ..problem.border import shown
 from ..problem.errors import DataError
-from ..files import atomic_write
 
 FORMAT = "ncsolve/train-checkpoint/1"
 
@@ -72,10 +72,22 @@ def _read(path: str | Path) -> dict[str, Any]:
         raise DataError(f"checkpoint {name} does not exist; start without resuming") from None
     except OSError as error:
         raise DataError(f"checkpoint {name} cannot be read ({error.strerror or error})") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile, UnicodeDecodeError):
-        raise DataError(f"{name} is no checkpoint of tensors and plain values; give one that 'train' has written") from None
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        KeyError,
+        ValueError,
+        zipfile.BadZipFile,
+        UnicodeDecodeError,
+    ):
+        raise DataError(
+            f"{name} is no checkpoint of tensors and plain values; give one that 'train' has written"
+        ) from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise DataError(f"{name} is no checkpoint of this version ({FORMAT}); give one that 'train' has written")
+        raise DataError(
+            f"{name} is no checkpoint of this version ({FORMAT}); give one that 'train' has written"
+        )
     return state
 
 
@@ -83,5 +95,7 @@ def _first_difference(theirs: Any, ours: Any, at: str = "") -> str:
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in sorted(theirs.keys() | ours.keys()):
             if theirs.get(key) != ours.get(key):
-                return _first_difference(theirs.get(key), ours.get(key), f"{at}.{key}" if at else key)
+                return _first_difference(
+                    theirs.get(key), ours.get(key), f"{at}.{key}" if at else key
+                )
     return f"{at} was {shown(theirs, 60)}, now {shown(ours, 60)}"

@@ -40,5 +40,7 @@ def _records(path: Path) -> NDArray[np.uint8]:
     records = body.reshape(-1, RECORD)
     if records[:, 0].max() >= CLASSES:
         row = int(np.argmax(records[:, 0] >= CLASSES))
-        raise DataError(f"{name}: record {row} has label {records[row, 0]}; CIFAR-10 has labels 0 to 9")
+        raise DataError(
+            f"{name}: record {row} has label {records[row, 0]}; CIFAR-10 has labels 0 to 9"
+        )
     return records

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.labels import coded
 from ..problem.border import opened, shown
 from ..problem.errors import DataError, ProblemError
-from ..metrics.labels import coded
 from . import cifar, idx
 from .extra import missing_is_named
 
@@ -56,19 +56,27 @@ class Dataset:
         if values.dtype.kind not in "biuf":
             raise DataError(f"{source}: samples have dtype {values.dtype}; numbers work")
         if values.ndim < 2 or 0 in values.shape:
-            raise DataError(f"{source}: samples have shape {values.shape}; give (N, ...), one row or image per sample")
+            raise DataError(
+                f"{source}: samples have shape {values.shape}; give (N, ...), one row or image per sample"
+            )
         codes, classes = coded(labels)
         if len(codes) != len(values):
-            raise DataError(f"{source}: {len(values)} samples and {len(codes)} labels; give one label per sample")
+            raise DataError(
+                f"{source}: {len(values)} samples and {len(codes)} labels; give one label per sample"
+            )
         if len(classes) < 2:
-            raise DataError(f"{source}: all samples have the label {shown(classes[0])}; at least 2 classes are needed")
+            raise DataError(
+                f"{source}: all samples have the label {shown(classes[0])}; at least 2 classes are needed"
+            )
         scale = 255.0 if values.dtype == np.uint8 else 1.0
         kind = "f8" if values.dtype == np.float64 else "f4"
         order = np.argsort(codes, kind="stable")
         floats: NDArray[Any] = np.divide(values[order].astype(kind), scale, dtype=kind)
         if not np.isfinite(floats).all():
             place = np.argwhere(~np.isfinite(floats))[0]
-            raise DataError(f"{source}: sample {order[place[0]]} holds {floats[tuple(place)]}; samples must be finite numbers")
+            raise DataError(
+                f"{source}: sample {order[place[0]]} holds {floats[tuple(place)]}; samples must be finite numbers"
+            )
         if floats.ndim == 3:
             floats = floats[:, None]
         return cls(floats, np.asarray(codes[order], dtype=np.intp), tuple(map(str, classes)))
@@ -81,9 +89,20 @@ class Dataset:
     @property
     def counts(self) -> dict[str, int]:
         """Class name -> number of samples, as `UFM` takes them."""
-        return dict(zip(self.names, np.bincount(self.labels, minlength=len(self.names)).tolist(), strict=True))
+        return dict(
+            zip(
+                self.names,
+                np.bincount(self.labels, minlength=len(self.names)).tolist(),
+                strict=True,
+            )
+        )
 
-    def subset(self, counts: Sequence[float] | Mapping[str, float], *, rng: int | np.random.Generator | None = None) -> Dataset:
+    def subset(
+        self,
+        counts: Sequence[float] | Mapping[str, float],
+        *,
+        rng: int | np.random.Generator | None = None,
+    ) -> Dataset:
         """So many samples of each class, drawn without replacement.
 
         Parameters
@@ -109,7 +128,9 @@ class Dataset:
         kept: list[str] = []
         for name in counts:
             if name not in there:
-                raise DataError(f"class {shown(name)} is not in the data; its classes are {', '.join(list(there)[:12])}")
+                raise DataError(
+                    f"class {shown(name)} is not in the data; its classes are {', '.join(list(there)[:12])}"
+                )
         for k, name in enumerate(self.names):
             if name not in counts:
                 continue
@@ -134,11 +155,15 @@ class Dataset:
             The samples are not images.
         """
         if len(self.shape) != 3:
-            raise ProblemError(f"samples of shape {self.shape} are no images (channels, height, width) that could be resampled")
+            raise ProblemError(
+                f"samples of shape {self.shape} are no images (channels, height, width) that could be resampled"
+            )
         with missing_is_named():
             import torch
         images = torch.from_numpy(self.samples)
-        scaled = torch.nn.functional.interpolate(images, size=(side, side), mode="bilinear", align_corners=False)
+        scaled = torch.nn.functional.interpolate(
+            images, size=(side, side), mode="bilinear", align_corners=False
+        )
         return Dataset(scaled.numpy(), self.labels, self.names)
 
 
@@ -182,8 +207,12 @@ def read(source: str | os.PathLike[str]) -> Dataset:
     if "idx" in path.name:
         return Dataset.of(*idx.pair(path), shown(text))
     if not path.exists():
-        raise DataError(f"{shown(text)} does not exist; 'digits', an .npz file, or files of MNIST or CIFAR-10 work")
-    raise DataError(f"{shown(text)} is not of a known kind; 'digits', .npz (X, y), CIFAR-10 .bin or MNIST IDX files work")
+        raise DataError(
+            f"{shown(text)} does not exist; 'digits', an .npz file, or files of MNIST or CIFAR-10 work"
+        )
+    raise DataError(
+        f"{shown(text)} is not of a known kind; 'digits', .npz (X, y), CIFAR-10 .bin or MNIST IDX files work"
+    )
 
 
 def _folder(path: Path) -> Dataset:
@@ -206,12 +235,27 @@ def _npz(path: Path) -> Dataset:
                 raise ValueError("it does not begin like an archive of arrays")
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
-                if not isinstance(arrays, np.lib.npyio.NpzFile) or not {"X", "y"} <= set(arrays.files):
+                if not isinstance(arrays, np.lib.npyio.NpzFile) or not {"X", "y"} <= set(
+                    arrays.files
+                ):
                     held = ", ".join(getattr(arrays, "files", [])[:12]) or "no named arrays"
                     raise DataError(f"{name} holds {held}; X (samples) and y (labels) are needed")
                 return Dataset.of(arrays["X"], arrays["y"], name)
         except DataError:
             raise
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
-            why = "it holds Python objects" if "allow_pickle" in str(error) else " ".join(str(error).split())[:120]
-            raise DataError(f"{name} cannot be read as .npz ({why}); save plain arrays X and y with numpy.savez") from None
+        except (
+            ValueError,
+            OSError,
+            EOFError,
+            KeyError,
+            zipfile.BadZipFile,
+            NotImplementedError,
+        ) as error:
+            why = (
+                "it holds Python objects"
+                if "allow_pickle" in str(error)
+                else " ".join(str(error).split())[:120]
+            )
+            raise DataError(
+                f"{name} cannot be read as .npz ({why}); save plain arrays X and y with numpy.savez"
+            ) from None

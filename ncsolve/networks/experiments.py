@@ -24,10 +24,18 @@ class Experiment:
 
     def command(self) -> str:
         """The options as they would be typed."""
-        return "ncsolve train " + " ".join(f"--{name.replace('_', '-')} {value}" for name, value in self.options.items())
+        return "ncsolve train " + " ".join(
+            f"--{name.replace('_', '-')} {value}" for name, value in self.options.items()
+        )
 
 
-_COMMON = {"width": "32", "weight_decay": "5e-4", "feature_decay": "5e-4", "epochs": "60", "rng": "0"}
+_COMMON = {
+    "width": "32",
+    "weight_decay": "5e-4",
+    "feature_decay": "5e-4",
+    "epochs": "60",
+    "rng": "0",
+}
 _IMAGES = _COMMON | {
     "counts": SMALL,
     "weight_decay": "2e-3",
@@ -38,20 +46,28 @@ _IMAGES = _COMMON | {
 }
 
 EXPERIMENTS: Mapping[str, Experiment] = {
-    "balanced-mse": Experiment("squared loss without a bias ends in an orthogonal frame", _COMMON | {"counts": BALANCED}),
-    "balanced-mse-bias": Experiment(
-        "squared loss with a free bias ends in a simplex", _COMMON | {"counts": BALANCED, "bias": "free"}
+    "balanced-mse": Experiment(
+        "squared loss without a bias ends in an orthogonal frame", _COMMON | {"counts": BALANCED}
     ),
-    "balanced-ce": Experiment("cross-entropy ends in a simplex", _COMMON | {"counts": BALANCED, "loss": "ce", "epochs": "100"}),
+    "balanced-mse-bias": Experiment(
+        "squared loss with a free bias ends in a simplex",
+        _COMMON | {"counts": BALANCED, "bias": "free"},
+    ),
+    "balanced-ce": Experiment(
+        "cross-entropy ends in a simplex",
+        _COMMON | {"counts": BALANCED, "loss": "ce", "epochs": "100"},
+    ),
     "imbalanced-mse": Experiment(
-        "orthogonal classes whose norms follow their counts, one linear layer", _COMMON | {"counts": IMBALANCED}
+        "orthogonal classes whose norms follow their counts, one linear layer",
+        _COMMON | {"counts": IMBALANCED},
     ),
     "imbalanced-mse-3": Experiment(
         "the same with three linear layers, which start large enough to stay clear of the zero minimum",
         _COMMON | {"counts": IMBALANCED, "depth": "3", "head_gain": "1.5", "epochs": "100"},
     ),
     "imbalanced-mse-6": Experiment(
-        "the same with six linear layers", _COMMON | {"counts": IMBALANCED, "depth": "6", "head_gain": "1.5", "epochs": "120"}
+        "the same with six linear layers",
+        _COMMON | {"counts": IMBALANCED, "depth": "6", "head_gain": "1.5", "epochs": "120"},
     ),
     "imbalanced-ce": Experiment(
         "imbalanced cross-entropy ends in the certified prediction, which has no name",

@@ -20,4 +20,6 @@ def missing_is_named() -> Iterator[None]:
         if package not in _BROUGHT:
             raise
         name = _BROUGHT[package]
-        raise MissingPackage(f"{name} is not installed; networks need it: pip install 'ncsolve[torch]'") from None
+        raise MissingPackage(
+            f"{name} is not installed; networks need it: pip install 'ncsolve[torch]'"
+        ) from None

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ..problem.losses import Array
 
 
-def to_torch(prediction: Prediction, linear: nn.Linear | Iterable[nn.Module], *, freeze: bool = True) -> None:
+def to_torch(
+    prediction: Prediction, linear: nn.Linear | Iterable[nn.Module], *, freeze: bool = True
+) -> None:
     r"""Put predicted weights and bias into linear layers, in place.
 
     Parameters
@@ -74,7 +76,9 @@ def _check(prediction: Prediction, layers: Sequence[nn.Module], weights: Sequenc
 
     for layer in layers:
         if not isinstance(layer, Linear):
-            raise ProblemError(f"{type(layer).__name__} is not a torch.nn.Linear; give one, or the {len(weights)} of the head")
+            raise ProblemError(
+                f"{type(layer).__name__} is not a torch.nn.Linear; give one, or the {len(weights)} of the head"
+            )
         if not layer.weight.is_floating_point():
             raise ProblemError(f"a layer has dtype {layer.weight.dtype}; floating point works")
     if len(layers) != len(weights):
@@ -89,6 +93,10 @@ def _check(prediction: Prediction, layers: Sequence[nn.Module], weights: Sequenc
                 "predict with UFM(width=...) of the network"
             )
         if j < len(layers) and layer.bias is not None:
-            raise ProblemError(f"layer {j} has a bias; hidden linear layers of the model have none: use bias=False")
+            raise ProblemError(
+                f"layer {j} has a bias; hidden linear layers of the model have none: use bias=False"
+            )
     if layers[-1].bias is None and prediction.bias.any():
-        raise ProblemError("the prediction has a bias and the last layer none; use a layer with bias=True")
+        raise ProblemError(
+            "the prediction has a bias and the last layer none; use a layer with bias=True"
+        )

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from ..problem.losses import Array
 
 
-def simplex_frame(classes: SupportsIndex, width: SupportsIndex, *, rng: int | np.random.Generator | None = None) -> Array:
+def simplex_frame(
+    classes: SupportsIndex, width: SupportsIndex, *, rng: int | np.random.Generator | None = None
+) -> Array:
     r"""K unit rows with equal cosines -1/(K - 1): a simplex equiangular tight frame.
 
     Parameters
@@ -45,7 +47,9 @@ def simplex_frame(classes: SupportsIndex, width: SupportsIndex, *, rng: int | np
     return np.asarray(rows @ _rotation(d, rng)[: k - 1], dtype=np.float64)
 
 
-def orthogonal_frame(classes: SupportsIndex, width: SupportsIndex, *, rng: int | np.random.Generator | None = None) -> Array:
+def orthogonal_frame(
+    classes: SupportsIndex, width: SupportsIndex, *, rng: int | np.random.Generator | None = None
+) -> Array:
     """K orthonormal rows in d >= K dimensions.
 
     Parameters
@@ -78,9 +82,13 @@ def _sizes(classes: SupportsIndex, width: SupportsIndex, *, fewer: int = 0) -> t
     try:
         k, d = operator.index(classes), operator.index(width)
     except TypeError:
-        raise ProblemError(f"classes {classes!r} and width {width!r} should be whole numbers") from None
+        raise ProblemError(
+            f"classes {classes!r} and width {width!r} should be whole numbers"
+        ) from None
     if k < 2:
         raise ProblemError(f"classes {k} are fewer than 2; a frame of two or more rows works")
     if d < k - fewer:
-        raise ProblemError(f"width {d} is too small for {k} classes: the frame needs {k - fewer} dimensions or more")
+        raise ProblemError(
+            f"width {d} is too small for {k} classes: the frame needs {k - fewer} dimensions or more"
+        )
     return k, d

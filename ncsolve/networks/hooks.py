@@ -59,7 +59,11 @@ def captured(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, list[torch.T
 
 
 def capture(
-    model: nn.Module, samples: torch.Tensor, layers: Mapping[str, nn.Module] | None = None, *, chunk: int = CHUNK
+    model: nn.Module,
+    samples: torch.Tensor,
+    layers: Mapping[str, nn.Module] | None = None,
+    *,
+    chunk: int = CHUNK,
 ) -> dict[str, Array]:
     """Features at the input of every linear layer, for all samples, in float64.
 
@@ -105,7 +109,9 @@ def capture(
                     )
                 if tensors[0].shape[:1] != piece.shape[:1] or tensors[0].ndim != 2:
                     shape = tuple(tensors[0].shape)
-                    raise DataError(f"the input of layer {name!r} has shape {shape}, not one vector per sample; name another")
+                    raise DataError(
+                        f"the input of layer {name!r} has shape {shape}, not one vector per sample; name another"
+                    )
                 kept[name].append(tensors[0].cpu().double().numpy())
     finally:
         for module, mode in modes.items():

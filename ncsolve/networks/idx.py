@@ -24,7 +24,9 @@ IMAGES, LABELS = 0x00000803, 0x00000801
 def pair(images: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (N, height, width) and labels (N,), the labels from the file beside it that is named as MNIST's are."""
     if "idx3" not in images.name or "images" not in images.name:
-        raise DataError(f"{shown(str(images))}: name the images file (...images-idx3-ubyte); its labels are found beside it")
+        raise DataError(
+            f"{shown(str(images))}: name the images file (...images-idx3-ubyte); its labels are found beside it"
+        )
     stem = images.name.replace("images", "labels").replace("idx3", "idx1")
     plain = stem.removesuffix(".gz")
     beside = [images.with_name(name) for name in (stem, plain, plain + ".gz")]
@@ -49,7 +51,9 @@ def read(path: Path, magic: int) -> NDArray[np.uint8]:
             header = stream.read(4 + 4 * dimensions)
             if len(header) < 4 or struct.unpack(">I", header[:4])[0] != magic:
                 said = f"begins with {header[:4].hex() or 'nothing'}"
-                raise DataError(f"{name} {said}, an IDX file of this kind with {magic:08x}; give the file as MNIST ships it")
+                raise DataError(
+                    f"{name} {said}, an IDX file of this kind with {magic:08x}; give the file as MNIST ships it"
+                )
             if len(header) < 4 + 4 * dimensions:
                 raise DataError(f"{name} ends inside its header; fetch the file again")
             shape = struct.unpack(f">{dimensions}I", header[4:])
@@ -58,7 +62,9 @@ def read(path: Path, magic: int) -> NDArray[np.uint8]:
                 raise DataError(f"{name} says that its shape is {shape}; fetch the file again")
             body = stream.read(size + 1)
         except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{name} is a broken gzip file ({' '.join(str(error).split())}); fetch it again") from None
+            raise DataError(
+                f"{name} is a broken gzip file ({' '.join(str(error).split())}); fetch it again"
+            ) from None
     if len(body) != size:
         what = "has more bytes" if len(body) > size else f"has {len(body)} bytes of data"
         raise DataError(f"{name} {what}; its header says {shape}, {size} bytes: fetch it again")

@@ -24,14 +24,21 @@ class Journal:
     """
 
     def __init__(
-        self, path: str | Path | None, header: dict[str, Any], records: Iterable[dict[str, Any]], *, overwrite: bool
+        self,
+        path: str | Path | None,
+        header: dict[str, Any],
+        records: Iterable[dict[str, Any]],
+        *,
+        overwrite: bool,
     ) -> None:
         self._stream: BinaryIO | None = None
         if path is None:
             return
         refuse_overwrite(Path(path), overwrite)
         with atomic_write(path, overwrite=overwrite) as stream:
-            stream.write(_line({"schema": "ncsolve/train-log/1", "ncsolve_version": __version__} | header))
+            stream.write(
+                _line({"schema": "ncsolve/train-log/1", "ncsolve_version": __version__} | header)
+            )
             for record in records:
                 stream.write(_line(record))
         self._stream = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by `close`

@@ -72,10 +72,14 @@ class Training:
         for field, known in words.items():
             if getattr(self, field) not in known:
                 works = ", ".join(map(repr, known))
-                raise ProblemError(f"{field} {getattr(self, field)!r} is unknown; one of {works} works")
+                raise ProblemError(
+                    f"{field} {getattr(self, field)!r} is unknown; one of {works} works"
+                )
         for field in ("epochs", "steps", "batch", "iterations", "memory", "log_every"):
             value = getattr(self, field)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            if value is not None and (
+                not isinstance(value, int) or isinstance(value, bool) or value < 1
+            ):
                 raise ProblemError(f"{field} {value!r} is not a whole number of 1 or more")
         for field in ("learning_rate", "head_gain"):
             value = getattr(self, field)
@@ -90,7 +94,9 @@ class Training:
                 f"batch {self.batch} does not go with 'lbfgs', which needs the full batch; 'adam' and 'sgd' take one"
             )
         if self.optimizer == "lbfgs" and self.schedule not in (None, "constant"):
-            raise ProblemError(f"schedule {self.schedule!r} does not go with 'lbfgs', whose line search sets the step")
+            raise ProblemError(
+                f"schedule {self.schedule!r} does not go with 'lbfgs', whose line search sets the step"
+            )
 
     @property
     def rate(self) -> float:

@@ -49,17 +49,28 @@ class TrainingLoss(nn.Module):
         self.backbone_decay = 0.0 if task.regularization == "ufm-head" else ufm.weight_decay[0]
         self.feature_decay = 0.0
         if task.regularization != "all":
-            summed = DecayConvention(feature_penalty="batch", samples=samples, batch=samples / steps)
-            self.feature_decay = convert(summed, feature_decay=ufm.feature_decay, back=True).feature_decay or 0.0
-        self.register_buffer("targets", torch.from_numpy(ufm.loss.targets(classes).T.copy()), persistent=False)
+            summed = DecayConvention(
+                feature_penalty="batch", samples=samples, batch=samples / steps
+            )
+            self.feature_decay = (
+                convert(summed, feature_decay=ufm.feature_decay, back=True).feature_decay or 0.0
+            )
+        self.register_buffer(
+            "targets", torch.from_numpy(ufm.loss.targets(classes).T.copy()), persistent=False
+        )
         per_class = ufm.loss.per_class(classes) if self.crossed else torch.ones(3, classes).numpy()
         for name, row in zip(("offsets", "slopes", "scales"), per_class, strict=True):
             self.register_buffer(name, torch.tensor(row), persistent=False)
 
-    def forward(self, network: Network, samples: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, network: Network, samples: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
         """The loss of a step that sees these samples."""
         logits, features = network(samples)
-        total = self.share * self.data(logits, labels) + self.feature_decay / 2 * features.square().sum()
+        total = (
+            self.share * self.data(logits, labels)
+            + self.feature_decay / 2 * features.square().sum()
+        )
         for decay, layer in zip(self.weight_decay, network.head, strict=True):
             total = total + decay / 2 * layer.weight.square().sum()
         if 0 < self.bias_decay < math.inf:
@@ -74,4 +85,6 @@ class TrainingLoss(nn.Module):
         if not self.crossed:
             return (logits - self.targets[labels]).square().sum() / 2
         logits = self.slopes[labels, None] * self.scales * logits + self.offsets
-        return nn.functional.cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing)
+        return nn.functional.cross_entropy(
+            logits, labels, reduction="sum", label_smoothing=self.smoothing
+        )

@@ -57,7 +57,11 @@ class Reading:
         """The canonical objective at (H, W, b); without a feature penalty, less that term."""
         features = self.inputs[0]
         value = objective(task.ufm, Parameters(self.weights, features.T, self.bias))
-        return value if task.regularization != "all" else value - task.ufm.feature_decay / 2 * float(np.sum(features**2))
+        return (
+            value
+            if task.regularization != "all"
+            else value - task.ufm.feature_decay / 2 * float(np.sum(features**2))
+        )
 
     def metrics(self, task: Task) -> dict[str, Any]:
         """Objective, excess over the prediction, accuracy, and the metrics of KEYS; of deeper layers those of LAYER_KEYS.
@@ -81,7 +85,9 @@ class Reading:
             names = {f"W_{j + 1}": one for j, one in enumerate(inputs)}
             classes = task.dataset.names
             named = np.array(classes)[labels]
-            found = measure(names, named, weights, self.bias, prediction, classes=classes, keys=KEYS)
+            found = measure(
+                names, named, weights, self.bias, prediction, classes=classes, keys=KEYS
+            )
             row |= {key: found[key] for key in KEYS if key in found}
             gram = found.gram_features / (norm(found.gram_features) or 1.0)
             row["nc2_simplex_H"] = float(np.linalg.norm(gram - simplex(len(gram))))
@@ -93,7 +99,10 @@ class Reading:
 
     def _seen(self) -> tuple[list[Array], list[Array]]:
         """Inputs and weights to be measured: zeros where they are so small that squares underflow, as on the way to a minimum at zero."""
-        inputs = [one if float(np.abs(one).max()) >= SMALLEST else np.zeros_like(one) for one in self.inputs]
+        inputs = [
+            one if float(np.abs(one).max()) >= SMALLEST else np.zeros_like(one)
+            for one in self.inputs
+        ]
         sizes = [float(np.abs(one).max()) for one in self.weights]
         if min(*sizes, math.prod(sizes)) >= SMALLEST:
             return inputs, list(self.weights)
@@ -105,5 +114,7 @@ def reading(network: Network, samples: torch.Tensor) -> Reading:
     caught = capture(network, samples, network.layers())
     weights = tuple(layer.weight.detach().cpu().double().numpy().copy() for layer in network.head)
     last = network.head[-1].bias
-    bias = np.zeros(len(weights[-1])) if last is None else last.detach().cpu().double().numpy().copy()
+    bias = (
+        np.zeros(len(weights[-1])) if last is None else last.detach().cpu().double().numpy().copy()
+    )
     return Reading(tuple(caught.values()), weights, bias)

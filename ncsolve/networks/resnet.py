@@ -19,17 +19,25 @@ class Block(nn.Module):
         super().__init__()
         stride = 1 if inputs == channels else 2
         self.residual = nn.Sequential(
-            *convolution(inputs, channels, stride=stride), nn.ReLU(), *convolution(channels, channels)
+            *convolution(inputs, channels, stride=stride),
+            nn.ReLU(),
+            *convolution(channels, channels),
         )
         same = inputs == channels
-        self.shortcut = nn.Identity() if same else nn.Sequential(*convolution(inputs, channels, size=1, stride=stride))
+        self.shortcut = (
+            nn.Identity()
+            if same
+            else nn.Sequential(*convolution(inputs, channels, size=1, stride=stride))
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """ReLU(shortcut + residual)."""
         return torch.relu(self.shortcut(x) + self.residual(x))
 
 
-def convolution(inputs: int, channels: int, *, size: int = 3, stride: int = 1) -> tuple[nn.Module, nn.Module]:
+def convolution(
+    inputs: int, channels: int, *, size: int = 3, stride: int = 1
+) -> tuple[nn.Module, nn.Module]:
     """A convolution that keeps height and width up to its stride, and batch normalization."""
     layer = nn.Conv2d(inputs, channels, size, stride=stride, padding=size // 2, bias=False)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
@@ -43,4 +51,6 @@ def resnet18(channels: int, width: int) -> nn.Module:
     for stage in (1, 2, 4, 8):
         blocks += [Block(inputs, stage * width), Block(stage * width, stage * width)]
         inputs = stage * width
-    return nn.Sequential(*convolution(channels, width), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        *convolution(channels, width), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )

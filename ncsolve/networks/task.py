@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..metrics.evidence import simplex
 from ..problem.errors import DataError, ProblemError
 from ..problem.losses import CrossEntropy, Squared
-from ..metrics.evidence import simplex
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
@@ -70,7 +70,9 @@ class Task:
     def __post_init__(self) -> None:
         if self.regularization not in REGULARIZATIONS:
             works = ", ".join(map(repr, REGULARIZATIONS))
-            raise ProblemError(f"regularization {self.regularization!r} is unknown; one of {works} works")
+            raise ProblemError(
+                f"regularization {self.regularization!r} is unknown; one of {works} works"
+            )
         if not isinstance(self.ufm.loss, Squared | CrossEntropy):
             raise ProblemError(f"loss {self.ufm.loss.name!r} cannot be trained; 'mse' and 'ce' can")
         there = list(self.dataset.counts.values())
@@ -100,11 +102,17 @@ class Task:
             return others
         gram = self.prediction.gram_features
         found = {"predicted": gram / (float(np.linalg.norm(gram)) or 1.0)}
-        return found | {name: frame for name, frame in others.items() if np.linalg.norm(found["predicted"] - frame) > DISTINCT}
+        return found | {
+            name: frame
+            for name, frame in others.items()
+            if np.linalg.norm(found["predicted"] - frame) > DISTINCT
+        }
 
     def fingerprint(self) -> str:
         """JSON text that changes with anything the training depends on."""
-        data = hashlib.sha256(np.ascontiguousarray(self.dataset.samples).tobytes() + self.dataset.labels.tobytes())
+        data = hashlib.sha256(
+            np.ascontiguousarray(self.dataset.samples).tobytes() + self.dataset.labels.tobytes()
+        )
         parts = {
             "ufm": self.ufm.to_dict(),
             "architecture": {"name": self.architecture.name} | asdict(self.architecture),

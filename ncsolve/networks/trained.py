@@ -74,7 +74,10 @@ class Trained:
         """
         last = self.metrics
         keys = {name: TARGETS[name] for name in self.task.targets if TARGETS[name][0] in last}
-        return {name: (last[features], last.get(classifier, math.nan)) for name, (features, classifier) in keys.items()}
+        return {
+            name: (last[features], last.get(classifier, math.nan))
+            for name, (features, classifier) in keys.items()
+        }
 
     def reached(self, tolerance: float) -> bool:
         """Whether the distances to the predicted geometry are below the tolerance and below those to every other target."""
@@ -82,7 +85,9 @@ class Trained:
         if "predicted" not in targets:
             return False
         ours = targets.pop("predicted")
-        return all(d < tolerance for d in ours) and all(d < other[i] for other in targets.values() for i, d in enumerate(ours))
+        return all(d < tolerance for d in ours) and all(
+            d < other[i] for other in targets.values() for i, d in enumerate(ours)
+        )
 
     @property
     def contradicts(self) -> bool:
@@ -118,7 +123,8 @@ class Trained:
         return body | {
             "architecture": architecture,
             "regularization": self.task.regularization,
-            "training": vars(self.method) | {"learning_rate": self.method.rate, "schedule": self.method.decline},
+            "training": vars(self.method)
+            | {"learning_rate": self.method.rate, "schedule": self.method.decline},
             "ending": self.ending.name,
             "metrics": self.metrics,
             "targets": {name: list(distances) for name, distances in self.targets().items()},

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..problem.errors import ProblemError
 from ..files import check_writable
+from ..problem.errors import ProblemError
 from . import checkpoint as checkpoints
 from .journal import Journal
 from .method import Training
@@ -100,7 +100,11 @@ def train(
                 check_writable(path, overwrite=overwrite)
         if checkpoint is not None:
             checkpoints.refuse_foreign(checkpoint)
-    seed = checkpoints.seed(checkpoint) if resume and checkpoint is not None and rng is None else _seed(rng)
+    seed = (
+        checkpoints.seed(checkpoint)
+        if resume and checkpoint is not None and rng is None
+        else _seed(rng)
+    )
     fingerprint = _fingerprint(task, method, seed)
     saved = checkpoints.load(checkpoint, fingerprint) if resume and checkpoint is not None else None
     with _own_generator(device):
@@ -108,7 +112,12 @@ def train(
         if saved is not None:
             run.load(saved)
         records = run.records
-        header = {"ufm": task.ufm.to_dict(), "regularization": task.regularization, "training": asdict(method), "rng": seed}
+        header = {
+            "ufm": task.ufm.to_dict(),
+            "regularization": task.regularization,
+            "training": asdict(method),
+            "rng": seed,
+        }
         header |= {"targets": list(task.targets)}
         if task.prediction is not None:
             header |= {"predicted": task.prediction.value, "claim": task.prediction.claim.name}
@@ -131,7 +140,9 @@ class _Run:
         torch.manual_seed(seed)
         network = build(task.ufm, task.architecture, task.dataset.shape, method.head_gain)
         self.network: Network = network.to(device=device, dtype=dtype)
-        self.samples = torch.from_numpy(np.ascontiguousarray(task.dataset.samples)).to(device=device, dtype=dtype)
+        self.samples = torch.from_numpy(np.ascontiguousarray(task.dataset.samples)).to(
+            device=device, dtype=dtype
+        )
         self.labels = torch.from_numpy(task.dataset.labels.astype(np.int64)).to(device)
         size = len(self.labels)
         self.parts = 1 if method.batch is None else max(1, -(-size // method.batch))
@@ -168,7 +179,9 @@ class _Run:
             if not self.records:
                 raise
             ending = Ending.INTERRUPTED
-        if ending is not Ending.DIVERGED and (ending is Ending.INTERRUPTED or self.records[-1]["epoch"] != self.epoch):
+        if ending is not Ending.DIVERGED and (
+            ending is Ending.INTERRUPTED or self.records[-1]["epoch"] != self.epoch
+        ):
             self.measure(journal)
         if ending not in (Ending.INTERRUPTED, Ending.DIVERGED):
             keeper.save(self)
@@ -189,7 +202,9 @@ class _Run:
             value = float(self.optimizer.step(self._closure(batch)))
             self.step += 1
             self.least = min(self.least, value)
-            finite = all(bool(parameter.isfinite().all()) for parameter in self.network.parameters())
+            finite = all(
+                bool(parameter.isfinite().all()) for parameter in self.network.parameters()
+            )
             if not finite or not value <= GROWTH * max(self.least, 1.0):
                 return value, Ending.DIVERGED
             if before is not None and torch.equal(before, self._point()):
@@ -228,8 +243,15 @@ class _Run:
 
     def measure(self, journal: Journal) -> None:
         """Add a record."""
-        row: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 3)}
-        row |= {"learning_rate": self.method.rate_at(min(self.epoch, self.method.epochs)), **self.read().metrics(self.task)}
+        row: dict[str, Any] = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seconds": round(self.seconds, 3),
+        }
+        row |= {
+            "learning_rate": self.method.rate_at(min(self.epoch, self.method.epochs)),
+            **self.read().metrics(self.task),
+        }
         self.records.append(row)
         journal.add(row)
 
@@ -245,7 +267,9 @@ class _Run:
             "torch": torch.get_rng_state(),
             "records": json.dumps(self.records),
         }
-        return state | ({"cuda": torch.cuda.get_rng_state(self.device)} if self.device.type == "cuda" else {})
+        return state | (
+            {"cuda": torch.cuda.get_rng_state(self.device)} if self.device.type == "cuda" else {}
+        )
 
     def load(self, state: dict[str, Any]) -> None:
         """Become what `state` described."""
@@ -326,13 +350,22 @@ def _seed(rng: int | np.random.Generator | None) -> int:
     except TypeError:
         seed = -1
     if not 0 <= seed < 2**63:
-        raise ProblemError(f"rng {rng!r} is not a seed; a whole number from 0 or a numpy Generator works")
+        raise ProblemError(
+            f"rng {rng!r} is not a seed; a whole number from 0 or a numpy Generator works"
+        )
     return seed
 
 
 def _fingerprint(task: Task, method: Training, seed: int) -> str:
     """What a checkpoint must share with a run that goes on from it: all but the device, the logging, and where a constant rate ends."""
     fields = asdict(method)
-    free = ["device", "log_every", "save_seconds", *(["epochs", "steps"] if method.decline == "constant" else [])]
+    free = [
+        "device",
+        "log_every",
+        "save_seconds",
+        *(["epochs", "steps"] if method.decline == "constant" else []),
+    ]
     kept = {name: value for name, value in fields.items() if name not in free}
-    return json.dumps({"task": json.loads(task.fingerprint()), "training": kept, "rng": seed}, sort_keys=True)
+    return json.dumps(
+        {"task": json.loads(task.fingerprint()), "training": kept, "rng": seed}, sort_keys=True
+    )

@@ -124,14 +124,21 @@ def certificate(ufm: UFM, parameters: Parameters, witness: Sequence[Array] = ())
     duals = [_Dual(ufm, logits * root) for logits in (reached, *witness)]
     if ufm.depth == 1:
         found = [dual.bound() for dual in duals]
-        return Certificate(value, max(bound for bound, _ in found) - rounding, min(excess for _, excess in found), "dual")
+        return Certificate(
+            value,
+            max(bound for bound, _ in found) - rounding,
+            min(excess for _, excess in found),
+            "dual",
+        )
     return Certificate(value, _lines_bound(ufm, duals) - rounding, 0.0, "dual lines")
 
 
 def check_size(ufm: UFM) -> None:
     """Refuse problems whose certificate needs too large a decomposition."""
     if max(ufm.classes, ufm.outputs) > LARGEST:
-        raise TooLarge(f"a certificate for {ufm.classes} classes needs too large a decomposition; up to {LARGEST} classes work")
+        raise TooLarge(
+            f"a certificate for {ufm.classes} classes needs too large a decomposition; up to {LARGEST} classes work"
+        )
 
 
 class _Dual:
@@ -167,7 +174,9 @@ class _Dual:
             at_one, at_two = self.height(one), self.height(two)
             best = max(best, at_one, at_two)
             low, high = (one, high) if at_one < at_two else (low, two)
-            if high - low <= 1e-9 * most or (high == most and best == self.height(most) and high - low < 1e-3 * most):
+            if high - low <= 1e-9 * most or (
+                high == most and best == self.height(most) and high - low < 1e-3 * most
+            ):
                 break
         return best, max(0.0, self.norm / c - 1.0)
 
@@ -189,7 +198,9 @@ def _lines_bound(ufm: UFM, duals: Sequence[_Dual]) -> float:
     c, q = (depth + 1) / 2.0 * math.exp(log_decay), 2.0 / (depth + 1)
     shares = np.linspace(1.0, 0.02, 50) if len(duals) < 20 else np.ones(1)
     lines = np.array([(dual.height(t), t * dual.norm) for dual in duals for t in shares])
-    height, slope = np.vstack([lines[np.isfinite(lines[:, 0])], [0.0, 0.0]]).T  # the losses are not negative
+    height, slope = np.vstack(
+        [lines[np.isfinite(lines[:, 0])], [0.0, 0.0]]
+    ).T  # the losses are not negative
     with np.errstate(divide="ignore", invalid="ignore"):
         corners = ((height[:, None] - height) / (slope[:, None] - slope)).ravel()
     corners = np.concatenate([[0.0], corners[np.isfinite(corners) & (corners > 0)]])
@@ -212,9 +223,15 @@ def _von_neumann_bound(ufm: UFM) -> float:
     gamma = np.exp(math.log(ufm.samples * (ufm.depth + 1)) + log_decay + (q - 2.0) * np.log(tau))
     scale = tau * tau / (2.0 * ufm.samples)
     cost = np.minimum(_scalar_bound(gamma, q), 1.0)
-    saved = np.sort(scale * (1.0 - cost))[::-1]  # only R modes may leave zero: keep the R largest savings
+    saved = np.sort(scale * (1.0 - cost))[
+        ::-1
+    ]  # only R modes may leave zero: keep the R largest savings
     over = np.sort(scale * cost) if tau.size <= ufm.rank_limit else None
-    return math.fsum(over) if over is not None else math.fsum(scale) - math.fsum(saved[: ufm.rank_limit])
+    return (
+        math.fsum(over)
+        if over is not None
+        else math.fsum(scale) - math.fsum(saved[: ufm.rank_limit])
+    )
 
 
 def _scalar_bound(gamma: Array, q: float) -> Array:

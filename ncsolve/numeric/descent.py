@@ -69,7 +69,9 @@ class Descent:
         if isinstance(self.starts, bool) or not isinstance(self.starts, int) or self.starts < 1:
             raise ProblemError(f"starts {self.starts!r} is not a whole number of 1 or more")
         if self.replicas is not None and (
-            isinstance(self.replicas, bool) or not isinstance(self.replicas, int) or self.replicas < 0
+            isinstance(self.replicas, bool)
+            or not isinstance(self.replicas, int)
+            or self.replicas < 0
         ):
             raise ProblemError(f"replicas {self.replicas!r} is not a whole number of 0 or more")
         if self.scale is not None and not 0 < self.scale < np.inf:
@@ -151,7 +153,9 @@ def descend(
     children = np.random.default_rng(rng).spawn(1 if start is not None else method.starts)
     for index, child in enumerate(children):
         if start is not None:
-            theta = objective.pack(Parameters(start.weights, layout.place(start.features), start.bias))
+            theta = objective.pack(
+                Parameters(start.weights, layout.place(start.features), start.bias)
+            )
         else:
             theta = objective.pack(_random_start(ufm, layout, child, method.scale, index))
         with threads_for(max(*ufm.width, ufm.outputs)):
@@ -167,7 +171,9 @@ def _layout(ufm: UFM, method: Descent, explicit: bool) -> Layout:
     small = ufm.whole and ufm.samples * max(ufm.width[0], ufm.outputs) <= SMALL
     replicas = method.replicas
     if replicas is None:
-        replicas = 0 if small or explicit or (isinstance(ufm.loss, Squared) and not method.rotate) else 2
+        replicas = (
+            0 if small or explicit or (isinstance(ufm.loss, Squared) and not method.rotate) else 2
+        )
     return grouped(ufm, replicas) if replicas else samples(ufm)
 
 
@@ -184,8 +190,15 @@ def _run(
     recorder = Recorder(layout, objective, reference, index, progress, theta)
     nonnegative = objective.feature_slice if ufm.features == "relu" else None
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # a trial step may overflow; nothing that is not finite is accepted
-            ending = _all_the_way(method, recorder, nonnegative, ufm.depth > 1 and method.switch and nonnegative is None)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # a trial step may overflow; nothing that is not finite is accepted
+            ending = _all_the_way(
+                method,
+                recorder,
+                nonnegative,
+                ufm.depth > 1 and method.switch and nonnegative is None,
+            )
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
     theta = recorder.theta
@@ -196,20 +209,34 @@ def _run(
     parameters = Parameters(end.weights, layout.class_means(end.features), end.bias)
     norm = float(np.linalg.norm(free))
     return Run(
-        value, norm, recorder.step, ending, parameters, layout.within(end.features), theta, objective, recorder.trajectory()
+        value,
+        norm,
+        recorder.step,
+        ending,
+        parameters,
+        layout.within(end.features),
+        theta,
+        objective,
+        recorder.trajectory(),
     )
 
 
-def _all_the_way(method: Descent, recorder: Recorder, nonnegative: slice | None, may_switch: bool) -> Ending:
+def _all_the_way(
+    method: Descent, recorder: Recorder, nonnegative: slice | None, may_switch: bool
+) -> Ending:
     """From the recorder's point: down and polish; with switches, first loosely, then exactly, until no switch goes lower."""
     objective, theta = recorder.objective, recorder.theta
     value, gradient = objective.value_and_gradient(theta)
     if not np.isfinite(value):
-        raise ProblemError(f"the objective is {value} at the start: its matrices are too large; a smaller scale works")
+        raise ProblemError(
+            f"the objective is {value} at the start: its matrices are too large; a smaller scale works"
+        )
     recorder(0, theta, value, projected(gradient, theta, nonnegative))
     exact = [method.optimizer] if method.polish is None else [method.optimizer, method.polish]
     rough = _loosened(method.optimizer)
-    passes: list[list[Any]] = [[rough], exact] if may_switch and rough != method.optimizer else [exact]
+    passes: list[list[Any]] = (
+        [[rough], exact] if may_switch and rough != method.optimizer else [exact]
+    )
     for stages in passes:
         switched: Array | None = recorder.theta
         while switched is not None:
@@ -220,7 +247,9 @@ def _all_the_way(method: Descent, recorder: Recorder, nonnegative: slice | None,
     return ending
 
 
-def _follow(recorder: Recorder, stages: list[Any], theta: Array, nonnegative: slice | None) -> Ending:
+def _follow(
+    recorder: Recorder, stages: list[Any], theta: Array, nonnegative: slice | None
+) -> Ending:
     """Run the stages one after the other; the best ending counts."""
     endings = []
     for stage in stages:
@@ -232,10 +261,16 @@ def _follow(recorder: Recorder, stages: list[Any], theta: Array, nonnegative: sl
         endings.append(outcome.ending)
         if outcome.ending is Ending.DIVERGED:
             break
-    return Ending.CONVERGED if Ending.CONVERGED in endings else endings[-1 if Ending.DIVERGED in endings else 0]
+    return (
+        Ending.CONVERGED
+        if Ending.CONVERGED in endings
+        else endings[-1 if Ending.DIVERGED in endings else 0]
+    )
 
 
-def _random_start(ufm: UFM, layout: Layout, rng: np.random.Generator, scale: float | None, index: int) -> Parameters:
+def _random_start(
+    ufm: UFM, layout: Layout, rng: np.random.Generator, scale: float | None, index: int
+) -> Parameters:
     bias = np.zeros(ufm.outputs)
     if scale is not None:
         weights = tuple(rng.normal(scale=scale, size=shape) for shape in ufm.shapes)
@@ -256,7 +291,9 @@ def _isometry(rng: np.random.Generator, rows: int, columns: int) -> Array:
 
 def _disjoint(rng: np.random.Generator, rows: int, columns: int) -> Array:
     """Orthonormal columns without negative entries, which have disjoint supports: every row is given to a random column."""
-    owner = rng.permutation(np.concatenate([np.arange(columns), rng.integers(columns, size=rows - columns)]))
+    owner = rng.permutation(
+        np.concatenate([np.arange(columns), rng.integers(columns, size=rows - columns)])
+    )
     matrix = np.zeros((rows, columns))
     matrix[np.arange(rows), owner] = np.abs(rng.normal(size=rows)) + np.finfo(float).tiny
     found: Array = matrix / np.linalg.norm(matrix, axis=0)

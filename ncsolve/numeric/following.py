@@ -86,7 +86,11 @@ def follow(
             factors = (scaled, *p.weights)
             pairs = zip(factors, pairwise(bases), strict=True)
             layers = np.stack(
-                [np.einsum("ai,ab,bi->i", out, factor, into, optimize=True) for factor, (into, out) in pairs], axis=-1
+                [
+                    np.einsum("ai,ab,bi->i", out, factor, into, optimize=True)
+                    for factor, (into, out) in pairs
+                ],
+                axis=-1,
             )
         rows.append((step, sigma, layers, outside))
 
@@ -99,5 +103,11 @@ def follow(
     steps, sigma, layers, outside = zip(*rows, strict=True)
     read = None if bases is None else np.array(layers)
     return Followed(
-        np.array(steps, dtype=float), np.array(sigma), read, np.array(outside), outcome.theta, outcome.steps, outcome.ending
+        np.array(steps, dtype=float),
+        np.array(sigma),
+        read,
+        np.array(outside),
+        outcome.theta,
+        outcome.steps,
+        outcome.ending,
     )

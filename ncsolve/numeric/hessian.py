@@ -103,7 +103,9 @@ def hessian_check(objective: Objective, theta: Array, *, tolerance: float = 1e-8
     rng = np.random.default_rng(0)  # a fixed start vector: the answer is a property of the point
     start = rng.normal(size=size)
     whole = LinearOperator((size, size), matvec=product, dtype=np.float64)
-    largest = float(np.abs(eigsh(whole, k=1, which="LM", v0=start, return_eigenvectors=False, tol=1e-3))[0])
+    largest = float(
+        np.abs(eigsh(whole, k=1, which="LM", v0=start, return_eigenvectors=False, tol=1e-3))[0]
+    )
 
     def deflated(v: Array) -> Array:
         inside = orbit.T @ v
@@ -113,8 +115,21 @@ def hessian_check(objective: Objective, theta: Array, *, tolerance: float = 1e-8
         return result
 
     across = LinearOperator((size, size), matvec=deflated, dtype=np.float64)
-    smallest = float(eigsh(across, k=1, which="SA", v0=start, return_eigenvectors=False, tol=1e-10, ncv=60, maxiter=5000)[0])
-    return HessianCheck(smallest, largest, expected, _residual(product, orbit, largest), tolerance, None, None)
+    smallest = float(
+        eigsh(
+            across,
+            k=1,
+            which="SA",
+            v0=start,
+            return_eigenvectors=False,
+            tol=1e-10,
+            ncv=60,
+            maxiter=5000,
+        )[0]
+    )
+    return HessianCheck(
+        smallest, largest, expected, _residual(product, orbit, largest), tolerance, None, None
+    )
 
 
 def _deflated(matrix: Array, orbit: Array, shift: float) -> Array:
@@ -153,7 +168,11 @@ def _rotations(objective: Objective, theta: Array) -> tuple[Array, int]:
                 direction = [np.zeros_like(factor) for factor in factors]
                 direction[j] = skew @ factors[j]
                 direction[j + 1] = -factors[j + 1] @ skew
-                columns.append(objective.pack(Parameters(tuple(direction[1:]), direction[0], np.zeros_like(p.bias))))
+                columns.append(
+                    objective.pack(
+                        Parameters(tuple(direction[1:]), direction[0], np.zeros_like(p.bias))
+                    )
+                )
     if not columns:
         return np.zeros((objective.size, 0)), expected
     return np.linalg.qr(np.array(columns).T)[0], expected

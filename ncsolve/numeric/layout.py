@@ -115,11 +115,15 @@ class Grouped:
 
     def place(self, features: Array) -> Array:
         """Means of blocks of explicit features; the samples of a block must share theirs."""
-        raise ProblemError("explicit features for all samples need replicas=0, which moves every sample by itself")
+        raise ProblemError(
+            "explicit features for all samples need replicas=0, which moves every sample by itself"
+        )
 
     def class_means(self, features: Array) -> Array:
         """Means over the replicas."""
-        means: Array = (features / self._root).reshape(features.shape[0], -1, self.replicas).mean(axis=2)
+        means: Array = (
+            (features / self._root).reshape(features.shape[0], -1, self.replicas).mean(axis=2)
+        )
         return means
 
     def within(self, features: Array) -> float:
@@ -145,7 +149,9 @@ class Rotated:
             rest = rng.normal(scale=scale, size=(width, packed))
         else:
             rest = np.tril(rng.normal(scale=scale, size=(width, width)), -1)
-            rest[np.diag_indices(width)] = scale * np.sqrt(rng.chisquare(self.spread - np.arange(width)))
+            rest[np.diag_indices(width)] = scale * np.sqrt(
+                rng.chisquare(self.spread - np.arange(width))
+            )
         return np.hstack([means, rest])
 
     def around(self, means: Array, noise: Array) -> Array:
@@ -160,7 +166,9 @@ class Rotated:
         means = _block_means(features, self.ufm.counts)
         packed = self.columns.ones.size - self.ufm.classes
         # The rank is at most N - K, which an LQ factor need not show in its first columns; singular values come sorted.
-        left, strength, _ = np.linalg.svd(features - np.repeat(means, counts, axis=1), full_matrices=False)
+        left, strength, _ = np.linalg.svd(
+            features - np.repeat(means, counts, axis=1), full_matrices=False
+        )
         return np.hstack([means * np.sqrt(self.ufm.counts), (left * strength)[:, :packed]])
 
     def class_means(self, features: Array) -> Array:
@@ -177,7 +185,9 @@ class Rotated:
 def samples(ufm: UFM) -> Samples:
     """The layout with all N columns."""
     if not ufm.whole:
-        raise ProblemError("fractional counts have no N samples to move; whole counts, or the rotated layout, work")
+        raise ProblemError(
+            "fractional counts have no N samples to move; whole counts, or the rotated layout, work"
+        )
     if max(*ufm.width, ufm.outputs) * ufm.samples > LARGEST:
         raise TooLarge(
             f"all N = {ufm.samples:g} features would need matrices of {8e-9 * max(*ufm.width, ufm.outputs) * ufm.samples:.3g} GB; "
@@ -189,7 +199,9 @@ def samples(ufm: UFM) -> Samples:
 def grouped(ufm: UFM, replicas: int) -> Grouped:
     """The layout with `replicas` features per class."""
     labels = np.repeat(np.arange(ufm.classes), replicas)
-    return Grouped(ufm, ufm.loss.columns(labels, np.repeat(ufm.counts / replicas, replicas)), replicas)
+    return Grouped(
+        ufm, ufm.loss.columns(labels, np.repeat(ufm.counts / replicas, replicas)), replicas
+    )
 
 
 def rotated(ufm: UFM) -> Rotated:
@@ -198,7 +210,9 @@ def rotated(ufm: UFM) -> Rotated:
     Fractional counts have no samples; their deviations are given floor(N) - K dimensions, which changes nothing at a minimum.
     """
     if not can_rotate(ufm):
-        raise ProblemError("the rotation is exact for squared loss with linear features only; rotate=False works here")
+        raise ProblemError(
+            "the rotation is exact for squared loss with linear features only; rotate=False works here"
+        )
     means = class_columns(ufm.loss, ufm.counts)
     assert isinstance(means, SquaredColumns)
     spread = max(int(ufm.samples) - ufm.classes, 0)

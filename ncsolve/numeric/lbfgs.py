@@ -30,7 +30,9 @@ TRIALS = 40  # of one line search; beyond them nothing lower can be told apart
 IDLE = 100  # steps in a row that lower the value by no more than rounding
 
 
-def lbfgs(function: Function, theta: Array, memory: int, idle: int = IDLE) -> Iterator[tuple[Array, float, Array]]:
+def lbfgs(
+    function: Function, theta: Array, memory: int, idle: int = IDLE
+) -> Iterator[tuple[Array, float, Array]]:
     """Yield (theta, value, gradient) after every step, from a start that is not yielded.
 
     Ends when no step goes lower, or after `idle` steps in a row that lower the value by no more than rounding.
@@ -108,7 +110,9 @@ def _rounding(value: float) -> float:
     return 4 * float(np.finfo(float).eps) * abs(value)
 
 
-def _inside(low: float, at_low: tuple[float, float], other: float, at_other: tuple[float, float]) -> float:
+def _inside(
+    low: float, at_low: tuple[float, float], other: float, at_other: tuple[float, float]
+) -> float:
     """Minimizer of the cubic through values and slopes at two points; NaN where it has none."""
     (f, g), (h, k), gap = at_low, at_other, other - low
     if gap == 0 or not np.isfinite(h) or not np.isfinite(k):

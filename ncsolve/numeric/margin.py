@@ -59,4 +59,9 @@ def margin_certificate(ufm: UFM, logits: Array) -> Certificate:
     dual = -beta * slope
     dual[at, at] = (beta.sum(axis=0) * label * rows) / root
     bound = float(beta.sum()) / max(float(np.linalg.norm(dual, 2)), np.finfo(float).tiny)
-    return Certificate(float(sigma.sum()) if margin > 0 else np.inf, bound * (1.0 - 1e-14), abs(margin - 1.0), "max margin")
+    return Certificate(
+        float(sigma.sum()) if margin > 0 else np.inf,
+        bound * (1.0 - 1e-14),
+        abs(margin - 1.0),
+        "max margin",
+    )

@@ -38,12 +38,22 @@ class Newton:
     tolerance: float = 1e-20
     largest: int = 50_000
 
-    def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
+    def minimize(
+        self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
+    ) -> Outcome:
         """Polish; entries at an active bound stay there."""
         value, gradient = objective.value_and_gradient(theta)
-        walk = newton(objective.value_and_gradient, objective.hessian_product, theta, self.products, nonnegative)
+        walk = newton(
+            objective.value_and_gradient,
+            objective.hessian_product,
+            theta,
+            self.products,
+            nonnegative,
+        )
         for step in range(self.steps + 1):
-            if small_gradient(objective, value, projected(gradient, theta, nonnegative), self.tolerance):
+            if small_gradient(
+                objective, value, projected(gradient, theta, nonnegative), self.tolerance
+            ):
                 return Outcome(theta, step, Ending.CONVERGED)
             found = next(walk, None) if step < self.steps else None
             if found is None:
@@ -73,7 +83,9 @@ def newton(
         if nonnegative is not None:
             moving[nonnegative] = theta[nonnegative] > 0
         product = hessian(theta)
-        operator = LinearOperator((theta.size,) * 2, matvec=lambda v, p=product, m=moving: m * p(m * v), dtype=float)
+        operator = LinearOperator(
+            (theta.size,) * 2, matvec=lambda v, p=product, m=moving: m * p(m * v), dtype=float
+        )
         norm = float(np.linalg.norm(free))
         direction, _ = minres(operator, -free * moving, rtol=min(1e-2, norm), maxiter=products)
         found = _accept(function, theta, value, gradient, direction, nonnegative)
@@ -84,7 +96,12 @@ def newton(
 
 
 def _accept(
-    function: Function, theta: Array, value: float, gradient: Array, direction: Array, nonnegative: slice | None
+    function: Function,
+    theta: Array,
+    value: float,
+    gradient: Array,
+    direction: Array,
+    nonnegative: slice | None,
 ) -> tuple[Array, float, Array] | None:
     """The longest halved step that lowers the objective, or keeps it to rounding and lowers the gradient."""
     norm = np.linalg.norm(projected(gradient, theta, nonnegative))

@@ -48,7 +48,9 @@ class Outcome:
 class Optimizer(Protocol):
     """A way down."""
 
-    def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
+    def minimize(
+        self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
+    ) -> Outcome:
         """Descend from theta; entries in `nonnegative` are kept >= 0."""
 
 
@@ -63,7 +65,9 @@ def projected(gradient: Array, theta: Array, nonnegative: slice | None) -> Array
     if nonnegative is None:
         return gradient
     free = gradient.copy()
-    free[nonnegative] = np.where(theta[nonnegative] > 0, gradient[nonnegative], np.minimum(gradient[nonnegative], 0.0))
+    free[nonnegative] = np.where(
+        theta[nonnegative] > 0, gradient[nonnegative], np.minimum(gradient[nonnegative], 0.0)
+    )
     return free
 
 
@@ -82,12 +86,16 @@ class LBFGS:
     tolerance: float = 1e-11
     memory: int = 10
 
-    def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
+    def minimize(
+        self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
+    ) -> Outcome:
         """Descend; see the module for the stopping rule."""
         if nonnegative is not None:
             return self._bounded(objective, theta, watch, nonnegative)
         step, point = 0, theta
-        for step, (point, value, gradient) in enumerate(lbfgs(objective.value_and_gradient, theta, self.memory), start=1):
+        for step, (point, value, gradient) in enumerate(
+            lbfgs(objective.value_and_gradient, theta, self.memory), start=1
+        ):
             watch(step, point, value, gradient)
             if small_gradient(objective, value, gradient, self.tolerance):
                 return Outcome(point, step, Ending.CONVERGED)
@@ -95,7 +103,9 @@ class LBFGS:
                 return Outcome(point, step, Ending.STEPS)
         return Outcome(point, step, Ending.STALLED)
 
-    def _bounded(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice) -> Outcome:
+    def _bounded(
+        self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice
+    ) -> Outcome:
         """SciPy's L-BFGS-B."""
         from scipy.optimize import OptimizeResult, minimize
 
@@ -109,7 +119,9 @@ class LBFGS:
 
         def callback(intermediate_result: OptimizeResult) -> None:
             state["step"] += 1
-            x = np.array(intermediate_result.x)  # SciPy goes on writing into it, and an interrupt may come at any trial point
+            x = np.array(
+                intermediate_result.x
+            )  # SciPy goes on writing into it, and an interrupt may come at any trial point
             value, gradient = last[0]
             if value != intermediate_result.fun:  # the line search ended on an earlier trial point
                 value, gradient = objective.value_and_gradient(x)
@@ -122,9 +134,29 @@ class LBFGS:
         lower = np.full(theta.size, -np.inf)
         lower[nonnegative] = 0.0
         bounds = np.column_stack([lower, np.full(theta.size, np.inf)])
-        options = {"maxiter": self.steps, "maxfun": 4 * self.steps, "maxcor": self.memory, "ftol": 0.0, "gtol": 0.0}
-        result = minimize(evaluate, theta, jac=True, method="L-BFGS-B", bounds=bounds, callback=callback, options=options)
-        ending = Ending.CONVERGED if state["converged"] else Ending.STEPS if result.status == 1 else Ending.STALLED
+        options = {
+            "maxiter": self.steps,
+            "maxfun": 4 * self.steps,
+            "maxcor": self.memory,
+            "ftol": 0.0,
+            "gtol": 0.0,
+        }
+        result = minimize(
+            evaluate,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            callback=callback,
+            options=options,
+        )
+        ending = (
+            Ending.CONVERGED
+            if state["converged"]
+            else Ending.STEPS
+            if result.status == 1
+            else Ending.STALLED
+        )
         return Outcome(np.array(result.x), int(state["step"]), ending)
 
 
@@ -141,7 +173,9 @@ class GradientDescent:
     tolerance: float = 1e-13
     first_step: float = 1.0
 
-    def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
+    def minimize(
+        self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
+    ) -> Outcome:
         """Descend; with a bound, each step is projected onto it."""
         eta = self.first_step
         value, gradient = objective.value_and_gradient(theta)
@@ -179,7 +213,9 @@ class Momentum:
     learning_rate: float = 0.1
     momentum: float = 0.9
 
-    def minimize(self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None) -> Outcome:
+    def minimize(
+        self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
+    ) -> Outcome:
         """Descend; the only early end is divergence."""
         velocity = np.zeros_like(theta)
         first, gradient = objective.value_and_gradient(theta)

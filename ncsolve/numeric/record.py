@@ -50,7 +50,10 @@ class Trajectory:
 
     def to_dict(self) -> dict[str, list[float | None]]:
         """Lists, with None where there is no reference."""
-        return {name: [None if x != x else x for x in column.tolist()] for name, column in vars(self).items()}
+        return {
+            name: [None if x != x else x for x in column.tolist()]
+            for name, column in vars(self).items()
+        }
 
 
 class Recorder:

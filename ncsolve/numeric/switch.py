@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from ..problem.objective import Objective
 
 WEAK = 1e-6  # directions weaker than this share of the strongest are off
-SIZES = np.geomspace(0.05, 20.0, 25)  # sizes tried for a new direction, times the size at which its penalty equals the loss
+SIZES = np.geomspace(
+    0.05, 20.0, 25
+)  # sizes tried for a new direction, times the size at which its penalty equals the loss
 SECTIONS, GOLDEN = 12, (5.0**0.5 - 1.0) / 2.0  # to 0.3% of the interval
 
 
@@ -41,7 +43,10 @@ def switch_on(objective: Objective, theta: Array) -> Array | None:
     p = objective.unpack(theta)
     outer = [p.features, *p.weights]
     # The last left vector is unused only if the columns do not fill the space: all of them are needed where rows exceed columns.
-    ranges = [np.linalg.svd(factor, full_matrices=factor.shape[0] > factor.shape[1])[:2] for factor in outer[:-1]]
+    ranges = [
+        np.linalg.svd(factor, full_matrices=factor.shape[0] > factor.shape[1])[:2]
+        for factor in outer[:-1]
+    ]
     if any(s.size >= u.shape[0] and s[-1] > WEAK * s[0] for u, s in ranges):
         return None  # a layer has no unused direction
     hidden = [u[:, -1] for u, _ in ranges]
@@ -88,7 +93,9 @@ def _valley(function: Callable[[float], float]) -> tuple[float, float]:
 def switch_off(objective: Objective, theta: Array) -> Array | None:
     """The pruned point if one lies lower, else None."""
     parameters = objective.unpack(theta)
-    directions, strength, _ = np.linalg.svd(parameters.end_to_end @ parameters.features, full_matrices=False)
+    directions, strength, _ = np.linalg.svd(
+        parameters.end_to_end @ parameters.features, full_matrices=False
+    )
     weakest = [i for i in reversed(range(strength.size)) if strength[i] > WEAK * strength[0]]
 
     def without(count: int) -> tuple[float, Array]:

@@ -27,7 +27,9 @@ def shown(value: object, width: int = 100) -> str:
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], limit: int, holds: str = "at least 2 classes") -> Iterator[BinaryIO]:
+def opened(
+    path: str | os.PathLike[str], limit: int, holds: str = "at least 2 classes"
+) -> Iterator[BinaryIO]:
     """Open a file of at most `limit` bytes; everything that can be wrong with it before reading is said here.
 
     Pipes and devices have no size and perhaps no end: they are read at once, to 256 MiB at most.
@@ -39,7 +41,9 @@ def opened(path: str | os.PathLike[str], limit: int, holds: str = "at least 2 cl
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
             if status.st_size > limit:
-                raise CountsError(f"{name} has {status.st_size} bytes; files of at most {limit >> 20} MiB are read")
+                raise CountsError(
+                    f"{name} has {status.st_size} bytes; files of at most {limit >> 20} MiB are read"
+                )
             if stat.S_ISREG(status.st_mode) and status.st_size == 0:
                 raise CountsError(f"{name} is empty; it should hold {holds}")
             yield file if stat.S_ISREG(status.st_mode) else _whole(file, min(limit, UNSIZED), name)
@@ -48,7 +52,9 @@ def opened(path: str | os.PathLike[str], limit: int, holds: str = "at least 2 cl
     except IsADirectoryError:
         raise CountsError(f"{name} is a directory; give the path of a file in it") from None
     except OSError as error:
-        raise CountsError(f"{name} cannot be read ({error.strerror or error}); give a readable file") from None
+        raise CountsError(
+            f"{name} cannot be read ({error.strerror or error}); give a readable file"
+        ) from None
 
 
 def _whole(file: BinaryIO, limit: int, name: str) -> BinaryIO:
@@ -87,7 +93,9 @@ def refuse_mask(values: object, name: str, verb: str = "has") -> None:
     """Refuse a numpy array whose mask hides entries; the numbers under it would be read as if it were not there."""
     mask = getattr(values, "mask", None)
     if mask is not None and hasattr(values, "filled") and (hidden := int(mask.sum())):
-        raise DataError(f"{name} {verb} a mask that hides {hidden} entries; leave them out, or give .filled(value)")
+        raise DataError(
+            f"{name} {verb} a mask that hides {hidden} entries; leave them out, or give .filled(value)"
+        )
 
 
 def not_text(source: str, why: str) -> CountsError:
@@ -98,9 +106,15 @@ def not_text(source: str, why: str) -> CountsError:
 def class_name(name: str, at: str) -> str:
     """The name, if it fits on one line of a table and can be printed."""
     if not name:
-        raise CountsError(f"{at}: the class has no name; give every class a name, or give counts alone")
-    if not name.isprintable() and any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
-        raise CountsError(f"{at}: class name {shown(name)} holds a character that cannot be printed; rename the class")
+        raise CountsError(
+            f"{at}: the class has no name; give every class a name, or give counts alone"
+        )
+    if not name.isprintable() and any(
+        unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name
+    ):
+        raise CountsError(
+            f"{at}: class name {shown(name)} holds a character that cannot be printed; rename the class"
+        )
     return name
 
 

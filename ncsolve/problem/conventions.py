@@ -40,7 +40,13 @@ from .errors import NoConversion, ProblemError
 Decay = float | tuple[float, ...]
 
 #: Scale s of the loss averaged over samples: a number, and whether it is divided by the outputs K.
-_SCALES = {"mse": (1, False), "ce": (1, False), "squared_error": (2, False), "mse_loss": (2, True), "half_mse_loss": (1, True)}
+_SCALES = {
+    "mse": (1, False),
+    "ce": (1, False),
+    "squared_error": (2, False),
+    "mse_loss": (2, True),
+    "half_mse_loss": (1, True),
+}
 LOSSES = tuple(_SCALES)
 PENALTIES = ("half", "full")
 REDUCTIONS = ("mean", "sum")
@@ -110,7 +116,9 @@ class DecayConvention:
         for field, known in words.items():
             if getattr(self, field) not in known:
                 works = ", ".join(map(repr, known))
-                raise ProblemError(f"{field} {shown(getattr(self, field))} is unknown; one of {works} works")
+                raise ProblemError(
+                    f"{field} {shown(getattr(self, field))} is unknown; one of {works} works"
+                )
         if self.optimizer == "adamw":
             raise NoConversion(
                 "AdamW shrinks the weights beside the gradient step (decoupled decay): that is not an L2 penalty, its end depends on "
@@ -119,11 +127,17 @@ class DecayConvention:
         for field, least in (("classes", 2.0), ("samples", 1.0), ("batch", 1.0)):
             value = getattr(self, field)
             if value is not None and not (_is_number(value) and least <= value < math.inf):
-                raise ProblemError(f"{field} {shown(value)} is not a finite number of {least:g} or more")
+                raise ProblemError(
+                    f"{field} {shown(value)} is not a finite number of {least:g} or more"
+                )
         if self.classes is not None and self.classes != int(self.classes):
-            raise ProblemError(f"classes {self.classes!r} is not a whole number; give the number of outputs")
+            raise ProblemError(
+                f"classes {self.classes!r} is not a whole number; give the number of outputs"
+            )
         if self.batch is not None and self.samples is not None and self.batch > self.samples:
-            raise ProblemError(f"batch {self.batch:g} is larger than samples {self.samples:g}; give at most that many")
+            raise ProblemError(
+                f"batch {self.batch:g} is larger than samples {self.samples:g}; give at most that many"
+            )
 
 
 @dataclass(frozen=True)
@@ -171,7 +185,9 @@ class Converted(Mapping[str, Any]):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the command line writes them."""
-        decays = {name: list(value) if isinstance(value, tuple) else value for name, value in self.items()}
+        decays = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in self.items()
+        }
         return {
             "convention": vars(self.convention) | {},
             "direction": "from canonical" if self.back else "to canonical",
@@ -238,18 +254,26 @@ def convert(
     steps: list[Step] = []
     converted: dict[str, Any] = {}
     for name, value in given.items():
-        if value is None or (name == "bias" and isinstance(value, str) and value in ("none", "free")):
+        if value is None or (
+            name == "bias" and isinstance(value, str) and value in ("none", "free")
+        ):
             converted[name] = value
             continue
         chain = [(1 / factor if back else factor, why) for factor, why in _chain(convention, name)]
         steps += [Step(name, float(factor), why) for factor, why in chain]
         factor = math.prod((factor for factor, _ in chain), start=Fraction(1))
-        if name == "weight_decay" and isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
+        if (
+            name == "weight_decay"
+            and isinstance(value, Sequence | np.ndarray)
+            and not isinstance(value, str)
+        ):
             converted[name] = tuple(_scaled(entry, factor, name) for entry in value)
         else:
             converted[name] = _scaled(value, factor, name)
     if not any(value is not None for value in given.values()):
-        raise ProblemError("no decay was given to convert; give weight_decay, feature_decay or bias")
+        raise ProblemError(
+            "no decay was given to convert; give weight_decay, feature_decay or bias"
+        )
     return Converted(**converted, steps=tuple(steps), convention=convention, back=back)
 
 
@@ -257,24 +281,53 @@ def _chain(theirs: DecayConvention, decay: str) -> list[tuple[Fraction, str]]:
     """Factors from their convention to the canonical one, exact, with their reasons."""
     one = Fraction(1)
     chain: list[tuple[Fraction, str]] = []
-    by_optimizer = theirs.feature_penalty == "optimizer" if decay == "feature_decay" else theirs.optimizer != "none"
+    by_optimizer = (
+        theirs.feature_penalty == "optimizer"
+        if decay == "feature_decay"
+        else theirs.optimizer != "none"
+    )
     if by_optimizer:
-        chain.append((one, "the optimizer adds weight_decay * theta to the gradient, the gradient of (weight_decay/2) theta^2"))
+        chain.append(
+            (
+                one,
+                "the optimizer adds weight_decay * theta to the gradient, the gradient of (weight_decay/2) theta^2",
+            )
+        )
     elif theirs.penalty == "full":
         chain.append((2 * one, "the penalty has no 1/2"))
     number, by_output = _SCALES[theirs.loss]
     if theirs.loss in _ROWS and theirs.reduction == "mean":
-        outputs = _needed(theirs, "classes", "K, the outputs over which MSELoss() averages") if by_output else one
+        outputs = (
+            _needed(theirs, "classes", "K, the outputs over which MSELoss() averages")
+            if by_output
+            else one
+        )
         chain.append((outputs / number, _ROWS[theirs.loss]))
     elif number != 1:
-        chain.append((one / number, "the sum of squared errors has no 1/2, so the data term is twice the canonical one"))
+        chain.append(
+            (
+                one / number,
+                "the sum of squared errors has no 1/2, so the data term is twice the canonical one",
+            )
+        )
     if theirs.reduction == "sum":
-        chain.append((1 / _batch(theirs), "losses are summed over the samples of a step, not averaged"))
+        chain.append(
+            (1 / _batch(theirs), "losses are summed over the samples of a step, not averaged")
+        )
     if decay == "feature_decay":
         if theirs.feature_penalty == "mean":
-            chain.append((1 / _needed(theirs, "samples", "N"), "features are averaged, 1/N of the sum over all of them"))
+            chain.append(
+                (
+                    1 / _needed(theirs, "samples", "N"),
+                    "features are averaged, 1/N of the sum over all of them",
+                )
+            )
         if theirs.feature_penalty == "batch":
-            share = one if theirs.batch is None else Fraction(theirs.batch) / _needed(theirs, "samples", "N")
+            share = (
+                one
+                if theirs.batch is None
+                else Fraction(theirs.batch) / _needed(theirs, "samples", "N")
+            )
             chain.append((share, "a step penalizes the features of its batch only, B of N"))
     return chain
 
@@ -295,13 +348,17 @@ def _needed(theirs: DecayConvention, field: str, what: str) -> Fraction:
 def _scaled(value: object, factor: Fraction, name: str) -> float:
     if not (_is_number(value) and 0 < value < math.inf):  # type: ignore[operator]
         words = ", 'none' or 'free'" if name == "bias" else ""
-        raise ProblemError(f"{name} {shown(value)} is not a positive finite number such as 5e-4{words}")
+        raise ProblemError(
+            f"{name} {shown(value)} is not a positive finite number such as 5e-4{words}"
+        )
     try:
         found = float(Fraction(float(value)) * factor)  # type: ignore[arg-type]
     except OverflowError:
         found = math.inf
     if not 0 < found < math.inf:
-        raise ProblemError(f"{name} {value!r} times {float(factor):g} leaves the range of doubles; check the numbers")
+        raise ProblemError(
+            f"{name} {value!r} times {float(factor):g} leaves the range of doubles; check the numbers"
+        )
     return found
 
 

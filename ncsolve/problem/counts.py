@@ -47,8 +47,12 @@ def named(name: str) -> dict[str, float]:
 
     example = _example(name)
     if example not in EXAMPLES:
-        raise CountsError(f"{shown(name)} is not a shipped example; the examples are {', '.join(EXAMPLES)}")
-    text = (files(__package__) / "data" / f"{example.replace('-', '_')}.csv").read_text(encoding="utf-8")
+        raise CountsError(
+            f"{shown(name)} is not a shipped example; the examples are {', '.join(EXAMPLES)}"
+        )
+    text = (files(__package__) / "data" / f"{example.replace('-', '_')}.csv").read_text(
+        encoding="utf-8"
+    )
     counts = from_table(text, example)
     assert isinstance(counts, dict)
     return counts
@@ -119,21 +123,29 @@ def _resembles_a_list(text: str, cells: list[str]) -> bool:
 def _standard_input(stdin: IO[Any] | None) -> bytes:
     stream: IO[Any] | None = sys.stdin if stdin is None else stdin
     if stream is None:
-        raise CountsError("counts: '-' asks for standard input, which is closed; give a list or a file")
+        raise CountsError(
+            "counts: '-' asks for standard input, which is closed; give a list or a file"
+        )
     data = getattr(stream, "buffer", stream).read(LIMIT + 1)
     return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data or b""
 
 
 def _contents(data: bytes, source: str, json: bool = False) -> Counts:
     if len(data) > LIMIT:
-        raise CountsError(f"{source} is longer than {LIMIT >> 20} MiB; counts are read up to that size")
+        raise CountsError(
+            f"{source} is longer than {LIMIT >> 20} MiB; counts are read up to that size"
+        )
     if b"\0" in data:
         raise not_text(source, f"a NUL byte at {data.index(0)}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise not_text(source, f"byte {error.start} is not UTF-8") from None
-    return from_json(text, source) if json or text.lstrip()[:1] in ("{", "[") else from_table(text, source)
+    return (
+        from_json(text, source)
+        if json or text.lstrip()[:1] in ("{", "[")
+        else from_table(text, source)
+    )
 
 
 def _advice(text: str) -> str:

@@ -82,7 +82,11 @@ class CrossEntropyColumns:
     def _pull(self, share: Array, missed: Array) -> Array:
         """Weight * slope * (share - p), where `missed` = 1 - share of the own class keeps its digits."""
         at = np.arange(self.own.size)
-        own = (self.multiplicity * self.spread + np.zeros(share.shape))[self.own, at] if self.spread else 0.0
+        own = (
+            (self.multiplicity * self.spread + np.zeros(share.shape))[self.own, at]
+            if self.spread
+            else 0.0
+        )
         if self.spread:
             share -= self.multiplicity * self.spread
         share[self.own, at] = (1.0 - self.kept) - missed - own
@@ -123,7 +127,9 @@ class CrossEntropyColumns:
         """
         at = np.arange(self.own.size)
         shape = dual.shape
-        column = self.weight * self.ones * np.broadcast_to(self.slope, shape)[0]  # r_j cancels within a row
+        column = (
+            self.weight * self.ones * np.broadcast_to(self.slope, shape)[0]
+        )  # r_j cancels within a row
         targets = np.full(shape, self.spread)
         targets[self.own, at] = 0.0
         flow = np.maximum(targets + dual / (self.weight * self.slope), 0.0) * column
@@ -167,7 +173,9 @@ class CrossEntropyColumns:
         others, missed = np.maximum(others, 0.0), np.minimum(missed, 1.0)
         stands = np.broadcast_to(np.maximum(self.multiplicity, np.finfo(float).tiny), w.shape)
         entropy = (xlogy(others, others) - xlogy(others, stands)).sum(axis=0)
-        entropy += np.where(missed < 1.0, (1.0 - missed) * np.log1p(-np.minimum(missed, 1.0 - 2.0**-53)), 0.0)
+        entropy += np.where(
+            missed < 1.0, (1.0 - missed) * np.log1p(-np.minimum(missed, 1.0 - 2.0**-53)), 0.0
+        )
         offset = np.broadcast_to(self.offset, w.shape)
         w[self.own, at] = 0.0
         return float((entropy - (w * (offset - offset[self.own, at])).sum(axis=0)) @ self.weight)
@@ -213,7 +221,9 @@ class CrossEntropy:
         except (TypeError, ValueError):
             delta = math.nan
         if not 0.0 <= delta < 1.0:
-            raise ProblemError(f"smoothing {smoothing!r} is not in [0, 1); 0 is plain cross-entropy, 0.1 is usual")
+            raise ProblemError(
+                f"smoothing {smoothing!r} is not in [0, 1); 0 is plain cross-entropy, 0.1 is usual"
+            )
         set_ = object.__setattr__
         set_(self, "smoothing", delta)
         set_(self, "offsets", _per_class(offsets, "offsets", positive=False))
@@ -233,7 +243,9 @@ class CrossEntropy:
     @property
     def plain(self) -> bool:
         """Whether nothing but smoothing is there: no scales but ones, no offsets but equal ones."""
-        scales = all(x is None or bool((x == 1.0).all()) for x in (self.label_scale, self.class_scale))
+        scales = all(
+            x is None or bool((x == 1.0).all()) for x in (self.label_scale, self.class_scale)
+        )
         return scales and (self.offsets is None or bool((self.offsets == self.offsets[0]).all()))
 
     def outputs(self, classes: int) -> int:
@@ -241,7 +253,9 @@ class CrossEntropy:
         for what in ("offsets", "label_scale", "class_scale"):
             given = getattr(self, what)
             if given is not None and given.size != classes:
-                raise ProblemError(f"{what} has {given.size} entries for {classes} classes; give one number per class")
+                raise ProblemError(
+                    f"{what} has {given.size} entries for {classes} classes; give one number per class"
+                )
         return classes
 
     def targets(self, classes: int) -> Array:
@@ -298,7 +312,9 @@ class CrossEntropy:
     def columns(self, labels: Indices, mass: Array) -> CrossEntropyColumns:
         """Column i stands for `mass[i]` samples of class `labels[i]`."""
         classes = int(labels.max()) + 1
-        given = [x.size for x in (self.offsets, self.label_scale, self.class_scale) if x is not None]
+        given = [
+            x.size for x in (self.offsets, self.label_scale, self.class_scale) if x is not None
+        ]
         offset, label, rows = self.per_class(given[0] if given else classes)
         root = np.sqrt(mass)
         slope = label[labels] / root

@@ -63,7 +63,9 @@ def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(flat.get("long_tail"), Mapping):
         flat |= {f"long_tail.{part}": value for part, value in flat.pop("long_tail").items()}
     if isinstance(flat.get("loss"), Mapping):
-        flat |= {"loss" if entry == "name" else entry: value for entry, value in flat.pop("loss").items()}
+        flat |= {
+            "loss" if entry == "name" else entry: value for entry, value in flat.pop("loss").items()
+        }
     return flat
 
 
@@ -83,7 +85,9 @@ def built(fields: Mapping[str, Any]) -> UFM:
     from .ufm import UFM
 
     counts = _counts(fields)
-    given: dict[str, Any] = {name: fields[name] for name in ("depth", "width", "bias", "features") if name in fields}
+    given: dict[str, Any] = {
+        name: fields[name] for name in ("depth", "width", "bias", "features") if name in fields
+    }
     for name in ("weight_decay", "feature_decay"):
         if name in fields or "decay" in fields:
             given[name] = fields.get(name, fields.get("decay"))
@@ -102,7 +106,9 @@ def _counts(fields: Mapping[str, Any]) -> Any:
         raise ProblemError(f"the long tail lacks {' and '.join(missing)}; K, n and ratio make one")
     ratio, step = fields["long_tail.ratio"], fields.get("long_tail.step", False)
     if isinstance(ratio, bool) or not isinstance(ratio, int | float):
-        raise ProblemError(f"long_tail.ratio {ratio!r} is not a number; it is the largest count over the smallest")
+        raise ProblemError(
+            f"long_tail.ratio {ratio!r} is not a number; it is the largest count over the smallest"
+        )
     if not isinstance(step, bool):
         raise ProblemError(f"long_tail.step {step!r} is neither true nor false")
     return long_tail(fields["long_tail.K"], fields["long_tail.n"], ratio, step)
@@ -133,4 +139,6 @@ def _loss(fields: Mapping[str, Any], counts: Any) -> Any:
 
 def _says_something(value: Any) -> bool:
     """Zero smoothing and zero logit adjustment are the plain loss, whichever it is: a grid may hold them."""
-    return value is not None and not (isinstance(value, int | float) and not isinstance(value, bool) and value == 0)
+    return value is not None and not (
+        isinstance(value, int | float) and not isinstance(value, bool) and value == 0
+    )

@@ -44,12 +44,16 @@ def read_labels(path: str | os.PathLike[str]) -> dict[str, int]:
     name = shown(os.fspath(path))
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     if suffix not in (".npy", ".csv", ".txt"):
-        raise CountsError(f"{name} has suffix {shown(suffix)}; labels are read from .npy, .csv or .txt")
+        raise CountsError(
+            f"{name} has suffix {shown(suffix)}; labels are read from .npy, .csv or .txt"
+        )
     with opened(path, LIMIT) as file:
         if suffix == ".npy":
             counts = _array(file, path, name)
         else:
-            newline = "" if suffix == ".csv" else None  # the csv module finds the ends of its own lines
+            newline = (
+                "" if suffix == ".csv" else None
+            )  # the csv module finds the ends of its own lines
             with io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline) as lines:
                 counts = _tally(_text(lines, name, suffix), name)
     for label in counts:
@@ -75,7 +79,9 @@ def text_labels(path: str | os.PathLike[str]) -> list[str]:
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     with (
         opened(path, LIMIT) as file,
-        io.TextIOWrapper(file, encoding="utf-8-sig", newline="" if suffix == ".csv" else None) as lines,
+        io.TextIOWrapper(
+            file, encoding="utf-8-sig", newline="" if suffix == ".csv" else None
+        ) as lines,
     ):
         line = list(_text(lines, name, suffix))
     return line[1:] if line and _is_header(line[0], set(line[1:]), name) else line
@@ -90,24 +96,35 @@ def _array(file: BinaryIO, path: str | os.PathLike[str], name: str) -> Counter[s
     try:
         labels = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged header may raise nearly anything
-        raise CountsError(f"{name} cannot be read as an array ({' '.join(str(error).split())[:100]}); {advice}") from None
+        raise CountsError(
+            f"{name} cannot be read as an array ({' '.join(str(error).split())[:100]}); {advice}"
+        ) from None
     kind = labels.dtype.kind
     if kind not in "biufUS":
         raise CountsError(f"{name} holds values of type {labels.dtype}, not labels; {advice}")
     if labels.ndim != 1:
-        raise CountsError(f"{name} is an array of shape {labels.shape}, not one label per sample; {advice}")
+        raise CountsError(
+            f"{name} is an array of shape {labels.shape}, not one label per sample; {advice}"
+        )
     counts: Counter[str] = Counter()
     for start in range(0, labels.size, CHUNK):
         part = np.asarray(labels[start : start + CHUNK])
-        if kind == "f" and (wrong := np.flatnonzero(~np.isfinite(part) | (part != np.floor(part)))).size:
+        if (
+            kind == "f"
+            and (wrong := np.flatnonzero(~np.isfinite(part) | (part != np.floor(part)))).size
+        ):
             i = int(wrong[0])
-            raise CountsError(f"{name}: label {start + i} (counting from 0) is {part[i]}, not a whole number; {advice}")
+            raise CountsError(
+                f"{name}: label {start + i} (counting from 0) is {part[i]}, not a whole number; {advice}"
+            )
         values, times = np.unique(part, return_counts=True)
         for value, number in zip(values.tolist(), times.tolist(), strict=True):
             label = _label(value, name)
             if not label.strip() or label in _NAN:
                 i = start + int(np.flatnonzero(part == value)[0])
-                raise CountsError(f"{name}: label {i} (counting from 0) is {shown(label)}, which is missing; {advice}")
+                raise CountsError(
+                    f"{name}: label {i} (counting from 0) is {shown(label)}, which is missing; {advice}"
+                )
             counts[label] += number
     return counts
 
@@ -133,7 +150,9 @@ def _text(lines: Iterable[str], name: str, suffix: str) -> Iterator[str]:
             if gap or label in _NAN or "\0" in label:
                 if "\0" in label:
                     raise not_text(name, f"a NUL byte in line {line}")
-                raise CountsError(f"{name} line {gap or line}: the label is missing; give every sample its class")
+                raise CountsError(
+                    f"{name} line {gap or line}: the label is missing; give every sample its class"
+                )
             yield label
     except UnicodeDecodeError:
         raise not_text(name, "not UTF-8") from None
@@ -143,7 +162,9 @@ def _column(lines: Iterable[str], name: str) -> Iterator[tuple[int, str]]:
     """Line number and label of each row of a .csv file, read from its one column or from the one that is called so."""
     lines = iter(lines)
     first = next(lines, "")
-    reader = csv.reader(chain([first], lines), delimiter=delimiter(first), strict=True, skipinitialspace=True)
+    reader = csv.reader(
+        chain([first], lines), delimiter=delimiter(first), strict=True, skipinitialspace=True
+    )
     try:
         header = next(reader, [])
         chosen = 0
@@ -151,7 +172,9 @@ def _column(lines: Iterable[str], name: str) -> Iterator[tuple[int, str]]:
             known = [i for i, column in enumerate(header) if column.strip().lower() in COLUMNS]
             if len(known) != 1:
                 what = "several columns are called" if known else "no column is called"
-                raise CountsError(f"{name}: {what} label, class, target or y among {_listed(header)}; name exactly one so")
+                raise CountsError(
+                    f"{name}: {what} label, class, target or y among {_listed(header)}; name exactly one so"
+                )
             chosen = known[0]
         else:
             yield 1, "".join(header)
@@ -162,11 +185,15 @@ def _column(lines: Iterable[str], name: str) -> Iterator[tuple[int, str]]:
                 )
             yield reader.line_num, row[chosen] if row else ""
     except csv.Error as error:
-        raise CountsError(f'{name} line {reader.line_num}: {error}; quote a label as "red, dark"') from None
+        raise CountsError(
+            f'{name} line {reader.line_num}: {error}; quote a label as "red, dark"'
+        ) from None
 
 
 def _listed(columns: list[str]) -> str:
-    return ", ".join(shown(column.strip(), 40) for column in columns[:8]) + (", ..." if len(columns) > 8 else "")
+    return ", ".join(shown(column.strip(), 40) for column in columns[:8]) + (
+        ", ..." if len(columns) > 8 else ""
+    )
 
 
 def _tally(labels: Iterator[str], name: str) -> Counter[str]:

@@ -51,10 +51,14 @@ def long_tail(classes: int, largest: int, ratio: float, step: bool = False) -> l
     _whole("K", classes, 2, MOST_CLASSES)
     _whole("n", largest, 1, LARGEST_COUNT)
     if isinstance(ratio, bool) or not 1 <= ratio <= 1e300:  # the second is true of nan
-        raise CountsError(f"long tail: ratio={ratio} is not a number from 1 to n; it is the largest count / the smallest")
+        raise CountsError(
+            f"long tail: ratio={ratio} is not a number from 1 to n; it is the largest count / the smallest"
+        )
     with localcontext(prec=60):
         n, rho = Decimal(int(largest)), Decimal(str(ratio))
-        to_integer = Decimal("1e-30")  # absorbs the rounding of 60 digits where the value is an exact integer
+        to_integer = Decimal(
+            "1e-30"
+        )  # absorbs the rounding of 60 digits where the value is an exact integer
         last = int(n / rho)
         if last < 1:
             raise CountsError(
@@ -101,14 +105,18 @@ def parse_long_tail(text: str) -> list[int]:
         if key in given:
             raise CountsError(f"long tail {shown(text)}: {key} is given twice; {FORM}")
         if (key == "step") == bool(equals):
-            raise CountsError(f"long tail {shown(text)}: {key} {'takes no' if equals else 'needs a'} value; {FORM}")
+            raise CountsError(
+                f"long tail {shown(text)}: {key} {'takes no' if equals else 'needs a'} value; {FORM}"
+            )
         given[key] = value
     if missing := [key for key in ("K", "n", "ratio") if key not in given]:
         raise CountsError(f"long tail {shown(text)}: {' and '.join(missing)} missing; {FORM}")
     number = {key: _number(key, given[key], text) for key in ("K", "n", "ratio")}
     for key in ("K", "n"):
         if not number[key].is_integer():
-            raise CountsError(f"long tail {shown(text)}: {key}={given[key]} is not a whole number; {FORM}")
+            raise CountsError(
+                f"long tail {shown(text)}: {key}={given[key]} is not a whole number; {FORM}"
+            )
     return long_tail(int(number["K"]), int(number["n"]), number["ratio"], step="step" in given)
 
 
@@ -118,9 +126,13 @@ def _number(key: str, value: str, text: str) -> float:
             raise ValueError
         return float(value)
     except ValueError:
-        raise CountsError(f"long tail {shown(text)}: {key}={shown(value)} is not a number; {FORM}") from None
+        raise CountsError(
+            f"long tail {shown(text)}: {key}={shown(value)} is not a number; {FORM}"
+        ) from None
 
 
 def _whole(key: str, value: int, low: int, high: int) -> None:
     if isinstance(value, bool) or not hasattr(value, "__index__") or not low <= value <= high:
-        raise CountsError(f"long tail: {key}={shown(value)} is not a whole number from {low} to {high}; {FORM}")
+        raise CountsError(
+            f"long tail: {key}={shown(value)} is not a whole number from {low} to {high}; {FORM}"
+        )

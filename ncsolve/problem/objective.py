@@ -108,7 +108,9 @@ class Objective:
 
     def penalty(self, p: Parameters) -> float:
         """The decay terms."""
-        squares = [decay * np.vdot(w, w) for decay, w in zip(self.weight_decay, p.weights, strict=True)]
+        squares = [
+            decay * np.vdot(w, w) for decay, w in zip(self.weight_decay, p.weights, strict=True)
+        ]
         squares.append(self.feature_decay * np.vdot(p.features, p.features))
         if self._has_bias:
             squares.append(self.bias_decay * np.vdot(p.bias, p.bias))
@@ -153,7 +155,9 @@ class Objective:
             if self._has_bias:
                 out.bias[:] = db @ self.columns.ones + self.bias_decay * d.bias
             for j in reversed(range(len(p.weights))):
-                out.weights[j][:] = db @ x[j].T + back[j + 1] @ dx[j].T + self.weight_decay[j] * d.weights[j]
+                out.weights[j][:] = (
+                    db @ x[j].T + back[j + 1] @ dx[j].T + self.weight_decay[j] * d.weights[j]
+                )
                 db = d.weights[j].T @ back[j + 1] + p.weights[j].T @ db
             out.features[:] = db + self.feature_decay * d.features
             return result
@@ -198,7 +202,9 @@ def objective(ufm: UFM, parameters: Parameters) -> float:
     width = parameters.features.shape[1]
     if width == ufm.classes:
         columns = class_columns(ufm.loss, ufm.counts)
-        scaled = Parameters(parameters.weights, parameters.features * np.sqrt(ufm.counts), parameters.bias)
+        scaled = Parameters(
+            parameters.weights, parameters.features * np.sqrt(ufm.counts), parameters.bias
+        )
     elif ufm.whole and width == ufm.samples:
         columns, scaled = sample_columns(ufm.loss, ufm.counts), parameters
     else:

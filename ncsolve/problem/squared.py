@@ -97,7 +97,10 @@ class WeightedSquaredColumns:
     def conjugate(self, dual: Array) -> float:
         """<dual, target> + sum of dual^2 / (2 weight)."""
         there = self.weight > 0
-        return float(np.vdot(dual, self.target)) + float((dual[there] ** 2 / self.weight[there]).sum()) / 2.0
+        return (
+            float(np.vdot(dual, self.target))
+            + float((dual[there] ** 2 / self.weight[there]).sum()) / 2.0
+        )
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -126,12 +129,18 @@ class Squared:
             try:
                 matrix = np.array(codes, dtype=np.float64)
             except (TypeError, ValueError) as error:
-                raise ProblemError(f"targets are not a matrix of numbers ({error}); give one column per class") from None
+                raise ProblemError(
+                    f"targets are not a matrix of numbers ({error}); give one column per class"
+                ) from None
             if matrix.ndim != 2 or 0 in matrix.shape:
-                raise ProblemError(f"targets have shape {matrix.shape}; give (outputs, K), one column per class")
+                raise ProblemError(
+                    f"targets have shape {matrix.shape}; give (outputs, K), one column per class"
+                )
             if not np.isfinite(matrix).all():
                 row, column = np.argwhere(~np.isfinite(matrix))[0]
-                raise ProblemError(f"target [{row}, {column}] is {matrix[row, column]}; targets must be finite numbers")
+                raise ProblemError(
+                    f"target [{row}, {column}] is {matrix[row, column]}; targets must be finite numbers"
+                )
             matrix.setflags(write=False)
             codes = matrix
         object.__setattr__(self, "codes", codes)
@@ -151,7 +160,9 @@ class Squared:
         if self.codes is None:
             return classes
         if self.codes.shape[1] != classes:
-            raise ProblemError(f"targets have {self.codes.shape[1]} columns for {classes} classes; give one column per class")
+            raise ProblemError(
+                f"targets have {self.codes.shape[1]} columns for {classes} classes; give one column per class"
+            )
         return int(self.codes.shape[0])
 
     def targets(self, classes: int) -> Array:
@@ -165,7 +176,9 @@ class Squared:
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Squared:
         """The loss with these `parameters`."""
-        return cls(**{"codes" if name == "targets" else name: value for name, value in parameters.items()})
+        return cls(
+            **{"codes" if name == "targets" else name: value for name, value in parameters.items()}
+        )
 
     def per_class(self, classes: int) -> Array:
         """The codes; nothing where targets are one-hot."""
@@ -175,7 +188,9 @@ class Squared:
         """One: the difference of the targets."""
         return np.ones(classes)
 
-    def grouped(self, shares: Array, multiplicity: Array, per_group: Array) -> WeightedSquaredColumns:
+    def grouped(
+        self, shares: Array, multiplicity: Array, per_group: Array
+    ) -> WeightedSquaredColumns:
         """Reduced columns of one-hot targets."""
         target = np.zeros(multiplicity.shape)
         target[-1] = 1.0

@@ -20,9 +20,19 @@ Counts = list[float] | dict[str, float]
 T = TypeVar("T", list[float], dict[str, float])
 
 SEPARATOR = re.compile(r"\s*[,;]\s*|\s+")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")  # float() would also read 1_000
+_NUMBER = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+)  # float() would also read 1_000
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
-_MISSING = {"nan", "na", "n/a", "none", "null", "inf", "infinity"}  # data, not the header of a column
+_MISSING = {
+    "nan",
+    "na",
+    "n/a",
+    "none",
+    "null",
+    "inf",
+    "infinity",
+}  # data, not the header of a column
 
 
 def is_number(cell: str) -> bool:
@@ -49,7 +59,12 @@ def from_table(text: str, source: str) -> Counts:
     numbers: list[float] = []
     named: dict[str, float] = {}
     columns = 0
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(lines[0]), strict=True, skipinitialspace=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter(lines[0]),
+        strict=True,
+        skipinitialspace=True,
+    )
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]
@@ -69,10 +84,14 @@ def from_table(text: str, source: str) -> Counts:
             else:
                 name = class_name(cells[0], at)
                 if name in named:
-                    raise CountsError(f"{at}: class {shown(name)} stands in the table twice; give each class one row")
+                    raise CountsError(
+                        f"{at}: class {shown(name)} stands in the table twice; give each class one row"
+                    )
                 named[name] = _count(cells[1], f"{at}: the count of class {shown(name)}")
     except csv.Error as error:
-        raise CountsError(f'{source} line {reader.line_num}: {error}; quote a name as "red, dark"') from None
+        raise CountsError(
+            f'{source} line {reader.line_num}: {error}; quote a name as "red, dark"'
+        ) from None
     return _several(numbers, source) if columns == 1 else _several(named, source)
 
 
@@ -80,9 +99,17 @@ def from_json(text: str, source: str) -> Counts:
     """A JSON object name -> count, or a JSON list of counts."""
     try:
         # Numbers stay text until they are checked: 1e400, NaN and 5,000 digits are named as they are written.
-        document = json.loads(text, parse_float=_Literal, parse_int=_Literal, parse_constant=_Literal, object_pairs_hook=_Pairs)
+        document = json.loads(
+            text,
+            parse_float=_Literal,
+            parse_int=_Literal,
+            parse_constant=_Literal,
+            object_pairs_hook=_Pairs,
+        )
     except json.JSONDecodeError as error:
-        raise CountsError(f"{source} line {error.lineno}: not JSON ({error.msg}); {_JSON_FORM}") from None
+        raise CountsError(
+            f"{source} line {error.lineno}: not JSON ({error.msg}); {_JSON_FORM}"
+        ) from None
     except RecursionError:
         raise CountsError(f"{source} is nested too deeply; {_JSON_FORM}") from None
     if isinstance(document, _Pairs):
@@ -90,11 +117,19 @@ def from_json(text: str, source: str) -> Counts:
         for key, value in document:
             name = class_name(key.strip(), source)
             if name in named:
-                raise CountsError(f"{source}: class {shown(name)} stands in the object twice; give each class one count")
+                raise CountsError(
+                    f"{source}: class {shown(name)} stands in the object twice; give each class one count"
+                )
             named[name] = _json_count(value, f"{source}: the count of class {shown(name)}")
         return _several(named, source)
     if isinstance(document, list):
-        return _several([_json_count(value, f"{source}: item {i}") for i, value in enumerate(document, start=1)], source)
+        return _several(
+            [
+                _json_count(value, f"{source}: item {i}")
+                for i, value in enumerate(document, start=1)
+            ],
+            source,
+        )
     raise CountsError(f"{source} is {_json_shown(document)} alone; {_JSON_FORM}")
 
 
@@ -119,7 +154,13 @@ def _json_shown(value: Any) -> str:
     words = {None: "null", True: "true", False: "false"}
     if isinstance(value, list):
         return "an object" if isinstance(value, _Pairs) else "a list"
-    return words[value] if value in words else str(value) if isinstance(value, _Literal) else shown(value)
+    return (
+        words[value]
+        if value in words
+        else str(value)
+        if isinstance(value, _Literal)
+        else shown(value)
+    )
 
 
 def _is_header(cell: str) -> bool:
@@ -148,5 +189,7 @@ def _count(literal: str, at: str) -> float:
 def _several(counts: T, source: str) -> T:
     if len(counts) < 2:
         what = "no counts" if not counts else "one class, " + shown(next(iter(counts)))
-        raise CountsError(f"{source} holds {what}; neural collapse needs at least 2 classes, such as 200,100")
+        raise CountsError(
+            f"{source} holds {what}; neural collapse needs at least 2 classes, such as 200,100"
+        )
     return counts

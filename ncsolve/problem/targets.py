@@ -50,12 +50,18 @@ def _array(path: str | os.PathLike[str], name: str) -> Array:
     import numpy as np
 
     with opened(path, LIMIT) as file:
-        if file.read(6) != b"\x93NUMPY":  # np.load would also open archives and, if it were allowed to, pickles
-            raise CountsError(f"{name} does not begin like a .npy file; save the matrix with np.save: {ADVICE}")
+        if (
+            file.read(6) != b"\x93NUMPY"
+        ):  # np.load would also open archives and, if it were allowed to, pickles
+            raise CountsError(
+                f"{name} does not begin like a .npy file; save the matrix with np.save: {ADVICE}"
+            )
     try:
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged header may raise nearly anything
-        raise CountsError(f"{name} cannot be read as an array ({' '.join(str(error).split())[:100]}); {ADVICE}") from None
+        raise CountsError(
+            f"{name} cannot be read as an array ({' '.join(str(error).split())[:100]}); {ADVICE}"
+        ) from None
     if stored.dtype.kind not in "biuf":
         raise CountsError(f"{name} holds values of type {stored.dtype}, not numbers; {ADVICE}")
     return np.array(stored, dtype=np.float64)
@@ -70,16 +76,22 @@ def _table(path: str | os.PathLike[str], name: str) -> list[list[float]]:
     if "\0" in text:
         raise not_text(name, "a NUL byte")
     rows: list[list[float]] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text.partition("\n")[0]), strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter(text.partition("\n")[0]), strict=True
+    )
     try:
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
             if rows and len(cells) != len(rows[0]):
-                raise CountsError(f"{name} line {reader.line_num}: {len(cells)} numbers after rows of {len(rows[0])}; {ADVICE}")
+                raise CountsError(
+                    f"{name} line {reader.line_num}: {len(cells)} numbers after rows of {len(rows[0])}; {ADVICE}"
+                )
             rows.append([_number(cell, f"{name} line {reader.line_num}") for cell in cells])
     except csv.Error as error:
-        raise CountsError(f"{name} line {reader.line_num}: {error}; write rows of numbers: {ADVICE}") from None
+        raise CountsError(
+            f"{name} line {reader.line_num}: {error}; write rows of numbers: {ADVICE}"
+        ) from None
     if not rows:
         raise CountsError(f"{name} holds no numbers; {ADVICE}")
     return rows

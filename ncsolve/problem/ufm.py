@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 SMALLEST = float(np.finfo(np.float64).tiny)  # below it a double has lost digits
 DEEPEST = 1000
-FEWEST, MOST = 1e-100, 1e100  # between these, products and reciprocals of counts stay within doubles
+FEWEST, MOST = (
+    1e-100,
+    1e100,
+)  # between these, products and reciprocals of counts stay within doubles
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -98,14 +101,20 @@ class UFM:
         if names is None:
             names = _Numbered(n.size)
         elif not hasattr(names, "__len__") or len(names) != n.size:
-            raise CountsError(f"names {_short(names)} do not fit {n.size} counts; give one name per class")
+            raise CountsError(
+                f"names {_short(names)} do not fit {n.size} counts; give one name per class"
+            )
         m = _depth(depth)
         chosen = _loss(loss)
         outputs = chosen.outputs(n.size)
         enough = min(n.size, outputs)
         set_ = object.__setattr__  # the class is frozen: these are the only assignments
         set_(self, "counts", n)
-        set_(self, "names", names if isinstance(names, _Numbered) else tuple(str(name) for name in names))
+        set_(
+            self,
+            "names",
+            names if isinstance(names, _Numbered) else tuple(str(name) for name in names),
+        )
         set_(self, "loss", chosen)
         set_(self, "depth", m)
         set_(self, "width", (enough,) * m if width is None else _widths(width, m))
@@ -142,7 +151,9 @@ class UFM:
     @property
     def bias_decay(self) -> float:
         """lambda_b: infinity without a bias, 0 for a free one."""
-        return {"none": math.inf, "free": 0.0}[self.bias] if isinstance(self.bias, str) else self.bias
+        return (
+            {"none": math.inf, "free": 0.0}[self.bias] if isinstance(self.bias, str) else self.bias
+        )
 
     @property
     def decays(self) -> tuple[float, ...]:
@@ -213,22 +224,30 @@ class UFM:
         """
         own = {field.name for field in fields(cls)}
         if missing := sorted(own - set(document)):
-            raise ProblemError(f"a problem without {', '.join(missing)} is incomplete; give what UFM.to_dict writes")
+            raise ProblemError(
+                f"a problem without {', '.join(missing)} is incomplete; give what UFM.to_dict writes"
+            )
         given = {name: value for name, value in document.items() if name in own}
         parameters = {name: value for name, value in document.items() if name not in own}
         if given["loss"] not in LOSSES:
-            raise ProblemError(f"loss {given['loss']!r} is unknown; one of {', '.join(map(repr, LOSSES))} works")
+            raise ProblemError(
+                f"loss {given['loss']!r} is unknown; one of {', '.join(map(repr, LOSSES))} works"
+            )
         try:
             loss = LOSSES[given["loss"]].from_parameters(parameters)
         except TypeError:
-            raise ProblemError(f"loss {given['loss']!r} has no parameters {', '.join(sorted(parameters))}") from None
+            raise ProblemError(
+                f"loss {given['loss']!r} has no parameters {', '.join(sorted(parameters))}"
+            ) from None
         return cls(**(given | {"loss": loss}))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UFM) and self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
-        return hash((self.counts.tobytes(), self.depth, self.width, self.decays, self.bias, self.features))
+        return hash(
+            (self.counts.tobytes(), self.depth, self.width, self.decays, self.bias, self.features)
+        )
 
 
 class _Numbered(Sequence[str]):
@@ -259,8 +278,14 @@ def _counts(counts: ArrayLike, names: Sequence[str] | None) -> Array:
         raise CountsError(f"counts {_short(counts)} are {what}; {advice}")
     if not (n.min() >= FEWEST and n.max() <= MOST):
         k = int(np.flatnonzero(~((n >= FEWEST) & (n <= MOST)))[0])
-        who = names[k] if names is not None and hasattr(names, "__len__") and len(names) == n.size else k
-        why = {0.0: "zero (leave out a class without samples)", math.inf: "infinite"}.get(n[k], "not positive")
+        who = (
+            names[k]
+            if names is not None and hasattr(names, "__len__") and len(names) == n.size
+            else k
+        )
+        why = {0.0: "zero (leave out a class without samples)", math.inf: "infinite"}.get(
+            n[k], "not positive"
+        )
         why = "not a number" if math.isnan(n[k]) else why
         if 0 < n[k] < math.inf:
             why = f"outside {FEWEST:g} .. {MOST:g}, where doubles can carry the problem"
@@ -277,16 +302,22 @@ def _depth(depth: SupportsIndex) -> int:
         if isinstance(depth, bool):
             raise TypeError
     except TypeError:
-        raise ProblemError(f"depth {depth!r} is not a whole number; give the number of weight matrices, 1 or more") from None
+        raise ProblemError(
+            f"depth {depth!r} is not a whole number; give the number of weight matrices, 1 or more"
+        ) from None
     if not 1 <= m <= DEEPEST:
-        raise ProblemError(f"depth {m} is not between 1 and {DEEPEST}; give the number of weight matrices")
+        raise ProblemError(
+            f"depth {m} is not between 1 and {DEEPEST}; give the number of weight matrices"
+        )
     return m
 
 
 def _loss(loss: str | Loss) -> Loss:
     if isinstance(loss, str):
         if loss not in LOSSES:
-            raise ProblemError(f"loss {loss!r} is unknown; one of {', '.join(map(repr, LOSSES))} or a Loss value works")
+            raise ProblemError(
+                f"loss {loss!r} is unknown; one of {', '.join(map(repr, LOSSES))} or a Loss value works"
+            )
         return LOSSES[loss]()
     if not hasattr(loss, "columns"):
         raise ProblemError(
@@ -299,26 +330,38 @@ def _each(value: Any, depth: int) -> list[Any]:
     """One entry per layer."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * depth
+    return (
+        list(value)
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else [value] * depth
+    )
 
 
 def _widths(width: int | Sequence[int], depth: int) -> tuple[int, ...]:
     given = _each(width, depth)
     if len(given) != depth:
-        raise ProblemError(f"width has {len(given)} entries for depth {depth}; give one number or {depth} (d_1 .. d_M)")
+        raise ProblemError(
+            f"width has {len(given)} entries for depth {depth}; give one number or {depth} (d_1 .. d_M)"
+        )
     try:
         widths = tuple(operator.index(d) for d in given)
     except TypeError:
-        raise ProblemError(f"width {_short(width)} is not made of whole numbers; give numbers of 1 or more") from None
+        raise ProblemError(
+            f"width {_short(width)} is not made of whole numbers; give numbers of 1 or more"
+        ) from None
     if min(widths) < 1:
-        raise ProblemError(f"width {min(widths)} is less than 1; every layer needs at least one unit")
+        raise ProblemError(
+            f"width {min(widths)} is less than 1; every layer needs at least one unit"
+        )
     return widths
 
 
 def _decays(decay: float | Sequence[float], depth: int) -> tuple[float, ...]:
     given = _each(decay, depth)
     if len(given) != depth:
-        raise ProblemError(f"weight_decay has {len(given)} entries for depth {depth}; give one number or {depth}")
+        raise ProblemError(
+            f"weight_decay has {len(given)} entries for depth {depth}; give one number or {depth}"
+        )
     return tuple(_decay(value, "weight_decay") for value in given)
 
 
@@ -328,7 +371,9 @@ def _decay(value: float, name: str) -> float:
             raise TypeError
         decay = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise ProblemError(f"{name} {_short(value)} is not a number; give a positive number such as 5e-4") from None
+        raise ProblemError(
+            f"{name} {_short(value)} is not a number; give a positive number such as 5e-4"
+        ) from None
     if decay == 0:
         raise ProblemError(
             f"{name} is 0: without decay the infimum is not attained or nothing collapses; give a positive number"
@@ -345,7 +390,9 @@ def _bias(bias: str | float) -> str | float:
             return bias
         raise ProblemError(f"bias {bias!r} is unknown; 'none', 'free' or a positive decay works")
     if isinstance(bias, bool):
-        raise ProblemError(f"bias {bias!r} says too little; 'none', 'free' or a positive decay works")
+        raise ProblemError(
+            f"bias {bias!r} says too little; 'none', 'free' or a positive decay works"
+        )
     try:
         return _decay(bias, "bias")
     except ProblemError as error:
@@ -354,7 +401,9 @@ def _bias(bias: str | float) -> str | float:
 
 def _one_of(value: str, name: str, known: tuple[str, ...]) -> str:
     if value not in known:
-        raise ProblemError(f"{name} {value!r} is unknown; one of {', '.join(map(repr, known))} works")
+        raise ProblemError(
+            f"{name} {value!r} is unknown; one of {', '.join(map(repr, known))} works"
+        )
     return value
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..problem.errors import CampaignError
 from .campaigns.journal import Journal, mark, read_results
 from .campaigns.reading import read_spec as read_spec
 from .campaigns.spec import Spec as Spec
@@ -20,7 +21,6 @@ from .campaigns.summary import Group as Group
 from .campaigns.summary import Summary as Summary
 from .campaigns.summary import Tally
 from .campaigns.summary import Worst as Worst
-from ..problem.errors import CampaignError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -98,8 +98,14 @@ def run(
             tally.add(row)
             mark(seen, row["index"])
         if note is not None and tally.finished:
-            again = "nothing is left to do" if tally.finished == spec.problems else "the rest goes on from there"
-            note(f"{tally.finished} of {spec.problems} problems are in {os.fspath(out)!r} already; {again}")
+            again = (
+                "nothing is left to do"
+                if tally.finished == spec.problems
+                else "the rest goes on from there"
+            )
+            note(
+                f"{tally.finished} of {spec.problems} problems are in {os.fspath(out)!r} already; {again}"
+            )
         stopped = ""
         try:
             if progress is not None:
@@ -188,13 +194,19 @@ def summarize(out: str | os.PathLike[str]) -> Summary:
 def _unseen(problems: int, seen: bytearray) -> Iterator[int]:
     """Problems without a row; `seen` is a set of bits."""
     known = 8 * len(seen)
-    return (index for index in range(problems) if index >= known or not seen[index >> 3] >> (index & 7) & 1)
+    return (
+        index
+        for index in range(problems)
+        if index >= known or not seen[index >> 3] >> (index & 7) & 1
+    )
 
 
 @contextmanager
 def _solver(workers: int | None, backend: str | Client) -> Iterator[Rows]:
     """What turns indices into rows: this process, several of this machine, or a cluster."""
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+    if workers is not None and (
+        isinstance(workers, bool) or not isinstance(workers, int) or workers < 1
+    ):
         raise CampaignError(f"workers {workers!r} is not a whole number of 1 or more")
     if backend == "loky":
         from joblib import cpu_count
@@ -209,6 +221,8 @@ def _solver(workers: int | None, backend: str | Client) -> Iterator[Rows]:
     try:
         from .campaigns.cluster import cluster
     except ImportError:
-        raise CampaignError("a cluster needs dask.distributed; install it with: pip install 'ncsolve[distributed]'") from None
+        raise CampaignError(
+            "a cluster needs dask.distributed; install it with: pip install 'ncsolve[distributed]'"
+        ) from None
     with cluster(backend) as found:
         yield found.rows

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..problem.losses import Array
-    from ..problem.ufm import UFM
     from ..problem.objective import Parameters
+    from ..problem.ufm import UFM
     from .target_modes import TargetModes
 
 POINTS = 201  # recorded steps of a time course
@@ -116,7 +116,13 @@ class TimeCourse:
         _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         flows: list[Flow | None] = []
         for i in first.tolist():
-            mode = Mode(float(modes.tau[i]), ufm.samples, ufm.decays, float(modes.outer[i]), float(modes.inner[i]))
+            mode = Mode(
+                float(modes.tau[i]),
+                ufm.samples,
+                ufm.decays,
+                float(modes.outer[i]),
+                float(modes.inner[i]),
+            )
             flows.append(Flow(mode, self.start[i]) if self.start[i].min() > 0 else None)
         return flows, which.ravel()
 
@@ -144,14 +150,22 @@ class TimeCourse:
         for flow, i in zip(flows, np.unique(which, return_index=True)[1].tolist(), strict=True):
             tau = float(self.modes.tau[i])
             if tau not in known:
-                mode = Mode(tau, self.ufm.samples, self.ufm.decays, float(self.modes.outer[i]), float(self.modes.inner[i]))
+                mode = Mode(
+                    tau,
+                    self.ufm.samples,
+                    self.ufm.decays,
+                    float(self.modes.outer[i]),
+                    float(self.modes.inner[i]),
+                )
                 known[tau] = boundary(mode if flow is None else flow.mode)
         return np.array([known[tau] for tau in self.modes.tau.tolist()])
 
     @cached_property
     def levels(self) -> Array:
         """Sigma at which each mode is learned (share of its end) or dead (it ends at zero; 1 - share of its start)."""
-        started: Array = np.where(self.lives, self.share * self.end, (1.0 - self.share) * self.start.prod(axis=1))
+        started: Array = np.where(
+            self.lives, self.share * self.end, (1.0 - self.share) * self.start.prod(axis=1)
+        )
         return started
 
     @cached_property
@@ -174,7 +188,9 @@ class TimeCourse:
         return np.asarray(times / self.time_per_step, dtype=np.float64)
 
     def _level(self, flow: Flow) -> float:
-        return self.share * flow.end if flow.lives else (1.0 - self.share) * float(flow.start.prod())
+        return (
+            self.share * flow.end if flow.lives else (1.0 - self.share) * float(flow.start.prod())
+        )
 
     @cached_property
     def lateness(self) -> Array:
@@ -214,7 +230,10 @@ class TimeCourse:
 
         first, last = own(0.0), own(until)
         for k in range(self.ufm.classes):
-            same = np.flatnonzero((self.ufm.counts[:k] == self.ufm.counts[k]) & (self.class_levels[:k] == self.class_levels[k]))
+            same = np.flatnonzero(
+                (self.ufm.counts[:k] == self.ufm.counts[k])
+                & (self.class_levels[:k] == self.class_levels[k])
+            )
             if same.size:
                 steps[k] = steps[same[0]]
                 continue
@@ -223,7 +242,10 @@ class TimeCourse:
                 steps[k] = 0.0
             elif sign * (last[k] - level) >= 0:
                 steps[k] = (
-                    brentq(lambda time, k=k, level=level: own(time)[k] - level, 0.0, until, rtol=1e-12) / self.time_per_step
+                    brentq(
+                        lambda time, k=k, level=level: own(time)[k] - level, 0.0, until, rtol=1e-12
+                    )
+                    / self.time_per_step
                 )
         return steps
 
@@ -241,15 +263,22 @@ class TimeCourse:
     @cached_property
     def recorded(self) -> NDArray[np.intp]:
         """Steps at which time courses are recorded: 201 of them, evenly apart, or all."""
-        return np.unique(np.linspace(0, self.steps, min(POINTS, self.steps + 1)).round().astype(np.intp))
+        return np.unique(
+            np.linspace(0, self.steps, min(POINTS, self.steps + 1)).round().astype(np.intp)
+        )
 
     @cached_property
     def flow(self) -> Steps:
         """Gradient flow at the recorded steps."""
         times = np.asarray(self.recorded * self.time_per_step, dtype=np.float64)
         flows, which = self._flows
-        layers = [np.zeros((times.size, self.ufm.depth + 1)) if flow is None else flow.at(times) for flow in flows]
-        return Steps(self.recorded, np.stack(layers, axis=1)[:, which], self.mode_step, self.class_step)
+        layers = [
+            np.zeros((times.size, self.ufm.depth + 1)) if flow is None else flow.at(times)
+            for flow in flows
+        ]
+        return Steps(
+            self.recorded, np.stack(layers, axis=1)[:, which], self.mode_step, self.class_step
+        )
 
     @cached_property
     def descent(self) -> Steps:
@@ -259,7 +288,12 @@ class TimeCourse:
         watch = FirstPass(self)
         kept, step = [], 0
         course = descent(
-            modes.tau, ufm.samples, ufm.decays, self.start, learning_rate=self.learning_rate, momentum=self.momentum
+            modes.tau,
+            ufm.samples,
+            ufm.decays,
+            self.start,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
         )
         with np.errstate(over="ignore", invalid="ignore"):
             for step, layers in enumerate(course):
@@ -269,12 +303,16 @@ class TimeCourse:
                 if step == self.steps:
                     break
         diverged = None if step == self.steps else step
-        return Steps(self.recorded[: len(kept)], np.array(kept), watch.mode_step, watch.class_step, diverged)
+        return Steps(
+            self.recorded[: len(kept)], np.array(kept), watch.mode_step, watch.class_step, diverged
+        )
 
     @cached_property
     def largest_stable_rate(self) -> float | None:
         """2 (1 + momentum) / (largest eigenvalue of the Hessian at the end); None where it is too much to compute."""
-        return None if self._curvatures is None else 2.0 * (1.0 + self.momentum) / self._curvatures[1]
+        return (
+            None if self._curvatures is None else 2.0 * (1.0 + self.momentum) / self._curvatures[1]
+        )
 
     @cached_property
     def escape(self) -> float | None:
@@ -288,10 +326,14 @@ class TimeCourse:
         """The smallest and the largest eigenvalue of the Hessian at the end, unless there are too many."""
         point = placement(self.modes, np.flatnonzero(self.lives))
         try:
-            found = families(self.modes, point.share, point.shrinkage, max(self.ufm.samples, self.ufm.classes))
+            found = families(
+                self.modes, point.share, point.shrinkage, max(self.ufm.samples, self.ufm.classes)
+            )
         except TooLarge:
             return None
-        return min(float(family.values.min()) for family in found), max(float(family.values.max()) for family in found)
+        return min(float(family.values.min()) for family in found), max(
+            float(family.values.max()) for family in found
+        )
 
     @cached_property
     def noise_rates(self) -> Array:

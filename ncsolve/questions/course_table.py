@@ -35,26 +35,34 @@ def warnings(course: TimeCourse) -> list[str]:
     unstarted = np.flatnonzero(wanted & ~started)
     if below.size:
         names = _names(modes, below, what)
-        said.append(f"{names} below the unstable root: descent from this start loses what the global minimizer has")
+        said.append(
+            f"{names} below the unstable root: descent from this start loses what the global minimizer has"
+        )
     if above.size:
         said.append(
             f"{_names(modes, above, what)} above the unstable root and lives, although the global minimizer is lower without"
         )
     if unstarted.size:
-        said.append(f"{_names(modes, unstarted, what)} at zero or with a negative product: nothing is predicted to grow there")
+        said.append(
+            f"{_names(modes, unstarted, what)} at zero or with a negative product: nothing is predicted to grow there"
+        )
     rate = course.largest_stable_rate
     if rate is not None and course.learning_rate >= rate:
         said.append(
             f"learning rate {course.learning_rate:g} is not below {rate:.6g} = 2 (1 + momentum)/(largest curvature): descent cannot settle"
         )
     if course.parameters is not None and course.ufm.depth > 1:
-        said.append("the start is not aligned: at depth 2 or more its projection on the modes is only a guide")
+        said.append(
+            "the start is not aligned: at depth 2 or more its projection on the modes is only a guide"
+        )
     if course.escape is not None:
         said.append(
             f"the end is a saddle: rounding grows there, and after about {course.escape:.0f} more steps descent leaves the aligned path"
         )
     if not modes.room.all():
-        said.append(f"the widths have room for {int(modes.room.sum())} of {modes.room.size} modes: the others are not started")
+        said.append(
+            f"the widths have room for {int(modes.room.sum())} of {modes.room.size} modes: the others are not started"
+        )
     return said
 
 
@@ -79,7 +87,11 @@ def _boundary(course: TimeCourse) -> Array:
     """The basin boundary of each mode; unknown (NaN) where too many would have to be bisected."""
     distinct = np.unique(course.modes.tau2).size
     bisected = course.ufm.depth > 1 and min(course.ufm.decays) < max(course.ufm.decays)
-    return np.full(course.lives.size, math.nan) if bisected and distinct > MOST_BISECTED else course.boundary
+    return (
+        np.full(course.lives.size, math.nan)
+        if bisected and distinct > MOST_BISECTED
+        else course.boundary
+    )
 
 
 def class_rows(course: TimeCourse) -> list[dict[str, Any]]:
@@ -99,7 +111,11 @@ def class_rows(course: TimeCourse) -> list[dict[str, Any]]:
             "own_logit": float(own[k]),
         }
         if modes.by_class:
-            layers = modes.layers(course.end[k : k + 1])[0] if course.end[k] > 0 else np.zeros(ufm.depth + 1)
+            layers = (
+                modes.layers(course.end[k : k + 1])[0]
+                if course.end[k] > 0
+                else np.zeros(ufm.depth + 1)
+            )
             row |= {
                 "start": float(course.start[k].prod() ** (1.0 / (ufm.depth + 1))),
                 "boundary": _known(boundary[k]),

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..problem.errors import TooLarge
 from ..analytic.spectrum import checked_size
+from ..problem.errors import TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,11 @@ class Family:
 
     def to_dict(self) -> dict[str, Any]:
         """The family as plain values."""
-        return {"directions": self.directions, "copies": self.copies, "values": self.values.tolist()}
+        return {
+            "directions": self.directions,
+            "copies": self.copies,
+            "values": self.values.tolist(),
+        }
 
 
 def families(modes: TargetModes, share: Array, shrinkage: Array, columns: float) -> list[Family]:
@@ -99,20 +103,28 @@ def _families(modes: TargetModes, x: Array, p: Array, columns: int) -> Iterator[
     for j in range(1, depth + 1):
         turn = np.repeat([0.0, decay[j] + decay[j - 1]], r)
         yield Family(f"active modes and idle units of layer {j}", turn, idle[j - 1])
-    yield Family("active modes and missing modes", _missing(decay, inverse, tau[active], tau[missing]), 1)
+    yield Family(
+        "active modes and missing modes", _missing(decay, inverse, tau[active], tau[missing]), 1
+    )
     yield Family("active modes and empty rows", decay[-1] * inverse, rows_left)
     yield Family("active modes and empty columns", decay[0] * inverse, columns_left - free)
     if free:
         yield Family("active modes, the mean and the bias", _bias(decay[0], inverse), 1)
         yield Family("the bias alone", np.ones(1), ufm.outputs - r)
     if depth == 1:
-        yield Family("missing modes and idle units", two_by_two(decay[1], decay[0], tau[missing] / samples), idle[0])
+        yield Family(
+            "missing modes and idle units",
+            two_by_two(decay[1], decay[0], tau[missing] / samples),
+            idle[0],
+        )
         yield Family("empty rows and idle units", decay[1:], rows_left * idle[0])
         yield Family("empty columns and idle units", decay[:1], columns_left * idle[0])
         return
     yield Family("rows without a mode and idle units", decay[-1:], (ufm.outputs - r) * idle[-1])
     for j in range(1, depth):
-        yield Family(f"idle units of layers {j} and {j + 1}", decay[j : j + 1], idle[j] * idle[j - 1])
+        yield Family(
+            f"idle units of layers {j} and {j + 1}", decay[j : j + 1], idle[j] * idle[j - 1]
+        )
     yield Family("columns without a mode and idle units", decay[:1], (columns - r) * idle[0])
 
 
@@ -159,7 +171,8 @@ def _missing(decay: Array, inverse: Array, tau: Array, others: Array) -> Array:
     """Both eigenvalues for each active mode (1/p, tau) and each missing one."""
     pull = math.sqrt(decay[0] * decay[-1]) * others / tau[:, None]
     return (
-        inverse[:, None, None] * two_by_two(decay[-1], decay[0], pull.ravel()).reshape(2, *pull.shape).swapaxes(0, 1)
+        inverse[:, None, None]
+        * two_by_two(decay[-1], decay[0], pull.ravel()).reshape(2, *pull.shape).swapaxes(0, 1)
     ).ravel()
 
 

@@ -82,7 +82,9 @@ def time_course(
                 "momentum": "a number from 0 to below 1",
             }
             raise ProblemError(f"{name} {number!r} is not {allowed[name]}")
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or not steps >= 1):
+    if steps is not None and (
+        isinstance(steps, bool) or not isinstance(steps, int) or not steps >= 1
+    ):
         raise ProblemError(f"steps {steps!r} is not a whole number of 1 or more")
     if steps is not None and steps > MOST_ASKED:
         raise TooLarge(
@@ -90,8 +92,12 @@ def time_course(
         )
     modes = target_modes(ufm)
     given = start if isinstance(start, Parameters) else None
-    layers = _aligned(modes, start) if not isinstance(start, Parameters) else _projected(modes, start)
-    return TimeCourse(modes, float(learning_rate), float(momentum), layers, float(share), steps, given)
+    layers = (
+        _aligned(modes, start) if not isinstance(start, Parameters) else _projected(modes, start)
+    )
+    return TimeCourse(
+        modes, float(learning_rate), float(momentum), layers, float(share), steps, given
+    )
 
 
 def _aligned(modes: TargetModes, start: float | ArrayLike) -> Array:
@@ -103,10 +109,16 @@ def _aligned(modes: TargetModes, start: float | ArrayLike) -> Array:
     except (TypeError, ValueError):
         raise ProblemError(f"start {start!r} is not made of numbers; {advice}") from None
     if given.shape not in ((), (size,), (size, layers)):
-        raise ProblemError(f"start has shape {given.shape} for {size} modes and {layers} layers; {advice}")
+        raise ProblemError(
+            f"start has shape {given.shape} for {size} modes and {layers} layers; {advice}"
+        )
     if not (np.isfinite(given).all() and (given > 0).all()):
         bad = float(given[~((given > 0) & np.isfinite(given))].flat[0])
-        why = "a mode that starts at zero stays there" if bad == 0 else "it is not positive and finite"
+        why = (
+            "a mode that starts at zero stays there"
+            if bad == 0
+            else "it is not positive and finite"
+        )
         raise ProblemError(f"start {bad:g} does not work: {why}; {advice}")
     product = layers * np.log([given.min(), given.max()])
     if product[1] > math.log(1e6 * modes.tau.max()):
@@ -114,7 +126,9 @@ def _aligned(modes: TargetModes, start: float | ArrayLike) -> Array:
             f"start {given.max():g} is far beyond every target ({modes.tau.max():g}); a start of order 1 or less works"
         )
     if product[0] < math.log(SMALLEST):
-        raise ProblemError(f"start {given.min():g} to the power {layers} is too small for a double; a start of order .1 works")
+        raise ProblemError(
+            f"start {given.min():g} to the power {layers} is too small for a double; a start of order .1 works"
+        )
     full = np.broadcast_to(given[:, None] if given.ndim == 1 else given, (size, layers)).copy()
     full[~modes.room] = 0.0
     return full
@@ -125,7 +139,9 @@ def _projected(modes: TargetModes, start: Parameters) -> Array:
     ufm = modes.ufm
     shapes = tuple(weight.shape for weight in start.weights)
     if shapes != ufm.shapes or start.features.shape[0] != ufm.width[0]:
-        raise ProblemError(f"the start has weights of shapes {shapes}; the problem needs {ufm.shapes}")
+        raise ProblemError(
+            f"the start has weights of shapes {shapes}; the problem needs {ufm.shapes}"
+        )
     return projected_start(modes, start.weights, scaled_means(ufm, start.features))
 
 

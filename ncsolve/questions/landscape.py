@@ -26,24 +26,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..analytic.factors import balanced_factors
+from ..analytic.spectrum import DenseFrame
+from ..analytic.theorem import Claim
 from ..problem.errors import NoTheorem
 from ..problem.losses import Squared
-from ..problem.ufm import UFM
 from ..problem.objective import Parameters
+from ..problem.ufm import UFM
+from ..theorems.predict import predict
 from .curvature import Family, families
-from ..analytic.factors import balanced_factors
 from .origin import origin
 from .placement import INNER, ZERO, Placed, placed
-from ..theorems.predict import predict
-from ..analytic.spectrum import DenseFrame
 from .target_modes import target_modes
-from ..analytic.theorem import Claim
 
 if TYPE_CHECKING:
-    from ..problem.losses import Array
     from ..analytic.prediction import Prediction
+    from ..problem.losses import Array
 
-SAME = 1e-12  # target singular values of a decomposed matrix that differ by less, relatively, are one
+SAME = (
+    1e-12  # target singular values of a decomposed matrix that differ by less, relatively, are one
+)
 FOLD = 1e-9  # distance of kappa to the fold, relatively, below which the sign of a mode's own curvature is rounding
 
 
@@ -113,7 +115,11 @@ class CriticalPoint:
 
     def _size(self, columns: float | None) -> int:
         bias = 0 if self.ufm.bias == "none" else self.ufm.outputs
-        return sum(rows * width for rows, width in self.ufm.shapes) + self.ufm.width[0] * self._columns(columns) + bias
+        return (
+            sum(rows * width for rows, width in self.ufm.shapes)
+            + self.ufm.width[0] * self._columns(columns)
+            + bias
+        )
 
 
 def critical_point(problem: UFM | Prediction, at: str = "minimizer") -> CriticalPoint:
@@ -154,13 +160,18 @@ def critical_point(problem: UFM | Prediction, at: str = "minimizer") -> Critical
     if at == "minimizer" and not (aligned and _closed(problem)):
         return _at_minimizer(predict(problem) if isinstance(problem, UFM) else problem)
     if not aligned:
-        raise NoTheorem(f"{at!r} needs squared loss with bias none or free; 'minimizer' and 'zero' work here")
+        raise NoTheorem(
+            f"{at!r} needs squared loss with bias none or free; 'minimizer' and 'zero' work here"
+        )
     return aligned_point(placed(target_modes(ufm), at), at)
 
 
 def _closed(problem: UFM | Prediction) -> bool:
     """Whether the point of a squared-loss problem is the aligned minimizer: not one that was asked for by another name."""
-    return isinstance(problem, UFM) or problem.theorem.name in ("squared_spectral", "squared_targets")
+    return isinstance(problem, UFM) or problem.theorem.name in (
+        "squared_spectral",
+        "squared_targets",
+    )
 
 
 def aligned_point(chosen: Placed, at: str = "as given") -> CriticalPoint:
@@ -176,7 +187,15 @@ def aligned_point(chosen: Placed, at: str = "as given") -> CriticalPoint:
         return families(modes, chosen.share, chosen.shrinkage, columns)
 
     return CriticalPoint(
-        ufm, at, chosen.value, True, chosen, _warnings(chosen), matrices, lambda: aligned_inertia(chosen), spectrum
+        ufm,
+        at,
+        chosen.value,
+        True,
+        chosen,
+        _warnings(chosen),
+        matrices,
+        lambda: aligned_inertia(chosen),
+        spectrum,
     )
 
 
@@ -190,37 +209,61 @@ def aligned_inertia(chosen: Placed) -> tuple[int, int]:
     inner = place == INNER
     swapped = order * np.sign(chosen.sigma[a] - chosen.sigma[b]) < 0
     over = _sign(tau2[missing][:, None], tau2[active])
-    negative = [inner.sum(), swapped.sum(), ((order == 0) & inner[a] & inner[b]).sum(), (over > 0).sum()]
+    negative = [
+        inner.sum(),
+        swapped.sum(),
+        ((order == 0) & inner[a] & inner[b]).sum(),
+        (over > 0).sum(),
+    ]
     zero = [((order == 0) & (inner[a] != inner[b])).sum(), (over == 0).sum()]
     zero += [active.size * (2 * width - active.size - 1) // 2 for width in ufm.width]
     if ufm.depth == 1:
         above = modes.above_threshold[missing] * (ufm.width[0] - active.size)
         negative.append(above[above > 0].sum())
-        zero.append((ufm.width[0] - active.size) * (above == 0).sum() if ufm.width[0] > active.size else 0)
+        zero.append(
+            (ufm.width[0] - active.size) * (above == 0).sum() if ufm.width[0] > active.size else 0
+        )
     return int(sum(negative)), int(sum(zero))
 
 
 def _sign(one: Array, other: Array) -> Array:
     """Sign of the difference, 0 where it is rounding."""
     difference = one - other
-    sign: Array = np.where(np.abs(difference) <= SAME * np.maximum(one, other), 0.0, np.sign(difference))
+    sign: Array = np.where(
+        np.abs(difference) <= SAME * np.maximum(one, other), 0.0, np.sign(difference)
+    )
     return sign
 
 
 def _warnings(placed: Placed) -> tuple[str, ...]:
     """What rounding decides."""
     modes = placed.modes
-    near = [modes.names[i] for i in np.flatnonzero((placed.place != ZERO) & (np.abs(modes.kappa / modes.fold - 1.0) < FOLD))]
+    near = [
+        modes.names[i]
+        for i in np.flatnonzero(
+            (placed.place != ZERO) & (np.abs(modes.kappa / modes.fold - 1.0) < FOLD)
+        )
+    ]
     said = f"{', '.join(near[:5])}: at the fold, where both roots are one and a mode's own curvature is zero up to rounding"
     return (said,) if near and modes.ufm.depth > 1 else ()
 
 
 def _at_zero(ufm: UFM) -> CriticalPoint:
     found = origin(ufm)
-    modes = target_modes(ufm) if isinstance(ufm.loss, Squared) and isinstance(ufm.bias, str) else None
+    modes = (
+        target_modes(ufm) if isinstance(ufm.loss, Squared) and isinstance(ufm.bias, str) else None
+    )
     placed = None if modes is None else Placed(modes, np.full(modes.tau2.size, ZERO, dtype="U8"))
     return CriticalPoint(
-        ufm, "zero", found.value, True, placed, (), lambda: found.parameters, lambda: found.inertia, found.families
+        ufm,
+        "zero",
+        found.value,
+        True,
+        placed,
+        (),
+        lambda: found.parameters,
+        lambda: found.inertia,
+        found.families,
     )
 
 
@@ -228,14 +271,20 @@ def _at_minimizer(prediction: Prediction) -> CriticalPoint:
     """A minimizer whose eigenvalues have no closed form: nothing goes down, rotations are flat."""
     ufm = prediction.ufm
     if prediction.theorem.limit:
-        raise NoTheorem(f"theorem {prediction.theorem.name!r} is about a limit: it has no point at positive decays")
-    rank = int(np.sum(prediction.singular_values > 1e-9 * max(prediction.singular_values[0], 1e-300)))
+        raise NoTheorem(
+            f"theorem {prediction.theorem.name!r} is about a limit: it has no point at positive decays"
+        )
+    rank = int(
+        np.sum(prediction.singular_values > 1e-9 * max(prediction.singular_values[0], 1e-300))
+    )
     if rank == 0:
         return _at_zero(ufm)
     unseen = int(ufm.bias == "free" and not isinstance(ufm.loss, Squared))
     zero = unseen + sum(rank * (2 * width - rank - 1) // 2 for width in ufm.width)
     proved = prediction.claim in (Claim.GLOBAL, Claim.CERTIFIED) and prediction.unique
-    doubt = f"the point is {prediction.claim.value}: theory does not say that nothing goes down there"
+    doubt = (
+        f"the point is {prediction.claim.value}: theory does not say that nothing goes down there"
+    )
     return CriticalPoint(
         ufm,
         "minimizer",

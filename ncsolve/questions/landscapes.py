@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .curvature import eigenvalues
-from .landscape import CriticalPoint, Inertia, critical_point
+from ..numeric.dense_hessian import LARGEST, hessian_eigenvalues
 from ..problem.errors import ProblemError, TooLarge
 from ..problem.losses import class_columns, sample_columns
-from ..numeric.dense_hessian import LARGEST, hessian_eigenvalues
 from ..problem.objective import Objective, Parameters, objective_over
+from .curvature import eigenvalues
+from .landscape import CriticalPoint, Inertia, critical_point
 
 if TYPE_CHECKING:
-    from .curvature import Family
     from ..analytic.prediction import Prediction
     from ..problem.losses import Array
     from ..problem.ufm import UFM
+    from .curvature import Family
 
 ZERO = 1e-10  # an eigenvalue within this share of the largest modulus counts as zero; rounding measured below 1e-14
 SAME = 1e-9  # predicted and measured eigenvalues agree within this share of the largest modulus; measured below 1e-13
@@ -61,7 +61,9 @@ class Landscape:
     @cached_property
     def measured(self) -> Inertia:
         """Counts of the dense Hessian."""
-        small = max(self.tolerance * self.largest, 10.0 * self.gradient_norm)  # an orbit is as flat as the gradient is small
+        small = max(
+            self.tolerance * self.largest, 10.0 * self.gradient_norm
+        )  # an orbit is as flat as the gradient is small
         negative = int((self.measured_eigenvalues < -small).sum())
         positive = int((self.measured_eigenvalues > small).sum())
         return Inertia(negative, self.measured_eigenvalues.size - negative - positive, positive)
@@ -86,7 +88,10 @@ class Landscape:
         """The largest difference of predicted and measured eigenvalues, in order, as a share of the largest modulus."""
         if self.predicted_eigenvalues is None:
             return None
-        return float(np.abs(self.predicted_eigenvalues - self.measured_eigenvalues).max()) / self.largest
+        return (
+            float(np.abs(self.predicted_eigenvalues - self.measured_eigenvalues).max())
+            / self.largest
+        )
 
     @property
     def comparison(self) -> Comparison:
@@ -96,7 +101,9 @@ class Landscape:
             return Comparison.CONTRADICTED
         if self.measured == self.predicted:
             return Comparison.AGREES
-        if error is not None or not self.point.proved:  # the spectra agree, so signs differ only where rounding decides them
+        if (
+            error is not None or not self.point.proved
+        ):  # the spectra agree, so signs differ only where rounding decides them
             return Comparison.UNRESOLVED
         return Comparison.CONTRADICTED
 
@@ -123,7 +130,11 @@ class Landscape:
 
 
 def measure_inertia(
-    point: CriticalPoint | Prediction | UFM, at: str = "minimizer", *, columns: str = "auto", tolerance: float = ZERO
+    point: CriticalPoint | Prediction | UFM,
+    at: str = "minimizer",
+    *,
+    columns: str = "auto",
+    tolerance: float = ZERO,
 ) -> Landscape:
     """All eigenvalues of the raw objective's Hessian at a critical point, beside what theory says of them.
 
@@ -157,11 +168,17 @@ def measure_inertia(
         raise ProblemError("fractional counts have no N samples; columns='means' works")
     fits = ufm.whole and found.inertia().size <= LARGEST
     if columns == "samples" or (columns == "auto" and fits):
-        return _measured(found, objective_over(ufm, sample_columns(ufm.loss, ufm.counts)), True, tolerance)
-    return _measured(found, objective_over(ufm, class_columns(ufm.loss, ufm.counts)), False, tolerance)
+        return _measured(
+            found, objective_over(ufm, sample_columns(ufm.loss, ufm.counts)), True, tolerance
+        )
+    return _measured(
+        found, objective_over(ufm, class_columns(ufm.loss, ufm.counts)), False, tolerance
+    )
 
 
-def _measured(point: CriticalPoint, objective: Objective, every: bool, tolerance: float) -> Landscape:
+def _measured(
+    point: CriticalPoint, objective: Objective, every: bool, tolerance: float
+) -> Landscape:
     """At the point, with every sample at its class mean, or the scaled class means alone."""
     ufm = point.ufm
     if objective.size > LARGEST:
@@ -170,7 +187,13 @@ def _measured(point: CriticalPoint, objective: Objective, every: bool, tolerance
             "fewer classes or smaller widths work"
         )
     p = point.parameters()
-    features = np.repeat(p.features, ufm.counts.astype(np.intp), axis=1) if every else p.features * np.sqrt(ufm.counts)
+    features = (
+        np.repeat(p.features, ufm.counts.astype(np.intp), axis=1)
+        if every
+        else p.features * np.sqrt(ufm.counts)
+    )
     theta = objective.pack(Parameters(p.weights, features, p.bias))
     slope = float(np.linalg.norm(objective.value_and_gradient(theta)[1]))
-    return Landscape(point, features.shape[1], hessian_eigenvalues(objective, theta), slope, tolerance)
+    return Landscape(
+        point, features.shape[1], hessian_eigenvalues(objective, theta), slope, tolerance
+    )

@@ -22,7 +22,13 @@ HIGHEST = 1e100  # a layer beyond has diverged
 
 
 def descent(
-    tau: Array, samples: float, decays: tuple[float, ...], start: Array, *, learning_rate: float, momentum: float = 0.0
+    tau: Array,
+    samples: float,
+    decays: tuple[float, ...],
+    start: Array,
+    *,
+    learning_rate: float,
+    momentum: float = 0.0,
 ) -> Iterator[Array]:
     """Yield (s_0, ..., s_M) of all modes before the first step, after it, ...; ends only where a layer diverges.
 

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 RELATIVE, ABSOLUTE = 1e-12, 1e-14  # of log s_j along the flow
 QUADRATURE = 1e-12  # relative error asked of a learning time
-LONGEST = 400.0  # times 1/(smallest decay): by then every mode has settled, or has lost 170 powers of ten
+LONGEST = (
+    400.0  # times 1/(smallest decay): by then every mode has settled, or has lost 170 powers of ten
+)
 NEAR = 1e-3  # in log s_j: nearer than this to the outer minimum a mode is caught by it
 HIGHEST = 300.0  # logarithms beyond are cut off
 SAME = 1e-15  # layers that differ by less, relatively, start equal
@@ -109,8 +111,14 @@ class Flow:
     def at(self, times: Array) -> Array:
         """(s_0, ..., s_M) at ascending times, shape (times, M + 1)."""
         if self.single and self.mode.depth == 1:
-            return np.repeat(np.sqrt(_logistic(self.mode, float(self.start[0]) ** 2, times))[:, None], 2, axis=1)
-        return np.exp(self._solve(float(times[-1]), times=times).y.T) if times.size else np.empty((0, self.start.size))
+            return np.repeat(
+                np.sqrt(_logistic(self.mode, float(self.start[0]) ** 2, times))[:, None], 2, axis=1
+            )
+        return (
+            np.exp(self._solve(float(times[-1]), times=times).y.T)
+            if times.size
+            else np.empty((0, self.start.size))
+        )
 
     def sigma(self, times: Array) -> Array:
         """The product of the layers at ascending times."""
@@ -120,7 +128,9 @@ class Flow:
     def curve(self, until: float) -> Callable[[float], float]:
         """Sigma as a function of time, from 0 to `until`."""
         if self.single and self.mode.depth == 1:
-            return lambda time: float(_logistic(self.mode, float(self.start[0]) ** 2, np.array([time]))[0])
+            return lambda time: float(
+                _logistic(self.mode, float(self.start[0]) ** 2, np.array([time]))[0]
+            )
         solved = self._solve(until).sol
         return lambda time: math.exp(float(solved(time).sum()))
 
@@ -138,7 +148,9 @@ class Flow:
         if self.single and self.mode.depth == 1:
             return _logistic_time(self.mode, start, level)
         if self.single:
-            return _quadrature(self.mode, math.log(start) / self.start.size, math.log(level) / self.start.size)
+            return _quadrature(
+                self.mode, math.log(start) / self.start.size, math.log(level) / self.start.size
+            )
         aim = math.log(level)
         found = self._solve(LONGEST / min(self.mode.decays), lambda y: float(y.sum()) - aim)
         return float(found.t_events[0][0]) if found.t_events[0].size else math.inf
@@ -156,11 +168,17 @@ class Flow:
         """D(log s_j)/dt."""
         mode = self.mode
         total = float(y.sum())
-        rest = np.exp(np.minimum(total - 2.0 * y, HIGHEST))  # a trial step of the integrator may be far off
-        slope: Array = (mode.tau - math.exp(min(total, HIGHEST))) / mode.samples * rest - np.array(mode.decays)
+        rest = np.exp(
+            np.minimum(total - 2.0 * y, HIGHEST)
+        )  # a trial step of the integrator may be far off
+        slope: Array = (mode.tau - math.exp(min(total, HIGHEST))) / mode.samples * rest - np.array(
+            mode.decays
+        )
         return slope
 
-    def _solve(self, until: float, stop: Callable[[Array], float] | None = None, times: Array | None = None) -> Any:
+    def _solve(
+        self, until: float, stop: Callable[[Array], float] | None = None, times: Array | None = None
+    ) -> Any:
         """Integrate log s_j, until `stop` changes sign."""
         from scipy.integrate import solve_ivp
 
@@ -184,7 +202,9 @@ class Flow:
         with np.errstate(over="ignore", invalid="ignore"):  # trial steps
             found = solve_ivp(self._slope, (0.0, until), y, **options)
         if not found.success or not np.isfinite(found.y).all():
-            raise ProblemError(f"the flow of a mode cannot be followed ({found.message}); a start nearer to 1 works")
+            raise ProblemError(
+                f"the flow of a mode cannot be followed ({found.message}); a start nearer to 1 works"
+            )
         return found
 
     def _fate(self, shortcut: bool) -> bool:
@@ -223,7 +243,10 @@ def boundary(mode: Mode) -> float:
     def lives(log_scale: float) -> bool:
         return Flow(mode, np.full(size, math.exp(log_scale)))._fate(shortcut=True)
 
-    low, high = float(np.log(mode.layers(mode.inner)).min()), math.log(mode.tau) / size  # below the root in every layer it dies
+    low, high = (
+        float(np.log(mode.layers(mode.inner)).min()),
+        math.log(mode.tau) / size,
+    )  # below the root in every layer it dies
     if not lives(high):
         return math.inf
     while high - low > BOUNDARY:
@@ -259,6 +282,9 @@ def _quadrature(mode: Mode, low: float, high: float) -> float:
     depth = mode.depth
 
     def inverse(v: float) -> float:
-        return 1.0 / ((mode.tau - math.exp((depth + 1) * v)) * math.exp((depth - 1) * v) / mode.samples - mode.decays[0])
+        return 1.0 / (
+            (mode.tau - math.exp((depth + 1) * v)) * math.exp((depth - 1) * v) / mode.samples
+            - mode.decays[0]
+        )
 
     return float(quad(inverse, low, high, epsabs=0.0, epsrel=QUADRATURE, limit=1000)[0])

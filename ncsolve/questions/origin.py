@@ -92,15 +92,22 @@ def origin(ufm: UFM) -> Origin:
     """
     columns = class_columns(ufm.loss, ufm.counts)
     bias = np.zeros(ufm.outputs) if ufm.bias == "none" else _best_bias(columns, ufm)
-    gamma = np.asarray(np.linalg.svd(columns.gradient(np.outer(bias, columns.ones)), compute_uv=False), dtype=np.float64)
+    gamma = np.asarray(
+        np.linalg.svd(columns.gradient(np.outer(bias, columns.ones)), compute_uv=False),
+        dtype=np.float64,
+    )
     level = ufm.feature_decay * ufm.weight_decay[0]
     above = np.where(np.abs(gamma**2 / level - 1.0) <= LEVEL, 0.0, np.sign(gamma**2 - level))
-    if ufm.depth == 1 and isinstance(ufm.loss, Squared) and isinstance(ufm.bias, str):  # gamma = tau/N, compared exactly
+    if (
+        ufm.depth == 1 and isinstance(ufm.loss, Squared) and isinstance(ufm.bias, str)
+    ):  # gamma = tau/N, compared exactly
         exact = np.sort(target_modes(ufm).above_threshold)[::-1]
         above = np.concatenate([exact, np.full(gamma.size - exact.size, -1.0)])
     second = np.empty((0, 0)) if ufm.bias == "none" else _bend(columns, bias, ufm.bias_decay)
     of_bias = np.asarray(np.linalg.eigvalsh(second), dtype=np.float64)
-    parameters = Parameters(tuple(np.zeros(shape) for shape in ufm.shapes), np.zeros((ufm.width[0], ufm.classes)), bias)
+    parameters = Parameters(
+        tuple(np.zeros(shape) for shape in ufm.shapes), np.zeros((ufm.width[0], ufm.classes)), bias
+    )
     return Origin(ufm, parameters, objective(ufm, parameters), gamma, above, of_bias)
 
 
@@ -112,8 +119,13 @@ def _best_bias(columns: Columns, ufm: UFM) -> Array:
 
     bias = np.zeros(ufm.outputs)
     for _ in range(NEWTON):
-        slope = columns.gradient(np.outer(bias, columns.ones)) @ columns.ones + ufm.bias_decay * bias
-        step = np.asarray(np.linalg.lstsq(_bend(columns, bias, ufm.bias_decay), slope, rcond=1e-13)[0], dtype=np.float64)
+        slope = (
+            columns.gradient(np.outer(bias, columns.ones)) @ columns.ones + ufm.bias_decay * bias
+        )
+        step = np.asarray(
+            np.linalg.lstsq(_bend(columns, bias, ufm.bias_decay), slope, rcond=1e-13)[0],
+            dtype=np.float64,
+        )
         length = _first_lower(value, bias, step)
         if length == 0.0:
             return bias

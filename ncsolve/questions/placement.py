@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..analytic.spectral import select
 from ..problem.border import shown
 from ..problem.errors import ProblemError
-from ..analytic.spectral import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,14 +66,24 @@ class Placed:
 
     def to_rows(self) -> list[dict[str, Any]]:
         """One row per mode, as plain values."""
-        columns = (self.modes.names, self.modes.tau2.tolist(), self.place.tolist(), self.sigma.tolist())
-        return [dict(zip(("mode", "tau2", "place", "sigma"), row, strict=True)) for row in zip(*columns, strict=True)]
+        columns = (
+            self.modes.names,
+            self.modes.tau2.tolist(),
+            self.place.tolist(),
+            self.sigma.tolist(),
+        )
+        return [
+            dict(zip(("mode", "tau2", "place", "sigma"), row, strict=True))
+            for row in zip(*columns, strict=True)
+        ]
 
     @property
     def value(self) -> float:
         """The objective: the sum of tau^2/(2N) p (1 + M (1 - p))."""
         ufm = self.modes.ufm
-        return math.fsum(self.modes.tau2 / (2.0 * ufm.samples) * self.shrinkage * (1.0 + ufm.depth * self.share))
+        return math.fsum(
+            self.modes.tau2 / (2.0 * ufm.samples) * self.shrinkage * (1.0 + ufm.depth * self.share)
+        )
 
 
 def placed(modes: TargetModes, at: str) -> Placed:
@@ -107,7 +117,10 @@ def placed(modes: TargetModes, at: str) -> Placed:
 def placement(modes: TargetModes, outer: Iterable[int] = (), inner: Iterable[int] = ()) -> Placed:
     """The modes `outer` at their outer minimum, `inner` at their unstable root, all others at zero."""
     place = np.full(modes.tau2.size, ZERO, dtype="U8")
-    for name, numbers, share in ((OUTER, outer, 1.0 - modes.outer_shrinkage), (INNER, inner, modes.inner_share)):
+    for name, numbers, share in (
+        (OUTER, outer, 1.0 - modes.outer_shrinkage),
+        (INNER, inner, modes.inner_share),
+    ):
         for i in numbers:
             if share[i] <= 0:
                 what = "unstable root" if name == INNER else "non-zero stationary point"
@@ -117,7 +130,9 @@ def placement(modes: TargetModes, outer: Iterable[int] = (), inner: Iterable[int
             place[i] = name
     active = int((place != ZERO).sum())
     if active > modes.ufm.rank_limit:
-        raise ProblemError(f"{active} modes are switched on; the smallest width allows {modes.ufm.rank_limit}")
+        raise ProblemError(
+            f"{active} modes are switched on; the smallest width allows {modes.ufm.rank_limit}"
+        )
     return Placed(modes, place)
 
 
@@ -139,7 +154,9 @@ def _numbers(modes: TargetModes, text: str) -> list[int]:
         number = names.get(word, int(word) if re.fullmatch(r"\d{1,9}", word) else -1)
         if not 0 <= number < modes.tau2.size:
             kind = "class name or a number" if modes.by_class else "number"
-            raise ProblemError(f"mode {shown(word)} does not exist; give a {kind} from 0 to {modes.tau2.size - 1}")
+            raise ProblemError(
+                f"mode {shown(word)} does not exist; give a {kind} from 0 to {modes.tau2.size - 1}"
+            )
         found.append(number)
     return found
 
@@ -149,4 +166,8 @@ def _called(modes: TargetModes, i: int) -> str:
 
 
 def _why(modes: TargetModes) -> str:
-    return ": at depth 1 there are none" if modes.ufm.depth == 1 else ": its decays are too large (thresholds says how large)"
+    return (
+        ": at depth 1 there are none"
+        if modes.ufm.depth == 1
+        else ": its decays are too large (thresholds says how large)"
+    )

@@ -46,12 +46,20 @@ def aligned_parameters(modes: TargetModes, start: Array, bases: list[Array]) -> 
     return Parameters(tuple(factors[1:]), factors[0] / np.sqrt(modes.ufm.counts), modes.bias)
 
 
-def gaussian_parameters(ufm: UFM, scale: float, bias: Array, rng: np.random.Generator) -> Parameters:
+def gaussian_parameters(
+    ufm: UFM, scale: float, bias: Array, rng: np.random.Generator
+) -> Parameters:
     """Every weight and every feature from N(0, scale^2); of very many features only the class means are drawn, of variance scale^2/n_k."""
     weights = tuple(rng.normal(scale=scale, size=shape) for shape in ufm.shapes)
     if ufm.whole and ufm.samples * ufm.width[0] <= LARGEST:
-        return Parameters(weights, rng.normal(scale=scale, size=(ufm.width[0], int(ufm.samples))), bias)
-    return Parameters(weights, rng.normal(scale=scale, size=(ufm.width[0], ufm.classes)) / np.sqrt(ufm.counts), bias)
+        return Parameters(
+            weights, rng.normal(scale=scale, size=(ufm.width[0], int(ufm.samples))), bias
+        )
+    return Parameters(
+        weights,
+        rng.normal(scale=scale, size=(ufm.width[0], ufm.classes)) / np.sqrt(ufm.counts),
+        bias,
+    )
 
 
 def projected_start(modes: TargetModes, weights: tuple[Array, ...], scaled_means: Array) -> Array:
@@ -66,7 +74,9 @@ def projected_start(modes: TargetModes, weights: tuple[Array, ...], scaled_means
         return np.repeat((level * modes.room)[:, None], modes.ufm.depth + 1, axis=1)
     decay_h, decay_w = modes.ufm.decays
     pull, half = modes.tau / modes.ufm.samples, (decay_h - decay_w) / 2.0
-    angle = np.arctan2(pull, half + np.hypot(half, pull))  # the top eigenvector is (cos, sin) in (W, H)
+    angle = np.arctan2(
+        pull, half + np.hypot(half, pull)
+    )  # the top eigenvector is (cos, sin) in (W, H)
     grows = np.cos(angle) * (weights[0].T @ left) + np.sin(angle) * (scaled_means @ right)
     strength = np.linalg.norm(grows, axis=0) * modes.room
     return np.stack([strength * np.sin(angle), strength * np.cos(angle)], axis=1)

@@ -7,12 +7,11 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from ..theorems import refuted
 from .. import theorems as registry
 from ..analytic.refutation import Refutation
-from ..theorems.refuted import refutations
-from ..theorems import theorems
 from ..problem.errors import NoTheorem
+from ..theorems import refuted, theorems
+from ..theorems.refuted import refutations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +64,10 @@ def claim(one: Theorem | Refutation) -> str:
 
 def scope(hypotheses: Sequence[Hypothesis]) -> dict[str, str]:
     """What the hypotheses say of loss, depth, imbalance, bias and features; "any" where they say nothing."""
-    said = {column: [h.restricts[column] for h in hypotheses if column in h.restricts] for column in COLUMNS}
+    said = {
+        column: [h.restricts[column] for h in hypotheses if column in h.restricts]
+        for column in COLUMNS
+    }
     return {column: ", ".join(words) or "any" for column, words in said.items()}
 
 
@@ -83,13 +85,21 @@ def sections(one: Theorem | Refutation) -> tuple[str, list[tuple[str, str]]]:
     words = importlib.import_module(f"{home.__name__}.{one.name}").__doc__ or ""
     title, _, rest = words.strip().partition("\n")
     parts = _HEADING.split(rest.strip())[1:]
-    return title, [(heading, text.strip("\n")) for heading, text in zip(parts[::2], parts[1::2], strict=True)]
+    return title, [
+        (heading, text.strip("\n")) for heading, text in zip(parts[::2], parts[1::2], strict=True)
+    ]
 
 
 def rows() -> list[dict[str, str]]:
     """One row per theorem, strongest claim first, then one per refuted claim: name, statement, reference, claim and scope."""
     return [
-        {"name": one.name, "statement": one.statement, "reference": one.reference, "claim": claim(one)} | scope(one.hypotheses)
+        {
+            "name": one.name,
+            "statement": one.statement,
+            "reference": one.reference,
+            "claim": claim(one),
+        }
+        | scope(one.hypotheses)
         for one in entries()
     ]
 
@@ -115,8 +125,14 @@ def lines(one: Theorem | Refutation) -> list[Line]:
         found = one.evaluate()
         said += [
             ("problem", command(found.ufm.to_dict())),
-            ("published", f"{found.published:.15g} at the point that is claimed to be a global minimizer"),
-            ("better", f"{found.better:.15g} at an explicit other point, lower by {found.excess:.3g} of it"),
+            (
+                "published",
+                f"{found.published:.15g} at the point that is claimed to be a global minimizer",
+            ),
+            (
+                "better",
+                f"{found.better:.15g} at an explicit other point, lower by {found.excess:.3g} of it",
+            ),
             ("holds", f"{one.holds} (ncsolve theorems show {one.holds})"),
         ]
     else:
@@ -129,7 +145,10 @@ def command(problem: dict[str, Any]) -> str:
     counts = ",".join(f"{n:g}" for n in problem["counts"])
     words = [f"--counts {counts}", *(["--loss ce"] if problem["loss"] == "ce" else [])]
     words += [f"--depth {problem['depth']}", f"--width {_each(problem['width'])}"]
-    words += [f"--weight-decay {_each(problem['weight_decay'])}", f"--feature-decay {problem['feature_decay']:g}"]
+    words += [
+        f"--weight-decay {_each(problem['weight_decay'])}",
+        f"--feature-decay {problem['feature_decay']:g}",
+    ]
     words += [f"--bias {problem['bias']}"] if problem["bias"] != "none" else []
     words += ["--features relu"] if problem["features"] == "relu" else []
     words += [f"targets {problem['targets']}"] if "targets" in problem else []
@@ -154,7 +173,9 @@ def errata() -> str:
             "| point | objective |\n|---|---|\n"
             f"| claimed to be a global minimizer | {found.published:.12g} |\n| explicit other point | {found.better:.12g} |"
         )
-        parts.append(f"What holds: `ncsolve theorems show {one.holds}`. Problem: `{command(found.ufm.to_dict())}`.")
+        parts.append(
+            f"What holds: `ncsolve theorems show {one.holds}`. Problem: `{command(found.ufm.to_dict())}`."
+        )
     return "\n\n".join(parts) + "\n"
 
 

@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.errors import NoTheorem
 from ..analytic import scalar
 from ..analytic.factors import layer_spectra
 from ..analytic.hypotheses import LINEAR, SQUARED, UNPENALIZED_BIAS
 from ..analytic.reduction import reduce
 from ..analytic.roots import inner_share, outer_shrinkage
 from ..analytic.spectrum import AxisSpectrum, CenteredSpectrum, DenseSpectrum
+from ..problem.errors import NoTheorem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..analytic.spectrum import Frame, Indices, Spectrum
     from ..problem.losses import Array
     from ..problem.ufm import UFM
-    from ..analytic.spectrum import Frame, Indices, Spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,9 @@ class TargetModes:
         sign = np.sign(1.0 - self.kappa)
         samples = sum((Fraction(n) for n in self.ufm.counts.tolist()), Fraction(0))
         for i in np.flatnonzero(np.abs(self.kappa - 1.0) < scalar.ROUNDING).tolist():
-            exact = self.spectrum.exceeds(int(self.index[i]), scalar.critical_power(samples, self.ufm.decays), 1)
+            exact = self.spectrum.exceeds(
+                int(self.index[i]), scalar.critical_power(samples, self.ufm.decays), 1
+            )
             sign[i] = 0 if exact is None else exact
         return sign
 
@@ -140,13 +142,17 @@ class TargetModes:
     @property
     def names(self) -> list[str]:
         """Class names, or "mode 0", "mode 1", ..."""
-        return list(self.ufm.names) if self.by_class else [f"mode {i}" for i in range(self.index.size)]
+        return (
+            list(self.ufm.names) if self.by_class else [f"mode {i}" for i in range(self.index.size)]
+        )
 
     @cached_property
     def _own(self) -> Array:
         """(u_i . y_k) v_ki / sqrt(n_k), shape (K, m): what a unit of sigma_i adds to class k's own logit."""
         left, right = self.frame.left(), self.frame.right()
-        agreement = left if self.ufm.loss.one_hot else self.ufm.loss.targets(self.ufm.classes).T @ left
+        agreement = (
+            left if self.ufm.loss.one_hot else self.ufm.loss.targets(self.ufm.classes).T @ left
+        )
         own: Array = agreement * right / np.sqrt(self.ufm.counts)[:, None]
         return own
 

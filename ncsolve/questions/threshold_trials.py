@@ -17,8 +17,8 @@ import numpy as np
 from ..analytic.prediction import Prediction
 from ..analytic.reduction import reduce
 from ..analytic.theorem import ACTIVE, MERGED, VANISHED, Claim
-from .thresholds import thresholds
 from ..problem.losses import CrossEntropy
+from .thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,13 +33,20 @@ if TYPE_CHECKING:
     Moved = Callable[[int, float], UFM | None]
 
 EDGE = 1e-3  # relative distance of both sides from the threshold
-SAME, APART = 1e-9, 1e-7  # class means nearer than this share of the largest are the same, and apart if beyond
+SAME, APART = (
+    1e-9,
+    1e-7,
+)  # class means nearer than this share of the largest are the same, and apart if beyond
 UNSEEN = 1e-9  # length of the bias along v, in logits
 
 
 def wrong_thresholds(theorem: Theorem, prediction: Prediction, rng: np.random.Generator) -> str:
     """What contradicts a stated threshold, or "": one class's decay, one group's count, complete collapse, the bias."""
-    if prediction.claim not in (Claim.GLOBAL, Claim.CERTIFIED) or theorem.limit or not prediction.ufm.loss.one_hot:
+    if (
+        prediction.claim not in (Claim.GLOBAL, Claim.CERTIFIED)
+        or theorem.limit
+        or not prediction.ufm.loss.one_hot
+    ):
         return ""
     ufm, table, found = prediction.ufm, prediction.classes, [_wrong_bias(prediction)]
     attacked: tuple[tuple[str, Array, Moved, float], ...] = (
@@ -53,12 +60,18 @@ def wrong_thresholds(theorem: Theorem, prediction: Prediction, rng: np.random.Ge
             threshold = float(numbers[k])
             about = f"the critical {name} {threshold:.6g} of class {ufm.names[k]!r}"
             found.append(_contradicted(theorem, moved(k, threshold * lost), about, _lost(k)))
-            found.append(_contradicted(theorem, moved(k, threshold * (2 - lost)), about, _active(k)))
+            found.append(
+                _contradicted(theorem, moved(k, threshold * (2 - lost)), about, _active(k))
+            )
     collapse = thresholds(prediction).complete_collapse
     if collapse is not None:
         about = f"the decay {collapse:.6g} of complete collapse"
-        found.append(_contradicted(theorem, _at_decay(ufm, collapse * (1 + EDGE)), about, _all_vanished))
-        found.append(_contradicted(theorem, _at_decay(ufm, collapse * (1 - EDGE)), about, _some_left))
+        found.append(
+            _contradicted(theorem, _at_decay(ufm, collapse * (1 + EDGE)), about, _all_vanished)
+        )
+        found.append(
+            _contradicted(theorem, _at_decay(ufm, collapse * (1 - EDGE)), about, _some_left)
+        )
     return next(filter(None, found), "")
 
 
@@ -95,7 +108,10 @@ def wrong_states(prediction: Prediction) -> str:
 def _at_decay(ufm: UFM, mean: float) -> UFM:
     """All decays but the bias's by one factor, to a geometric mean."""
     factor = mean / reduce(ufm).mean_decay
-    return ufm.replace(weight_decay=[factor * decay for decay in ufm.weight_decay], feature_decay=factor * ufm.feature_decay)
+    return ufm.replace(
+        weight_decay=[factor * decay for decay in ufm.weight_decay],
+        feature_decay=factor * ufm.feature_decay,
+    )
 
 
 def _at_count(ufm: UFM, k: int, count: float) -> UFM | None:
@@ -132,4 +148,8 @@ def _wrong_bias(prediction: Prediction) -> str:
         return ""
     unseen = loss.unseen(ufm.classes)
     along = abs(float(prediction.bias @ unseen)) / float(np.linalg.norm(unseen))
-    return f"the bias is not the one of least norm: {along:.1e} of it is not seen by the loss" if along > UNSEEN else ""
+    return (
+        f"the bias is not the one of least norm: {along:.1e} of it is not seen by the loss"
+        if along > UNSEEN
+        else ""
+    )

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..problem.losses import Squared
 from ..analytic import scalar
-from ..theorems.predict import predict
 from ..analytic.prediction import Prediction
 from ..analytic.reduction import reduce
+from ..problem.losses import Squared
+from ..theorems.predict import predict
 
 if TYPE_CHECKING:
+    from ..analytic.classes import ClassTable
     from ..problem.losses import Array
     from ..problem.ufm import UFM
-    from ..analytic.classes import ClassTable
 
 
 @dataclass(frozen=True, eq=False)

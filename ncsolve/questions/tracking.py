@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..numeric.following import Followed, follow
+from ..numeric.layout import rotated
+from ..numeric.optimizers import Ending, Momentum
+from ..problem.errors import ProblemError
+from ..problem.objective import Parameters, objective_over
 from .course import FirstPass, TimeCourse
 from .dynamics import scaled_means
 from .starts import aligned_bases, aligned_parameters, gaussian_parameters
 from .target_modes import target_modes
-from ..problem.errors import ProblemError
-from ..numeric.following import Followed, follow
-from ..numeric.layout import rotated
-from ..numeric.optimizers import Ending, Momentum
-from ..problem.objective import Parameters, objective_over
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
@@ -58,8 +58,15 @@ class Track:
 
     def _error(self, predicted: Array) -> float:
         common = min(len(predicted), len(self.followed.sigma))
-        scale = max(float(self.course.end.max(initial=0.0)), float(np.abs(self.followed.sigma[0]).max(initial=0.0)), 1e-300)
-        return float(np.abs(self.followed.sigma[:common] - predicted[:common]).max(initial=0.0)) / scale
+        scale = max(
+            float(self.course.end.max(initial=0.0)),
+            float(np.abs(self.followed.sigma[0]).max(initial=0.0)),
+            1e-300,
+        )
+        return (
+            float(np.abs(self.followed.sigma[:common] - predicted[:common]).max(initial=0.0))
+            / scale
+        )
 
     @property
     def agrees(self) -> bool | None:
@@ -70,7 +77,9 @@ class Track:
         """
         if not self.aligned:
             return None
-        diverged = self.followed.ending is Ending.DIVERGED or self.course.descent.diverged is not None
+        diverged = (
+            self.followed.ending is Ending.DIVERGED or self.course.descent.diverged is not None
+        )
         if diverged:
             return self.followed.ending is Ending.DIVERGED
         return self.descent_error <= EXACT or (None if self.rounding_grows else False)
@@ -79,7 +88,9 @@ class Track:
     def rounding_grows(self) -> bool:
         """Whether the end is a saddle, or the learning rate too large for descent to settle there."""
         rate = self.course.largest_stable_rate
-        return self.course.escape is not None or (rate is not None and self.course.learning_rate >= rate)
+        return self.course.escape is not None or (
+            rate is not None and self.course.learning_rate >= rate
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The time course as plain values, with what was measured."""
@@ -131,13 +142,25 @@ def track(course: TimeCourse, *, rng: int | np.random.Generator | None = None) -
         features = layout.place(start.features)
     theta = objective.pack(Parameters(start.weights, features, start.bias))
     watch = FirstPass(course)
-    method = Momentum(steps=course.steps, learning_rate=course.learning_rate, momentum=course.momentum)
+    method = Momentum(
+        steps=course.steps, learning_rate=course.learning_rate, momentum=course.momentum
+    )
     vectors = (modes.frame.left(), modes.frame.right())
-    found = follow(objective, theta, vectors, method, recorded=course.recorded.tolist(), bases=bases, watch=watch)
+    found = follow(
+        objective,
+        theta,
+        vectors,
+        method,
+        recorded=course.recorded.tolist(),
+        bases=bases,
+        watch=watch,
+    )
     return Track(course, found, watch.mode_step, watch.class_step)
 
 
-def gaussian_start(ufm: UFM, scale: float, *, rng: int | np.random.Generator | None = None) -> Parameters:
+def gaussian_start(
+    ufm: UFM, scale: float, *, rng: int | np.random.Generator | None = None
+) -> Parameters:
     """A start with every weight and all N features from N(0, scale^2), the bias at its optimum, for `time_course(ufm, start=...)`.
 
     Beyond 2^24 numbers in H only the class means are drawn (variance scale^2/n_k), without deviations from them.
@@ -150,4 +173,6 @@ def gaussian_start(ufm: UFM, scale: float, *, rng: int | np.random.Generator | N
     """
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < np.inf:
         raise ProblemError(f"scale {scale!r} is not a positive number such as 0.01")
-    return gaussian_parameters(ufm, float(scale), target_modes(ufm).bias, np.random.default_rng(rng))
+    return gaussian_parameters(
+        ufm, float(scale), target_modes(ufm).bias, np.random.default_rng(rng)
+    )

@@ -24,20 +24,22 @@ import numpy as np
 
 from ..analytic.prediction import Prediction
 from ..analytic.theorem import Claim
-from ..problem.errors import ProblemError
-from ..problem.losses import class_columns
 from ..numeric.descent import Descent
 from ..numeric.margin import margin_certificate
+from ..problem.errors import ProblemError
+from ..problem.losses import class_columns
 from ..problem.objective import Parameters, objective, objective_over
-from .threshold_trials import wrong_states, wrong_thresholds
 from ..verification import Verdict, verify
+from .threshold_trials import wrong_states, wrong_thresholds
 
 if TYPE_CHECKING:
     from ..analytic.theorem import Theorem
     from ..numeric.certify import Certificate
     from ..problem.ufm import UFM
 
-FORMULA = 1e-12  # relative difference of value and objective; measured at most 1e-14 in 4,800 trials
+FORMULA = (
+    1e-12  # relative difference of value and objective; measured at most 1e-14 in 4,800 trials
+)
 SLOPE = 1e-14  # relative decrease that the slope still allows; measured at most 6e-21
 
 
@@ -161,7 +163,9 @@ def attack(
     return Attack(theorem, tuple(done), tolerance)
 
 
-def _trial(theorem: Theorem, ufm: UFM, rng: np.random.Generator, starts: int, tolerance: float) -> Trial:
+def _trial(
+    theorem: Theorem, ufm: UFM, rng: np.random.Generator, starts: int, tolerance: float
+) -> Trial:
     prediction = Prediction(ufm, theorem, theorem.solution(ufm))
     value = prediction.value
     if theorem.limit:
@@ -173,9 +177,15 @@ def _trial(theorem: Theorem, ufm: UFM, rng: np.random.Generator, starts: int, to
         raise KeyboardInterrupt
     gap = None if found.certificate is None else found.certificate.relative_gap
     wrong = [
-        f"the value is not the objective of the matrices, by {formula:.1e}" if not formula <= FORMULA else "",
-        f"the slope at the matrices allows a relative decrease of {slope:.1e}" if not slope <= SLOPE else "",
-        f"the value lies below a lower bound by {-gap:.1e}" if gap is not None and gap < -tolerance else "",
+        f"the value is not the objective of the matrices, by {formula:.1e}"
+        if not formula <= FORMULA
+        else "",
+        f"the slope at the matrices allows a relative decrease of {slope:.1e}"
+        if not slope <= SLOPE
+        else "",
+        f"the value lies below a lower bound by {-gap:.1e}"
+        if gap is not None and gap < -tolerance
+        else "",
         wrong_states(prediction),
         wrong_thresholds(theorem, prediction, rng),
     ]
@@ -185,7 +195,9 @@ def _trial(theorem: Theorem, ufm: UFM, rng: np.random.Generator, starts: int, to
     return Trial(ufm, value, formula, slope, gap, found.excess, verdict, why)
 
 
-def _judged(claim: Claim, gap: float | None, excess: float, tolerance: float) -> tuple[Verdict, str]:
+def _judged(
+    claim: Claim, gap: float | None, excess: float, tolerance: float
+) -> tuple[Verdict, str]:
     """What descent and the gap say of a value that is consistent in itself."""
     lower = f"descent ends lower by {-excess:.1e}"
     if claim in (Claim.GLOBAL, Claim.CERTIFIED):
@@ -197,7 +209,11 @@ def _judged(claim: Claim, gap: float | None, excess: float, tolerance: float) ->
         above = f"every descent ends above, the lowest by {excess:.1e}"
         return (Verdict.AGREES, f"{above}; the gap is closed") if closed else (Verdict.STUCK, above)
     if excess < -tolerance:
-        return (Verdict.AGREES, f"{lower}, as it may") if claim is Claim.CRITICAL else (Verdict.BEATEN, lower)
+        return (
+            (Verdict.AGREES, f"{lower}, as it may")
+            if claim is Claim.CRITICAL
+            else (Verdict.BEATEN, lower)
+        )
     return Verdict.AGREES, "" if excess <= tolerance else f"descent ends above by {excess:.1e}"
 
 
@@ -205,11 +221,18 @@ def _limit_trial(prediction: Prediction, certificate: Certificate, tolerance: fl
     formula = abs(certificate.value - prediction.value) / prediction.value
     gap = (prediction.value - certificate.lower_bound) / prediction.value
     if not max(formula, certificate.feasibility) <= FORMULA:
-        verdict, why = Verdict.REFUTED, f"the margins are not one, by {certificate.feasibility:.1e}, or the norm is another"
+        verdict, why = (
+            Verdict.REFUTED,
+            f"the margins are not one, by {certificate.feasibility:.1e}, or the norm is another",
+        )
     elif gap < -tolerance:
         verdict, why = Verdict.REFUTED, f"the norm lies below a lower bound by {-gap:.1e}"
     else:
-        verdict, why = (Verdict.AGREES, "") if gap <= tolerance else (Verdict.STUCK, f"the gap stays open at {gap:.1e}")
+        verdict, why = (
+            (Verdict.AGREES, "")
+            if gap <= tolerance
+            else (Verdict.STUCK, f"the gap stays open at {gap:.1e}")
+        )
     return Trial(prediction.ufm, prediction.value, formula, None, gap, None, verdict, why)
 
 
@@ -222,5 +245,7 @@ def _slope(prediction: Prediction) -> float:
     value, gradient = raw.value_and_gradient(theta)
     if ufm.features == "relu":
         inside = raw.feature_slice
-        gradient[inside] = np.where(theta[inside] > 0, gradient[inside], np.minimum(gradient[inside], 0.0))
+        gradient[inside] = np.where(
+            theta[inside] > 0, gradient[inside], np.minimum(gradient[inside], 0.0)
+        )
     return float(gradient @ gradient) / (2.0 * min(ufm.decays) * (abs(value) or 1.0))

@@ -30,8 +30,19 @@ def design_blocks(found: Design) -> Iterator[str]:
     lines, table = WORDS[found.question](found)
     asked = found.question == "decay" and not getattr(found, "keep_ratios", False)
     notes: list[Line] = [("note", note) for note in found.notes]
-    says = "the predictions on both sides say so" if found.verified else "NO: the predictions on both sides do not say so"
-    yield text([("problem", problem_words(found.ufm, decays=not asked)), *lines, *notes, ("verified", says)])
+    says = (
+        "the predictions on both sides say so"
+        if found.verified
+        else "NO: the predictions on both sides do not say so"
+    )
+    yield text(
+        [
+            ("problem", problem_words(found.ufm, decays=not asked)),
+            *lines,
+            *notes,
+            ("verified", says),
+        ]
+    )
     if table:
         yield table
 
@@ -50,18 +61,31 @@ def _decay(found: LargestDecay) -> tuple[list[Line], str]:
         ("recommended", f"{found.recommended:g}, {100.0 * found.distance:.2g} % below it"),
     ]
     if found.local is not None:
-        lines.append(("local", f"up to {found.local:.12g} so many are at least locally stable: {_agrees(found.local_holds)}"))
+        lines.append(
+            (
+                "local",
+                f"up to {found.local:.12g} so many are at least locally stable: {_agrees(found.local_holds)}",
+            )
+        )
     lines += [
         ("inside", _side(found.inside)),
         ("outside", _side(found.outside)),
         ("at recommended", _side(found.at_recommended)),
         ("lost outside", _names(found, found.lost)),
     ]
-    order = found.wanted[np.argsort(-np.nan_to_num(found.critical[found.wanted], nan=-1.0), kind="stable")]
+    order = found.wanted[
+        np.argsort(-np.nan_to_num(found.critical[found.wanted], nan=-1.0), kind="stable")
+    ]
     shown = order[max(0, found.needed - NEAR_ROWS) : found.needed + NEAR_ROWS]
     n = found.ufm.counts
     rows = [
-        (found.ufm.names[k], f"{n[k]:g}", _cell(found.critical[k]), str(found.inside.states[k]), str(found.outside.states[k]))
+        (
+            found.ufm.names[k],
+            f"{n[k]:g}",
+            _cell(found.critical[k]),
+            str(found.inside.states[k]),
+            str(found.outside.states[k]),
+        )
         for k in shown.tolist()
     ]
     table = columns(("class", "count", "critical decay", "inside", "outside"), rows)
@@ -77,9 +101,16 @@ def _count(found: SmallestCount) -> tuple[list[Line], str]:
         if found.largest is None
         else f"up to {found.largest:.9g}, beyond which N has grown too far"
     )
-    whole = "no whole number" if found.integer is None else f"{found.integer:.0f} samples (N = {found.samples:g})"
+    whole = (
+        "no whole number"
+        if found.integer is None
+        else f"{found.integer:.0f} samples (N = {found.samples:g})"
+    )
     lines = [
-        ("question", f"the smallest count at which {who} {'lives' if found.classes.size == 1 else 'live'}, N growing with it"),
+        (
+            "question",
+            f"the smallest count at which {who} {'lives' if found.classes.size == 1 else 'live'}, N growing with it",
+        ),
         ("answer", whole),
         ("real", f"{found.count!r}, {top}"),
     ]
@@ -91,20 +122,43 @@ def _count(found: SmallestCount) -> tuple[list[Line], str]:
 
 
 def _weights(found: ClassWeights) -> tuple[list[Line], str]:
-    equal = {"thresholds": "critical decays", "classifiers": "classifier lengths", "features": "class mean lengths"}[found.aim]
+    equal = {
+        "thresholds": "critical decays",
+        "classifiers": "classifier lengths",
+        "features": "class mean lengths",
+    }[found.aim]
     lines = [
         ("question", f"class weights in the loss with equal {equal}; sum of omega_k n_k = N"),
         ("answer", f"relative spread {found.spread:.2g}; the weights are in the table"),
-        ("inside", _side(found.inside, "all decays" if found.aim == "thresholds" else "factor on the smallest class's weight")),
+        (
+            "inside",
+            _side(
+                found.inside,
+                "all decays"
+                if found.aim == "thresholds"
+                else "factor on the smallest class's weight",
+            ),
+        ),
         (
             "outside",
-            _side(found.outside, "all decays" if found.aim == "thresholds" else "factor on the smallest class's weight"),
+            _side(
+                found.outside,
+                "all decays"
+                if found.aim == "thresholds"
+                else "factor on the smallest class's weight",
+            ),
         ),
     ]
     more = {"own logit": found.own_logit, "|w_k|": found.weight_norm, "|h_k|": found.feature_norm}
     given = {name: column for name, column in more.items() if column is not None}
     return lines, _table(
-        found, {"weight": found.weights, "critical before": found.critical_before, "critical decay": found.critical} | given
+        found,
+        {
+            "weight": found.weights,
+            "critical before": found.critical_before,
+            "critical decay": found.critical,
+        }
+        | given,
     )
 
 
@@ -114,7 +168,9 @@ def _temperatures(found: LabelTemperatures) -> tuple[list[Line], str]:
         "limit": "classifiers that tend to a simplex ETF as decays vanish",
         "classifiers": "classifiers that are a simplex ETF at the given decays",
     }[found.aim]
-    parameter = "all decays" if found.aim == "thresholds" else "factor on the smallest class's temperature"
+    parameter = (
+        "all decays" if found.aim == "thresholds" else "factor on the smallest class's temperature"
+    )
     lines = [
         ("question", f"label temperatures s_k with {what}; sum of s_k n_k = N"),
         ("answer", "--label-scale is in the table"),
@@ -127,13 +183,21 @@ def _temperatures(found: LabelTemperatures) -> tuple[list[Line], str]:
         ("outside", _side(found.outside, parameter)),
     ]
     return lines, _table(
-        found, {"label scale": found.scales, "critical before": found.critical_before, "critical decay": found.critical}
+        found,
+        {
+            "label scale": found.scales,
+            "critical before": found.critical_before,
+            "critical decay": found.critical,
+        },
     )
 
 
 def _bias(found: BiasDecay) -> tuple[list[Line], str]:
     return [
-        ("question", f"the bias decay at which class means have cosine {found.cosine:.9g}, {found.angle:.6g} degrees"),
+        (
+            "question",
+            f"the bias decay at which class means have cosine {found.cosine:.9g}, {found.angle:.6g} degrees",
+        ),
         ("answer", f"{found.bias_decay!r}, where the predicted cosine is {found.reached:.15g}"),
         ("simplex", f"up to {found.simplex_up_to:.12g} the class means are a simplex ETF"),
         ("inside", _side(found.inside, "bias decay", "cosine")),
@@ -145,21 +209,35 @@ def _oversampling(found: Oversampling) -> tuple[list[Line], str]:
     where = "the needed counts" if found.fixed_total else "N"
     whole = found.whole_factors
     lines = [
-        ("question", f"the smallest oversampling at which every class lives, N {'fixed' if found.fixed_total else 'growing'}")
+        (
+            "question",
+            f"the smallest oversampling at which every class lives, N {'fixed' if found.fixed_total else 'growing'}",
+        )
     ]
     if whole is not None:
         raised, most = int((whole > 1).sum()), float(whole.max())
-        lines.append(("answer", f"{raised} classes by whole factors up to {most:.0f}; N = {found.whole_samples:g}"))
+        lines.append(
+            (
+                "answer",
+                f"{raised} classes by whole factors up to {most:.0f}; N = {found.whole_samples:g}",
+            )
+        )
     raised, most = int((found.factors > 1.0).sum()), float(found.factors.max())
     lines.append(("real", f"{raised} classes by factors up to {most:.6g}; N = {found.samples:g}"))
     if found.at_whole is not None:
         lines.append(("whole", _tally(found.at_whole)))
     if found.below_whole is not None:
         lines.append(("one less", f"for the smallest class: {_tally(found.below_whole)}"))
-    lines += [("inside", _side(found.inside, f"factor on {where}")), ("outside", _side(found.outside, f"factor on {where}"))]
+    lines += [
+        ("inside", _side(found.inside, f"factor on {where}")),
+        ("outside", _side(found.outside, f"factor on {where}")),
+    ]
     named: dict[str, Any] = {"factor": found.factors, "samples": found.counts}
     return lines, _table(
-        found, named if whole is None else named | {"whole factor": whole, "whole samples": whole * found.ufm.counts}
+        found,
+        named
+        if whole is None
+        else named | {"whole factor": whole, "whole samples": whole * found.ufm.counts},
     )
 
 
@@ -193,7 +271,9 @@ def _side(side: Side, parameter: str = "", number: str = "") -> str:
 
 def _tally(side: Side) -> str:
     tally = side.tally
-    return ", ".join(f"{tally[state]} {state}" for state in ("active", "vanished", "merged") if state in tally)
+    return ", ".join(
+        f"{tally[state]} {state}" for state in ("active", "vanished", "merged") if state in tally
+    )
 
 
 def _agrees(holds: bool | None) -> str:
@@ -214,7 +294,10 @@ def _table(found: Design, named: dict[str, Any]) -> str:
     if size > MOST_ROWS:
         order = (-n).argsort(kind="stable").tolist()
         chosen = order[:SHOWN_ROWS] + order[-SHOWN_ROWS:]
-    rows = [(found.ufm.names[k], f"{n[k]:g}", *(_cell(float(column[k])) for column in named.values())) for k in chosen]
+    rows = [
+        (found.ufm.names[k], f"{n[k]:g}", *(_cell(float(column[k])) for column in named.values()))
+        for k in chosen
+    ]
     table = columns(("class", "count", *named), rows)
     if size > MOST_ROWS:
         lines = table.splitlines()

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..problem.border import shown
-from ..problem.errors import DataError, NcsolveError
 from ..numeric.optimizers import Ending
 from ..numeric.record import Trajectory
+from ..problem.border import shown
+from ..problem.errors import DataError, NcsolveError
 from ..problem.objective import Parameters
 
 if TYPE_CHECKING:
@@ -70,13 +70,15 @@ class Result:
         DataError
             The document has no problem, or its value is not what is predicted for it now.
         """
-        from ..theorems.predict import predict
-        from ..theorems import theorem
         from ..problem.ufm import UFM
+        from ..theorems import theorem
+        from ..theorems.predict import predict
 
         if self.made is not None:
             return self.made
-        document = self.document.get("prediction", self.document)  # compare keeps it beside the measurement
+        document = self.document.get(
+            "prediction", self.document
+        )  # compare keeps it beside the measurement
         try:
             name, problem = document["theorem"]["name"], document["ufm"]
         except (KeyError, TypeError):
@@ -86,9 +88,13 @@ class Result:
                 chosen = theorem(name)
                 prediction = predict(UFM.from_dict(problem), chosen, limit=chosen.limit)
         except NcsolveError as error:
-            raise DataError(f"{shown(self.path)} holds a problem that is not understood: {error}") from None
+            raise DataError(
+                f"{shown(self.path)} holds a problem that is not understood: {error}"
+            ) from None
         stored = document.get("value", prediction.value)
-        if not isinstance(stored, int | float) or not abs(stored - prediction.value) <= SAME * abs(prediction.value):
+        if not isinstance(stored, int | float) or not abs(stored - prediction.value) <= SAME * abs(
+            prediction.value
+        ):
             raise DataError(
                 f"{shown(self.path)} holds the value {stored!r}, but {prediction.value!r} is predicted for its problem: "
                 "it was changed, or written by another version; make it again"
@@ -107,7 +113,10 @@ class Result:
         if not self.document.get("runs"):
             raise self._lacks("runs of descent", "verify --out FILE.json")
         with self.whole():
-            return tuple(History(Ending[run["ending"]], _trajectory(run["trajectory"])) for run in self.document["runs"])
+            return tuple(
+                History(Ending[run["ending"]], _trajectory(run["trajectory"]))
+                for run in self.document["runs"]
+            )
 
     @cached_property
     def records(self) -> tuple[dict[str, Any], ...]:
@@ -121,7 +130,10 @@ class Result:
         if not self.document.get("records"):
             raise self._lacks("measurements of a training", "train --log FILE.jsonl")
         with self.whole():
-            return tuple({key: np.nan if x is None else x for key, x in one.items()} for one in self.document["records"])
+            return tuple(
+                {key: np.nan if x is None else x for key, x in one.items()}
+                for one in self.document["records"]
+            )
 
     @property
     def holds_matrices(self) -> bool:
@@ -138,7 +150,9 @@ class Result:
             There are none.
         """
         if not self.holds_matrices:
-            raise self._lacks("matrices of a run or a network", "verify (or compare) --out FILE.npz")
+            raise self._lacks(
+                "matrices of a run or a network", "verify (or compare) --out FILE.npz"
+            )
         with self.whole():
             weights = tuple(self.arrays[name] for name in self._names("found_W_"))
             return Parameters(weights, self.arrays["found_class_means"], self.arrays["found_bias"])
@@ -153,8 +167,12 @@ class Result:
         with self.whole():
             if self.kind == "compare":
                 names = tuple(row["name"] for row in self.document["classes"])
-                counts = np.array([row["count"] for row in self.document["classes"]], dtype=np.float64)
-                variances = np.array([row["variance"] for row in self.document["classes"]], dtype=np.float64)
+                counts = np.array(
+                    [row["count"] for row in self.document["classes"]], dtype=np.float64
+                )
+                variances = np.array(
+                    [row["variance"] for row in self.document["classes"]], dtype=np.float64
+                )
             return compare_matrices(point, self.prediction, names, counts, variances)
 
     @property
@@ -180,7 +198,10 @@ class Result:
         return DataError(f"{holds}; ncsolve {writer} writes a file that does")
 
     def _names(self, prefix: str) -> list[str]:
-        return sorted((name for name in self.arrays if name.startswith(prefix)), key=lambda name: int(name[len(prefix) :]))
+        return sorted(
+            (name for name in self.arrays if name.startswith(prefix)),
+            key=lambda name: int(name[len(prefix) :]),
+        )
 
 
 def result_of(found: Prediction | Verification | Comparison) -> Result:
@@ -200,8 +221,20 @@ def result_of(found: Prediction | Verification | Comparison) -> Result:
         return Result("this problem", "predict", found.to_dict(), {}, found)
     if isinstance(found, Comparison):
         prediction = cast(Prediction, found.prediction)  # metrics/ asks for less of one
-        return Result("this comparison", "compare", found.to_dict(), found.matrices.named("found_"), prediction)
-    return Result("this run", "verify", found.to_dict(), found.best.parameters.named("found_"), found.prediction)
+        return Result(
+            "this comparison",
+            "compare",
+            found.to_dict(),
+            found.matrices.named("found_"),
+            prediction,
+        )
+    return Result(
+        "this run",
+        "verify",
+        found.to_dict(),
+        found.best.parameters.named("found_"),
+        found.prediction,
+    )
 
 
 def _trajectory(columns: Mapping[str, Any]) -> Trajectory:

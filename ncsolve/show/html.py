@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
     from ..numeric.certify import Certificate
     from ..numeric.descent import Descent
-    from .text import Line
-    from .document import Result
     from ..verification import Verification
+    from .document import Result
+    from .text import Line
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff; }
@@ -38,7 +38,10 @@ OF_RUNS = ("objective", "curves", "gram", "spectrum", "cosines", "vectors")
 
 
 def html_report(
-    prediction: Prediction, certificate: Certificate | None, verified: tuple[Verification, Descent, int] | None, when: str
+    prediction: Prediction,
+    certificate: Certificate | None,
+    verified: tuple[Verification, Descent, int] | None,
+    when: str,
 ) -> str:
     """The page.
 
@@ -67,7 +70,14 @@ def html_report(
         _definitions(report.prediction_lines(prediction)),
         "<h2>Classes</h2>",
         _classes(prediction),
-        *([] if theorem.limit else ["<h2>Thresholds</h2>", _definitions(report.thresholds_lines(thresholds(prediction)))]),
+        *(
+            []
+            if theorem.limit
+            else [
+                "<h2>Thresholds</h2>",
+                _definitions(report.thresholds_lines(thresholds(prediction))),
+            ]
+        ),
         "<h2>Theorem</h2>",
         f"<p>{_text(theorem.statement)}</p><p>{_text(theorem.reference)}</p>",
         _hypotheses(prediction),
@@ -83,7 +93,11 @@ def html_report(
         parts += _figures(result_of(found), OF_RUNS)
     parts.append(f"<footer>Made by ncsolve {__version__}, {_text(when)}.</footer>")
     head = f'<meta charset="utf-8"><title>{_text(_title(prediction))}</title><style>{STYLE}</style>'
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(parts) + "\n</body></html>\n"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n'
+        + "\n".join(parts)
+        + "\n</body></html>\n"
+    )
 
 
 def _title(prediction: Prediction) -> str:
@@ -100,26 +114,42 @@ def _verdict(prediction: Prediction, verified: tuple[Verification, Descent, int]
 
 
 def _definitions(lines: Iterable[Line]) -> str:
-    return "<dl>" + "".join(f"<dt>{_text(key)}</dt><dd>{_text(said)}</dd>" for key, said in lines) + "</dl>"
+    return (
+        "<dl>"
+        + "".join(f"<dt>{_text(key)}</dt><dd>{_text(said)}</dd>" for key, said in lines)
+        + "</dl>"
+    )
 
 
 def _classes(prediction: Prediction) -> str:
     rows = [report.cells(row) for row in prediction.classes[:MOST_ROWS]]
     hidden = len(prediction.classes) - len(rows)
-    table = _table(report.COLUMNS, rows, right=(1, *range(3, len(report.COLUMNS))), kind=lambda i: rows[i][2])
+    table = _table(
+        report.COLUMNS, rows, right=(1, *range(3, len(report.COLUMNS))), kind=lambda i: rows[i][2]
+    )
     return table + (f"<p>{hidden} more classes are not shown.</p>" if hidden else "")
 
 
 def _hypotheses(prediction: Prediction) -> str:
     said = {True: '<td class="holds">holds</td>', False: '<td class="fails">does not hold</td>'}
-    rows = "".join(f"<tr><td>{_text(words)}</td>{said[holds]}</tr>" for words, holds in prediction.theorem_checks)
-    return f"<table><tr><th>hypothesis</th><th></th></tr>{rows}</table>" if rows else "<p>No hypotheses.</p>"
+    rows = "".join(
+        f"<tr><td>{_text(words)}</td>{said[holds]}</tr>"
+        for words, holds in prediction.theorem_checks
+    )
+    return (
+        f"<table><tr><th>hypothesis</th><th></th></tr>{rows}</table>"
+        if rows
+        else "<p>No hypotheses.</p>"
+    )
 
 
 def _statement(prediction: Prediction) -> list[str]:
     from ..questions.statements import sections
 
-    return [f"<h3>{_text(heading)}</h3>{_prose(words)}" for heading, words in sections(prediction.theorem)[1]]
+    return [
+        f"<h3>{_text(heading)}</h3>{_prose(words)}"
+        for heading, words in sections(prediction.theorem)[1]
+    ]
 
 
 def _prose(words: str) -> str:
@@ -127,7 +157,9 @@ def _prose(words: str) -> str:
     made = []
     for paragraph in words.split("\n\n"):
         tag = "pre" if paragraph.startswith("    ") else "p"
-        made.append(f"<{tag}>{_text(paragraph if tag == 'pre' else ' '.join(paragraph.split()))}</{tag}>")
+        made.append(
+            f"<{tag}>{_text(paragraph if tag == 'pre' else ' '.join(paragraph.split()))}</{tag}>"
+        )
     return "".join(made)
 
 
@@ -158,15 +190,28 @@ def _svg(axes: Any) -> bytes:
     return stream.getvalue()
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int], kind: Callable[[int], str]) -> str:
+def _table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Iterable[int],
+    kind: Callable[[int], str],
+) -> str:
     numeric = set(right)
 
     def line(cells: Sequence[str], tag: str, name: str = "") -> str:
         mark = f' class="{_text(name)}"' if name else ""
-        made = (f"<{tag}{' class=n' if i in numeric else ''}>{_text(cell)}</{tag}>" for i, cell in enumerate(cells))
+        made = (
+            f"<{tag}{' class=n' if i in numeric else ''}>{_text(cell)}</{tag}>"
+            for i, cell in enumerate(cells)
+        )
         return f"<tr{mark}>{''.join(made)}</tr>"
 
-    return "<table>" + line(head, "th") + "".join(line(row, "td", kind(i)) for i, row in enumerate(rows)) + "</table>"
+    return (
+        "<table>"
+        + line(head, "th")
+        + "".join(line(row, "td", kind(i)) for i, row in enumerate(rows))
+        + "</table>"
+    )
 
 
 def _text(words: str) -> str:

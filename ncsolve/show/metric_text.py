@@ -19,14 +19,25 @@ def measurement_blocks(found: Measurement) -> Iterator[str]:
     """What was measured, the metrics, the paper's own names, the classes, the layers."""
     yield text(_about(found))
     if found.published:
-        yield columns(("published", "value"), [(name, _cell(value)) for name, value in found.published.items()])
-    yield columns(("metric", "value"), [(key, _cell(value)) for key, value in found.metrics.items()])
+        yield columns(
+            ("published", "value"),
+            [(name, _cell(value)) for name, value in found.published.items()],
+        )
+    yield columns(
+        ("metric", "value"), [(key, _cell(value)) for key, value in found.metrics.items()]
+    )
     if found.absent:
         yield text(_absent(found.absent))
     names = ("class", "count", "|w_k|", "|h_k|", "variance")
-    weight = [None] * len(found.classes) if found.weight_norm is None else found.weight_norm.tolist()
-    rows = zip(found.classes, found.counts, weight, found.feature_norm, found.variances, strict=True)
-    yield _table(names, [(_name(name), f"{n:g}", _cell(w), _cell(h), _cell(v)) for name, n, w, h, v in rows])
+    weight = (
+        [None] * len(found.classes) if found.weight_norm is None else found.weight_norm.tolist()
+    )
+    rows = zip(
+        found.classes, found.counts, weight, found.feature_norm, found.variances, strict=True
+    )
+    yield _table(
+        names, [(_name(name), f"{n:g}", _cell(w), _cell(h), _cell(v)) for name, n, w, h, v in rows]
+    )
     if found.layers:
         yield _layers(found.layers)
 
@@ -39,15 +50,27 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
     yield text(prediction_lines(found.prediction))  # type: ignore[arg-type]
     yield text(_about(m))
     if m.published:
-        yield columns(("published", "value"), [(name, _cell(value)) for name, value in m.published.items()])
+        yield columns(
+            ("published", "value"), [(name, _cell(value)) for name, value in m.published.items()]
+        )
     marked = [
-        (key, _cell(value), "held against --tol" if key in found.decisive else "") for key, value in found.distances.items()
+        (key, _cell(value), "held against --tol" if key in found.decisive else "")
+        for key, value in found.distances.items()
     ]
     others = [(key, _cell(m[key]), "") for key in OTHERS if key in m]
     more = [("procrustes_H", _cell(found.procrustes), "")]
     yield columns(("distance", "value", ""), [*marked, *more, *others])
     biased = any(row.bias or row.predicted_bias for row in found.classes)
-    header = ("class", "count", "state", "|w_k|", "predicted", "|h_k|", "predicted", *(("b", "predicted") if biased else ()))
+    header = (
+        "class",
+        "count",
+        "state",
+        "|w_k|",
+        "predicted",
+        "|h_k|",
+        "predicted",
+        *(("b", "predicted") if biased else ()),
+    )
     rows = [
         (
             _name(row.name),
@@ -65,27 +88,47 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
     ]
     yield _table((*header, "angle", "cos error"), rows)
     spectra = [
-        (one.name, _cell(one.measured[0]), _cell(one.predicted[0]), _cell(one.gof), _cell(one.relative))
+        (
+            one.name,
+            _cell(one.measured[0]),
+            _cell(one.predicted[0]),
+            _cell(one.gof),
+            _cell(one.relative),
+        )
         for one in found.spectra
     ]
-    yield columns(("factor", "largest sigma", "predicted", "scale-free distance", "relative distance"), spectra)
+    yield columns(
+        ("factor", "largest sigma", "predicted", "scale-free distance", "relative distance"),
+        spectra,
+    )
     if m.layers:
         yield _layers(m.layers)
     key, value = found.largest
-    said = f"within the tolerance {found.tolerance:g}" if found.agrees else f"beyond the tolerance {found.tolerance:g}"
+    said = (
+        f"within the tolerance {found.tolerance:g}"
+        if found.agrees
+        else f"beyond the tolerance {found.tolerance:g}"
+    )
     name = "agrees" if found.agrees else "differs"
     untested = f"; not tested: {', '.join(found.untested)}" if found.untested else ""
-    yield text([("verdict", f"{name}: the largest distance, {key} = {value:.6g}, is {said}{untested}")])
+    yield text(
+        [("verdict", f"{name}: the largest distance, {key} = {value:.6g}, is {said}{untested}")]
+    )
 
 
 def _about(found: Measurement) -> list[Line]:
     c = found.evidence.convention
-    mean = {"classes": "mu_C, the mean of class means", "samples": "mu_S, the mean of all samples"}[c.center]
+    mean = {"classes": "mu_C, the mean of class means", "samples": "mu_S, the mean of all samples"}[
+        c.center
+    ]
     preset = [("preset", found.preset)] if found.preset else []
     d = found.class_means.shape[0]
     return [
         ("measured", f"{found.samples} samples in {len(found.classes)} classes, dimension {d}"),
-        ("rank", f"{found.rank} of the centered class means (singular values above {found.rank_cut:.3g})"),
+        (
+            "rank",
+            f"{found.rank} of the centered class means (singular values above {found.rank_cut:.3g})",
+        ),
         ("center", mean),
         *preset,
     ]
@@ -100,9 +143,20 @@ def _absent(absent: Mapping[str, str]) -> list[Line]:
 
 
 def _layers(layers: Mapping[str, Measurement]) -> str:
-    keys = ("nc1_quotient", "nc1_cdnv", "nc2_etf_H", "nc2_of_H", "nc2_gof_H", "nc2_gof_W", "nc3_gof")
+    keys = (
+        "nc1_quotient",
+        "nc1_cdnv",
+        "nc2_etf_H",
+        "nc2_of_H",
+        "nc2_gof_H",
+        "nc2_gof_W",
+        "nc3_gof",
+    )
     shown = [key for key in keys if any(key in layer for layer in layers.values())]
-    rows = [(name, str(layer.rank), *(_cell(layer.get(key)) for key in shown)) for name, layer in layers.items()]
+    rows = [
+        (name, str(layer.rank), *(_cell(layer.get(key)) for key in shown))
+        for name, layer in layers.items()
+    ]
     return columns(("layer", "rank", *shown), rows)
 
 

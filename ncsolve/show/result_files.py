@@ -42,7 +42,9 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     text = os.fspath(path)
     suffix = os.path.splitext(text)[1].lower()
     if suffix not in READERS:
-        raise DataError(f"{shown(text)} is none of {', '.join(READERS)}; give a result that a command wrote with --out")
+        raise DataError(
+            f"{shown(text)} is none of {', '.join(READERS)}; give a result that a command wrote with --out"
+        )
     return READERS[suffix](text)
 
 
@@ -77,7 +79,9 @@ def _jsonl(path: str) -> Result:
         except ValueError:
             if number == len(lines) and not line.endswith("\n"):
                 break
-            raise DataError(f"{shown(path)}, line {number}: {shown(line[:60])} is no measurement; remove the line") from None
+            raise DataError(
+                f"{shown(path)}, line {number}: {shown(line[:60])} is no measurement; remove the line"
+            ) from None
         records.append(record)
     return Result(path, found.kind, dict(found.document) | {"records": records}, {})
 
@@ -107,7 +111,9 @@ def _text(path: str) -> str:
     with _open(path) as stream:
         data = stream.read(LIMIT + 1)
     if len(data) > LIMIT:
-        raise DataError(f"{shown(path)} has more than {LIMIT >> 20} MiB; results are read up to that size")
+        raise DataError(
+            f"{shown(path)} has more than {LIMIT >> 20} MiB; results are read up to that size"
+        )
     return _decoded(path, data)
 
 
@@ -128,7 +134,14 @@ def _open(path: str) -> Any:
         return open(path, "rb")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise DataError(f"{shown(path)} cannot be read ({why}); give a result that a command wrote") from None
+        raise DataError(
+            f"{shown(path)} cannot be read ({why}); give a result that a command wrote"
+        ) from None
 
 
-READERS: dict[str, Callable[[str], Result]] = {".json": _json, ".npz": _npz, ".jsonl": _jsonl, ".csv": _csv}
+READERS: dict[str, Callable[[str], Result]] = {
+    ".json": _json,
+    ".npz": _npz,
+    ".jsonl": _jsonl,
+    ".csv": _csv,
+}

@@ -13,12 +13,12 @@ from .. import __version__
 if TYPE_CHECKING:
     from ..analytic.classes import ClassRow, ClassTable
     from ..analytic.prediction import Prediction
-    from ..questions.thresholds import Thresholds
     from ..numeric.certify import Certificate
     from ..numeric.descent import Descent
     from ..numeric.hessian import HessianCheck
-    from ..problem.ufm import UFM
     from ..numeric.rigorous import Enclosure, RigorousCertificate
+    from ..problem.ufm import UFM
+    from ..questions.thresholds import Thresholds
     from ..verification import Verification
 
 #: A line of text: what it is about, and what is said.
@@ -26,10 +26,18 @@ Line = tuple[str, str]
 
 MOST_ROWS, SHOWN_ROWS = 40, 12  # a longer table shows so many rows from each end
 LONGEST_NAME = 32
-COLUMNS = ("class", "count", "state", "|w_k|", "|h_k|", "own logit", "margin", "critical count", "critical decay")
-AS_DECIMALS = (
-    "the decimals that are shown; doubles differ from them in the last bit, which decides within an ulp of a threshold"
+COLUMNS = (
+    "class",
+    "count",
+    "state",
+    "|w_k|",
+    "|h_k|",
+    "own logit",
+    "margin",
+    "critical count",
+    "critical decay",
 )
+AS_DECIMALS = "the decimals that are shown; doubles differ from them in the last bit, which decides within an ulp of a threshold"
 STYLES = {"vanished": "bold magenta", "merged": "yellow"}
 
 
@@ -55,19 +63,32 @@ def prediction_lines(prediction: Prediction) -> list[Line]:
 def thresholds_lines(found: Thresholds) -> list[Line]:
     """The decays at which the first and the last class is lost."""
     lines = [
-        ("decay", f"{found.mean_decay:.6g}, the geometric mean of all decays (compare it with the critical decays)"),
+        (
+            "decay",
+            f"{found.mean_decay:.6g}, the geometric mean of all decays (compare it with the critical decays)",
+        ),
         ("first loss", f"at decay {_cell(found.first_loss)}"),
         ("all lost", f"at decay {_cell(found.complete_collapse)}"),
     ]
     if found.local_factor > 1:
-        lines.append(("local", f"a non-zero local minimum lives on up to {found.local_factor:.6g} times a critical decay"))
+        lines.append(
+            (
+                "local",
+                f"a non-zero local minimum lives on up to {found.local_factor:.6g} times a critical decay",
+            )
+        )
     return lines
 
 
 def verification_lines(found: Verification, method: Descent, seed: int) -> list[Line]:
     """The runs, the certificate, the distances of the best run, the verdict."""
     predicted = found.prediction.value
-    lines = [("descent", f"{type(method.optimizer).__name__}, {_plural(method.starts, 'start')}, --rng {seed}")]
+    lines = [
+        (
+            "descent",
+            f"{type(method.optimizer).__name__}, {_plural(method.starts, 'start')}, --rng {seed}",
+        )
+    ]
     for i, run in enumerate(found.runs, start=1):
         excess = (run.value - predicted) / abs(predicted)
         lines.append(
@@ -78,7 +99,9 @@ def verification_lines(found: Verification, method: Descent, seed: int) -> list[
             )
         )
     names = {"within_class": "within-class share"}
-    distances = ", ".join(f"{names.get(name, name)} {distance:.6g}" for name, distance in found.metrics.items())
+    distances = ", ".join(
+        f"{names.get(name, name)} {distance:.6g}" for name, distance in found.metrics.items()
+    )
     lines += [*certificate_lines(found.certificate), ("distances", f"of the best run: {distances}")]
     if found.hessian is not None:
         lines.append(("hessian", _hessian(found.hessian)))
@@ -91,14 +114,18 @@ def certificate_lines(certificate: Certificate | None) -> list[Line]:
     """The lower bound and its gap."""
     if certificate is None:
         return [("certificate", "none is known for this problem")]
-    bound = f"lower bound {certificate.lower_bound:.15g}, relative gap {certificate.relative_gap:.6g}"
+    bound = (
+        f"lower bound {certificate.lower_bound:.15g}, relative gap {certificate.relative_gap:.6g}"
+    )
     return [("certificate", f"{bound} ({certificate.method}; floating point, not a proof)")]
 
 
 def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
     """What is proved: the enclosures, how, each part of the claim, the outcome."""
     minimum, objective = certificate.minimum, certificate.objective
-    outside = ", ".join(finding.about for finding in certificate.findings if finding.verdict.name == "OUTSIDE")
+    outside = ", ".join(
+        finding.about for finding in certificate.findings if finding.verdict.name == "OUTSIDE"
+    )
     left_out = f" (not covered: {outside})" if outside else ""
     said = [("read as", AS_DECIMALS)] if certificate.outcome.name == "DISPROVED" else []
     return [
@@ -108,8 +135,14 @@ def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
             "proof",
             f"{certificate.method}, endpoints of {certificate.precision} bits, relative gap {certificate.relative_gap:.6g}",
         ),
-        ("tolerance", f"{certificate.claimed.tolerance!r}, relative to the lower end of the minimum"),
-        *((finding.about, f"{finding.verdict.value}: {finding.says}") for finding in certificate.findings),
+        (
+            "tolerance",
+            f"{certificate.claimed.tolerance!r}, relative to the lower end of the minimum",
+        ),
+        *(
+            (finding.about, f"{finding.verdict.value}: {finding.says}")
+            for finding in certificate.findings
+        ),
         ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}{left_out}"),
         *said,
     ]
@@ -135,7 +168,9 @@ def text(lines: Sequence[Line]) -> str:
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
     """Rows of cells below their heads, columns aligned: to the right those listed in `right`."""
     widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(_aligned(line, widths, set(range(len(head))) - set(right)) for line in (head, *rows))
+    return "\n".join(
+        _aligned(line, widths, set(range(len(head))) - set(right)) for line in (head, *rows)
+    )
 
 
 def number(value: float | None) -> str:
@@ -160,9 +195,14 @@ def table(classes: ClassTable, terminal: bool = False) -> str:
         head, tail = order[:SHOWN_ROWS], order[-SHOWN_ROWS:]
     rows = [cells(classes[k]) for k in (*head, *tail)]
     widths = [max(map(_width, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    lines = [_aligned(line, widths, (0, 2)) for line in (COLUMNS, *rows)]  # names and states to the left
+    lines = [
+        _aligned(line, widths, (0, 2)) for line in (COLUMNS, *rows)
+    ]  # names and states to the left
     if terminal:
-        lines = [styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], "")) for i, line in enumerate(lines)]
+        lines = [
+            styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], ""))
+            for i, line in enumerate(lines)
+        ]
     if tail:
         lines.insert(1 + len(head), f"... {size - len(head) - len(tail)} more (use --json for all)")
     return "\n".join(lines)
@@ -170,8 +210,16 @@ def table(classes: ClassTable, terminal: bool = False) -> str:
 
 def document(command: str, body: dict[str, Any], provenance: dict[str, Any]) -> str:
     """One JSON document: top-level entries on lines of their own, rows of a table too; numbers that are not finite are null."""
-    entries = {"schema": f"ncsolve/{command}/1", "ncsolve_version": __version__} | body | {"provenance": provenance}
-    return "{\n" + ",\n".join(f"  {json.dumps(key)}: {_entry(value)}" for key, value in entries.items()) + "\n}\n"
+    entries = (
+        {"schema": f"ncsolve/{command}/1", "ncsolve_version": __version__}
+        | body
+        | {"provenance": provenance}
+    )
+    return (
+        "{\n"
+        + ",\n".join(f"  {json.dumps(key)}: {_entry(value)}" for key, value in entries.items())
+        + "\n}\n"
+    )
 
 
 def _entry(value: Any) -> str:
@@ -201,10 +249,16 @@ def problem_words(ufm: UFM, *, decays: bool = True) -> str:
 
     def layers(values: Sequence[float]) -> str:
         distinct = values[:1] if len(set(values)) == 1 else values
-        return ", ".join(f"{value:.6g}" for value in distinct[:6]) + (", ..." if len(distinct) > 6 else "")
+        return ", ".join(f"{value:.6g}" for value in distinct[:6]) + (
+            ", ..." if len(distinct) > 6 else ""
+        )
 
     bias = {"none": "no bias", "free": "free bias"}.get(str(ufm.bias), f"bias decay {ufm.bias}")
-    decayed = f"weight decay {layers(ufm.weight_decay)}, feature decay {ufm.feature_decay:.6g}, " if decays else ""
+    decayed = (
+        f"weight decay {layers(ufm.weight_decay)}, feature decay {ufm.feature_decay:.6g}, "
+        if decays
+        else ""
+    )
     return (
         f"{ufm.classes} classes, N = {_count(ufm.samples)}, {_loss(ufm)}, M = {ufm.depth}, width {layers(ufm.width)}, "
         f"{decayed}{bias}, {ufm.features} features"
@@ -214,19 +268,30 @@ def problem_words(ufm: UFM, *, decays: bool = True) -> str:
 def _unique(prediction: Prediction) -> str:
     if prediction.claim.name in ("CRITICAL", "BEST_KNOWN"):
         return "not claimed"
-    return "yes, up to rotation" if prediction.unique else "no: other geometries have the same value"
+    return (
+        "yes, up to rotation" if prediction.unique else "no: other geometries have the same value"
+    )
 
 
 def _loss(ufm: UFM) -> str:
     if ufm.loss.name == "mse":
-        return "squared loss" if ufm.loss.one_hot else f"squared loss to {ufm.outputs} x {ufm.classes} targets"
+        return (
+            "squared loss"
+            if ufm.loss.one_hot
+            else f"squared loss to {ufm.outputs} x {ufm.classes} targets"
+        )
     given = ufm.loss.parameters()
-    said = [f"smoothing {given[name]:g}" if name == "smoothing" else name.replace("_", " ") for name in given]
+    said = [
+        f"smoothing {given[name]:g}" if name == "smoothing" else name.replace("_", " ")
+        for name in given
+    ]
     return "cross-entropy" + (f" with {' and '.join(said)}" if said else "")
 
 
 def _states(classes: ClassTable) -> str:
-    number = {state: int((classes.state == state).sum()) for state in ("active", "vanished", "merged")}
+    number = {
+        state: int((classes.state == state).sum()) for state in ("active", "vanished", "merged")
+    }
     said = ", ".join(f"{times} {state}" for state, times in number.items() if times)
     stays = int(((classes.state != "active") & classes.locally_stable).sum())
     return said + (f" ({stays} of them may stay non-zero in a local minimum)" if stays else "")
@@ -244,7 +309,14 @@ def _hessian(check: HessianCheck) -> str:
 
 def cells(row: ClassRow) -> tuple[str, ...]:
     """One class as the cells of COLUMNS."""
-    numbers = (row.weight_norm, row.feature_norm, row.own_logit, row.margin, row.critical_count, row.critical_decay)
+    numbers = (
+        row.weight_norm,
+        row.feature_norm,
+        row.own_logit,
+        row.margin,
+        row.critical_count,
+        row.critical_decay,
+    )
     return (_cut(row.name), _count(row.count), row.state, *map(_cell, numbers))
 
 
@@ -276,7 +348,10 @@ def _width(cell: str) -> int:
     """Columns of a terminal: wide characters take two, combining ones none."""
     if cell.isascii():
         return len(cell)
-    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in cell)
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in cell
+    )
 
 
 def styled(line: str, style: str) -> str:

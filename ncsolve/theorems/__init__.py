@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from functools import cache
 
-from ..problem.errors import NoTheorem
 from ..analytic.theorem import Theorem
+from ..problem.errors import NoTheorem
 
 
 @cache
@@ -21,7 +21,9 @@ def theorems() -> tuple[Theorem, ...]:
     """
     import pkgutil
 
-    names = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg} - {"predict"}
+    names = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg} - {
+        "predict"
+    }
     found = [importlib.import_module(f"{__name__}.{name}").THEOREM for name in sorted(names)]
     return tuple(sorted(found, key=lambda theorem: (theorem.claim.rank, theorem.name)))
 

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.losses import CrossEntropy
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.hypotheses import BALANCED, CROSS_ENTROPY, LINEAR, ONE_LAYER, PLAIN
 from ..analytic.reduction import exceeding
 from ..analytic.simplex_solution import simplex, simplex_solution
 from ..analytic.theorem import Case, Claim, Hypothesis, Solution, Theorem
+from ..problem.losses import CrossEntropy
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -40,7 +40,6 @@ def derive() -> Derivation:
     """From the objective on simplices to their length, its threshold, and the certificate that it is global."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import one_layer_steps
     from .proofs.simplex_results import one_layer_results
     from .proofs.softmax import (
@@ -53,6 +52,7 @@ def derive() -> Derivation:
         simplex_loss_steps,
         simplex_norm_steps,
     )
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import K, a, c, delta, eq, lambda_H, lambda_W, n, sigma
 
     level = K * c * sp.sqrt(n) + delta
@@ -66,7 +66,11 @@ def derive() -> Derivation:
                 "Objective on simplices: the loss plus c (K - 1) sigma with sigma = sqrt(n) a. Its slope:",
                 eq(sp.Derivative(loss + c * (K - 1) * sp.sqrt(n) * a, a), one_layer_slope),
             ),
-            Step("It is zero at a = log(K/(K c sqrt(n) + delta) - K + 1).", eq(one_layer_slope, 0), found),
+            Step(
+                "It is zero at a = log(K/(K c sqrt(n) + delta) - K + 1).",
+                eq(one_layer_slope, 0),
+                found,
+            ),
             Step(
                 "The argument of the logarithm exceeds one, and a is positive, exactly if K c sqrt(n) + delta < 1:",
                 eq(K / level - K + 1, 1 + K * (1 - level) / level),
@@ -79,11 +83,18 @@ def derive() -> Derivation:
             Step(
                 "So the gradient is -c (I - J/K): its operator norm is c and its product with A is -c times the nuclear "
                 "norm of A. By convexity A is global among all matrices. The product, entry by entry:",
-                eq(K * (-c * (1 - 1 / K)) * sigma * (1 - 1 / K) + K * (K - 1) * (c / K) * (-sigma / K), -c * (K - 1) * sigma),
+                eq(
+                    K * (-c * (1 - 1 / K)) * sigma * (1 - 1 / K)
+                    + K * (K - 1) * (c / K) * (-sigma / K),
+                    -c * (K - 1) * sigma,
+                ),
             ),
             Step(
                 "Balanced factors: ||w_k||^2 = (c sigma/lambda_W)(1 - 1/K).",
-                eq(c * sigma / lambda_W * (1 - 1 / K), sp.sqrt(lambda_H / lambda_W) * sigma * (1 - 1 / K)),
+                eq(
+                    c * sigma / lambda_W * (1 - 1 / K),
+                    sp.sqrt(lambda_H / lambda_W) * sigma * (1 - 1 / K),
+                ),
                 {c: sp.sqrt(lambda_W * lambda_H)},
             ),
             *simplex_norm_steps(),
@@ -104,7 +115,9 @@ def _alive(ufm: UFM) -> bool:
 
 
 def _wide_enough(ufm: UFM) -> bool:
-    return ufm.rank_limit >= ufm.classes - 1 or (ufm.depth == 1 and ufm.balanced and not _alive(ufm))
+    return ufm.rank_limit >= ufm.classes - 1 or (
+        ufm.depth == 1 and ufm.balanced and not _alive(ufm)
+    )
 
 
 def draw(rng: np.random.Generator) -> UFM:
@@ -134,7 +147,9 @@ THEOREM = Theorem(
     derive=derive,
     cases=(
         Case("Zhu et al. 2021, Theorem 3.1", lambda: UFM([100] * 4, "ce", bias=1e-3)),
-        Case("Guo et al. 2024 (label smoothing)", lambda: UFM([100] * 4, CrossEntropy(smoothing=0.1))),
+        Case(
+            "Guo et al. 2024 (label smoothing)", lambda: UFM([100] * 4, CrossEntropy(smoothing=0.1))
+        ),
     ),
     draw=draw,
 )

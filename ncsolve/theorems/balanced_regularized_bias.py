@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.hypotheses import BALANCED, LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
 from ..analytic.reduction import reduce
@@ -37,6 +36,7 @@ from ..analytic.theorem import (
     Solution,
     Theorem,
 )
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -58,7 +58,11 @@ def solve(ufm: UFM) -> Solution:
         value += decay / (2 * classes * (1.0 + decay))
     alive = [contrast] * (classes - 1) * (contrast > 0)
     sigma = np.array(alive + [mean] * (mean > 0))
-    warnings = () if contrast > 0 else ("the decays are so large that the zero solution is the global minimizer",)
+    warnings = (
+        ()
+        if contrast > 0
+        else ("the decays are so large that the zero solution is the global minimizer",)
+    )
     return Solution(
         value=value,
         modes=lambda: (sigma, DenseFrame(lambda: (_vectors(classes)[:, : sigma.size],) * 2)),
@@ -77,10 +81,10 @@ def derive() -> Derivation:
     """From the objective on invariant matrices to both regimes, their border and the angle between class means."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import one_layer_steps
     from .proofs.centered import centering
     from .proofs.regularized_results import balanced_results
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import K, N, c, eq, k, lambda_b, lambda_H, lambda_W, matrix, sigma, tau
 
     mean, beta = sp.symbols("sigma_1 beta", positive=True)
@@ -99,7 +103,9 @@ def derive() -> Derivation:
 
     def splits(classes: int) -> Step:
         contrast, ones = centering(classes), sp.ones(classes) / classes
-        residual = sigma * contrast + mean * ones + beta * tau * sp.ones(classes) - tau * sp.eye(classes)
+        residual = (
+            sigma * contrast + mean * ones + beta * tau * sp.ones(classes) - tau * sp.eye(classes)
+        )
         return Step(
             "By symmetry A = sigma (I - J/K) + sigma_1 J/K and b = beta (1, ..., 1). The residual A + b sqrt(n) 1^T - "
             f"sqrt(n) I splits; its square for K = {classes}:",
@@ -120,7 +126,9 @@ def derive() -> Derivation:
                 "has the determinant",
                 eq(
                     sp.Determinant(
-                        matrix([[1 / N, tau * K / N], [tau * K / N, tau**2 * K**2 / N + lambda_b * K]]),
+                        matrix(
+                            [[1 / N, tau * K / N], [tau * K / N, tau**2 * K**2 / N + lambda_b * K]]
+                        ),
                     ),
                     lambda_b * K / N,
                 ),
@@ -137,7 +145,9 @@ def derive() -> Derivation:
                 )
             ),
             Step(
-                "Contrasts: a soft threshold, sigma = tau - N c.", eq(sp.Derivative(objective, sigma), 0), {sigma: tau - N * c}
+                "Contrasts: a soft threshold, sigma = tau - N c.",
+                eq(sp.Derivative(objective, sigma), 0),
+                {sigma: tau - N * c},
             ),
             Step(
                 "Both sigma_1 and beta free: sigma_1 = tau - N c (1 + 1/lambda_b) and beta = c tau/lambda_b make the "
@@ -165,20 +175,33 @@ def derive() -> Derivation:
                 eq(tau - N * c * (1 + 1 / lambda_b), 0),
                 {lambda_b: border},
             ),
-            Step("and the two biases agree.", eq(c * tau / lambda_b, 1 / (K * (1 + lambda_b))), {lambda_b: border} | balanced),
+            Step(
+                "and the two biases agree.",
+                eq(c * tau / lambda_b, 1 / (K * (1 + lambda_b))),
+                {lambda_b: border} | balanced,
+            ),
             *(
                 Step(
                     f"Features and classifier have Grams proportional to A, here for K = {classes}: the entry off the "
                     "diagonal over the one on it is the cosine.",
                     eq(
                         (sigma * centering(classes) + mean * sp.ones(classes) / classes)[0, 1],
-                        cosine.subs(K, classes) * (sigma * centering(classes) + mean * sp.ones(classes) / classes)[0, 0],
+                        cosine.subs(K, classes)
+                        * (sigma * centering(classes) + mean * sp.ones(classes) / classes)[0, 0],
                     ),
                 )
                 for classes in (2, 3, 4)
             ),
-            Step("It rises with sigma_1,", sp.Gt(sp.Derivative(cosine, mean), 0, evaluate=False), {K: 1 + k}),
-            Step("from -1/(K - 1) at sigma_1 = 0, the border and below it,", eq(cosine, -1 / (K - 1)), {mean: sp.Integer(0)}),
+            Step(
+                "It rises with sigma_1,",
+                sp.Gt(sp.Derivative(cosine, mean), 0, evaluate=False),
+                {K: 1 + k},
+            ),
+            Step(
+                "from -1/(K - 1) at sigma_1 = 0, the border and below it,",
+                eq(cosine, -1 / (K - 1)),
+                {mean: sp.Integer(0)},
+            ),
             Step(
                 "and tends to zero, an orthogonal frame, as lambda_b grows,",
                 eq(sp.Limit(cosine.subs(found), lambda_b, sp.oo, "-"), 0),
@@ -193,7 +216,10 @@ def derive() -> Derivation:
             ),
             Step(
                 "||w_k||^2 is (c/lambda_W) times the diagonal entry of A, c = sqrt(lambda_W lambda_H).",
-                eq(c / lambda_W * ((K - 1) * sigma + mean) / K, sp.sqrt(lambda_H / lambda_W) * ((K - 1) * sigma + mean) / K),
+                eq(
+                    c / lambda_W * ((K - 1) * sigma + mean) / K,
+                    sp.sqrt(lambda_H / lambda_W) * ((K - 1) * sigma + mean) / K,
+                ),
                 {c: sp.sqrt(lambda_W * lambda_H)},
             ),
         ),
@@ -205,10 +231,18 @@ def derive() -> Derivation:
 def _sigmas(ufm: UFM) -> tuple[float, float]:
     """(sigma on the contrasts, sigma_1 on the mean); which of them is zero is decided in exact arithmetic."""
     n, decay = Fraction(float(ufm.counts[0])), Fraction(ufm.bias_decay)
-    power, tau, pull = critical_power(ufm.classes * n, ufm.decays), math.sqrt(n), ufm.samples * reduce(ufm).c
+    power, tau, pull = (
+        critical_power(ufm.classes * n, ufm.decays),
+        math.sqrt(n),
+        ufm.samples * reduce(ufm).c,
+    )
     least = tau * 2.0**-53
     contrast = max(tau - pull, least) if n > power else 0.0
-    mean = max(tau - pull * (1.0 + 1.0 / ufm.bias_decay), least) if n * decay**2 > power * (1 + decay) ** 2 else 0.0
+    mean = (
+        max(tau - pull * (1.0 + 1.0 / ufm.bias_decay), least)
+        if n * decay**2 > power * (1 + decay) ** 2
+        else 0.0
+    )
     return contrast, mean
 
 
@@ -253,8 +287,14 @@ THEOREM = Theorem(
     solve=solve,
     derive=derive,
     cases=(
-        Case("Zhou et al. 2022 (simplex regime)", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=1e-3)),
-        Case("above the simplex regime", lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=0.5)),
+        Case(
+            "Zhou et al. 2022 (simplex regime)",
+            lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=1e-3),
+        ),
+        Case(
+            "above the simplex regime",
+            lambda: UFM([50] * 5, weight_decay=1e-3, feature_decay=1e-3, bias=0.5),
+        ),
     ),
     draw=draw,
 )

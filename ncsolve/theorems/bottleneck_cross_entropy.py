@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
 from ..analytic.search.searched import solution
 from ..analytic.theorem import Case, Claim, Hypothesis, Theorem
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -30,11 +30,11 @@ def derive() -> Derivation:
     """An explicit point, the regular polygon, and the bound that holds without the bottleneck and therefore with it."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import one_layer_steps
     from .proofs.bottleneck_results import bound_result
     from .proofs.frames import polygon_results, polygon_steps
     from .proofs.softmax import LARGER, one_layer_margin
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import K, a, c, delta, eq, n, y
     from .proofs.trace import duality_step
 
@@ -85,7 +85,11 @@ def derive() -> Derivation:
             ),
         ),
         (*polygon_results(), bound_result()),
-        {"rho": "length of the polygon's logits", "p": "probabilities", "w": "positive weights, p = w/sum w"},
+        {
+            "rho": "length of the polygon's logits",
+            "p": "probabilities",
+            "w": "positive weights, p = w/sum w",
+        },
     )
 
 

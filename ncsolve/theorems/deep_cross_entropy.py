@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.hypotheses import CROSS_ENTROPY, DEEP, LINEAR
 from ..analytic.search.searched import solution
 from ..analytic.simplex_solution import simplex
 from ..analytic.theorem import Case, Claim, Theorem
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -33,9 +33,9 @@ def derive() -> Derivation:
     """From the logits of explicit geometries to their objectives, and the lower bound that holds for every geometry."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import balance_steps, power_sum_step
     from .proofs.frames import pair_result, pair_steps
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import K, M, a, c, eq, k, matrix, n, q, t, times
 
     z = sp.Matrix(3, 3, sp.symbols("z_11 z_12 z_13 z_21 z_22 z_23 z_31 z_32 z_33", real=True))
@@ -56,7 +56,10 @@ def derive() -> Derivation:
                 eq(
                     sum(p * one**2 for p, one in zip(share, v, strict=True))
                     - sum(p * one for p, one in zip(share, v, strict=True)) ** 2,
-                    sum(share[i] * share[j] * (v[i] - v[j]) ** 2 for i, j in ((0, 1), (0, 2), (1, 2))),
+                    sum(
+                        share[i] * share[j] * (v[i] - v[j]) ** 2
+                        for i, j in ((0, 1), (0, 2), (1, 2))
+                    ),
                 ),
                 {share[2]: 1 - share[0] - share[1]},
             ),

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.losses import CrossEntropy
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.hypotheses import BALANCED, CROSS_ENTROPY, DEEP, LINEAR, PLAIN
 from ..analytic.simplex_solution import simplex, simplex_solution
 from ..analytic.theorem import Case, Claim, Hypothesis, Solution, Theorem
+from ..problem.losses import CrossEntropy
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -39,7 +39,6 @@ def derive() -> Derivation:
     """From the objective on simplices to the critical length, its criticality among all matrices, and the comparison with zero."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import balance_steps
     from .proofs.simplex_results import deep_results
     from .proofs.softmax import (
@@ -51,6 +50,7 @@ def derive() -> Derivation:
         simplex_norm_steps,
         softmax_gradient_steps,
     )
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import K, M, a, c, eq, g, lambda_H, m, n, q, sigma
 
     objective = loss + c * (K - 1) * (a * sp.sqrt(n)) ** q
@@ -63,7 +63,10 @@ def derive() -> Derivation:
             *simplex_loss_steps(),
             Step(
                 "Objective on simplices: the loss plus c (K - 1) sigma^q, sigma = a sqrt(n). Its slope:",
-                eq(sp.Derivative(objective, a), -pull + c * q * (K - 1) * n ** (q / 2) * a ** (q - 1)),
+                eq(
+                    sp.Derivative(objective, a),
+                    -pull + c * q * (K - 1) * n ** (q / 2) * a ** (q - 1),
+                ),
             ),
             *softmax_gradient_steps(),
             simplex_gradient_step(pull / (sp.sqrt(n) * (K - 1)), {}),
@@ -74,7 +77,8 @@ def derive() -> Derivation:
                 "slope zero).",
                 eq(
                     -pull / (sp.sqrt(n) * (K - 1)) + c * q * sigma ** (q - 1),
-                    (-pull + c * q * (K - 1) * n ** (q / 2) * a ** (q - 1)) / (sp.sqrt(n) * (K - 1)),
+                    (-pull + c * q * (K - 1) * n ** (q / 2) * a ** (q - 1))
+                    / (sp.sqrt(n) * (K - 1)),
                 ),
                 {sigma: a * sp.sqrt(n)},
             ),
@@ -114,14 +118,18 @@ def derive() -> Derivation:
                 "The least decay at which zero wins comes with a tie, log K - loss = c (K - 1) (a sqrt(n))^q at a "
                 "critical length; there the slope of (log K - loss)/(a sqrt(n))^q in a vanishes too:",
                 eq(
-                    sp.Derivative((sp.log(K) - loss) / (a * sp.sqrt(n)) ** q, a) * (a * sp.sqrt(n)) ** q,
+                    sp.Derivative((sp.log(K) - loss) / (a * sp.sqrt(n)) ** q, a)
+                    * (a * sp.sqrt(n)) ** q,
                     pull - q / a * (sp.log(K) - loss),
                 ),
             ),
             Step(
                 "Balanced factors: the squared norm of a class mean is s_H^2 (1 - 1/K)/n with lambda_H s_H^2 = g sigma^q. "
                 "The class means' own share of the decay terms is c (K - 1) sigma^q/(M + 1).",
-                eq(n * K / 2 * lambda_H * (g * sigma**q / lambda_H) * (1 - 1 / K) / n, c * (K - 1) * sigma**q / (M + 1)),
+                eq(
+                    n * K / 2 * lambda_H * (g * sigma**q / lambda_H) * (1 - 1 / K) / n,
+                    c * (K - 1) * sigma**q / (M + 1),
+                ),
                 {c: g * (M + 1) / 2},
             ),
             *simplex_norm_steps(),
@@ -155,6 +163,11 @@ THEOREM = Theorem(
     ),
     solve=solve,
     derive=derive,
-    cases=(Case("Dang et al. 2023, Theorem 4.1 (what holds of it)", lambda: UFM([100] * 4, "ce", depth=3)),),
+    cases=(
+        Case(
+            "Dang et al. 2023, Theorem 4.1 (what holds of it)",
+            lambda: UFM([100] * 4, "ce", depth=3),
+        ),
+    ),
     draw=draw,
 )

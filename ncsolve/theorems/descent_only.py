@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.reduction import reduce
 from ..analytic.spectrum import DenseFrame
 from ..analytic.theorem import ACTIVE, VANISHED, Case, Claim, ClassStates, Solution, Theorem, Watch
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -28,7 +28,11 @@ def solve(ufm: UFM, watch: Watch | None = None) -> Solution:
     """The lowest of six descents with a fixed seed."""
     from ..numeric.descent import Descent, descend
 
-    told = None if watch is None else (lambda start, step, value, _: watch(f"start {start + 1}, step {step}", value))
+    told = (
+        None
+        if watch is None
+        else (lambda start, step, value, _: watch(f"start {start + 1}, step {step}", value))
+    )
     run = min(descend(ufm, Descent(starts=STARTS), rng=0, progress=told), key=lambda run: run.value)
     found = run.parameters
     norms = np.linalg.norm(found.features, axis=0)
@@ -43,7 +47,9 @@ def solve(ufm: UFM, watch: Watch | None = None) -> Solution:
         bias=lambda: found.bias,
         states=lambda: ClassStates(np.where(zero, VANISHED, ACTIVE), ~zero, nan, nan, np.nan),
         unique=False,
-        warnings=("found by descent: an upper bound that no theorem supports; zeros and states are read off to 1e-6",),
+        warnings=(
+            "found by descent: an upper bound that no theorem supports; zeros and states are read off to 1e-6",
+        ),
         matrices=lambda: found,
     )
 
@@ -52,10 +58,10 @@ def derive() -> Derivation:
     """No theorem, but an identity at every critical point: neighboring factors are balanced."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Result, Step
-    from .proofs.draws import spread
-    from .proofs.symbols import K, N, c, eq, lambda_H, lambda_W, n, sigma, times
     from .predict import predict
+    from .proofs.draws import spread
+    from .proofs.steps import Derivation, Result, Step
+    from .proofs.symbols import K, N, c, eq, lambda_H, lambda_W, n, sigma, times
 
     def letters(name: str) -> sp.Matrix:
         return sp.Matrix(2, 2, sp.symbols(f"{name}_11 {name}_12 {name}_21 {name}_22", real=True))
@@ -73,7 +79,8 @@ def derive() -> Derivation:
         "any loss (its slope G = dF/dZ is all that a first derivative sees of it)": sum(
             slope[i, j] * logits[i, j] for i in range(2) for j in range(2)
         ),
-        "squared loss": sum((logits[i, j] - target[i, j]) ** 2 for i in range(2) for j in range(2)) / 4,
+        "squared loss": sum((logits[i, j] - target[i, j]) ** 2 for i in range(2) for j in range(2))
+        / 4,
     }
     objective, upper, lower = sp.Symbol("L", real=True), letters("D"), letters("E")
 
@@ -88,17 +95,31 @@ def derive() -> Derivation:
                 times(outer[1].T, upper) - times(lower, inner[1].T),
                 outer[2] * times(outer[1].T, outer[1]) - inner[2] * times(inner[1], inner[1].T),
             ),
-            derivatives(outer[1], upper) | derivatives(inner[1], lower) | {objective: data + penalty},
+            derivatives(outer[1], upper)
+            | derivatives(inner[1], lower)
+            | {objective: data + penalty},
         )
         for loss, data in losses.items()
         for outer, inner, rule in (
-            (("W_2", second, decays[1]), ("W_1", first, decays[0]), "lambda_2 W_2^T W_2 = lambda_1 W_1 W_1^T"),
-            (("W_1", first, decays[0]), ("H", features, lambda_H), "lambda_1 W_1^T W_1 = lambda_H H H^T"),
+            (
+                ("W_2", second, decays[1]),
+                ("W_1", first, decays[0]),
+                "lambda_2 W_2^T W_2 = lambda_1 W_1 W_1^T",
+            ),
+            (
+                ("W_1", first, decays[0]),
+                ("H", features, lambda_H),
+                "lambda_1 W_1^T W_1 = lambda_H H H^T",
+            ),
         )
     ]
 
     def draw(rng: np.random.Generator) -> tuple[float, ...]:
-        classes, count, share = float(rng.integers(2, 4)), float(rng.integers(2, 30)), spread(rng, 0.5, 2)
+        classes, count, share = (
+            float(rng.integers(2, 4)),
+            float(rng.integers(2, 30)),
+            spread(rng, 0.5, 2),
+        )
         decay = float(rng.uniform(0.05, 0.8)) / (classes * count**0.5)
         return classes, count, decay * share, decay / share
 
@@ -114,7 +135,8 @@ def derive() -> Derivation:
                 "of them, such as lambda_H ||H||^2. The trace for one layer:",
                 eq(
                     free.trace(),
-                    lambda_W * sum(entry**2 for entry in left) - lambda_H * sum(entry**2 for entry in right),
+                    lambda_W * sum(entry**2 for entry in left)
+                    - lambda_H * sum(entry**2 for entry in right),
                 ),
             ),
             Step(
@@ -131,7 +153,10 @@ def derive() -> Derivation:
             ),
             Step(
                 "Its objective:",
-                eq(K * ((sigma - sp.sqrt(n)) ** 2 / (2 * N) + c * sigma), K * c * (sp.sqrt(n) - N * c / 2)),
+                eq(
+                    K * ((sigma - sp.sqrt(n)) ** 2 / (2 * N) + c * sigma),
+                    K * c * (sp.sqrt(n) - N * c / 2),
+                ),
                 {sigma: sp.sqrt(n) - N * c},
             ),
         ),
@@ -141,7 +166,9 @@ def derive() -> Derivation:
                 (K * c * (sp.sqrt(n) - N * c / 2)).subs(N, K * n).subs(c, at_end),
                 (K, n, lambda_W, lambda_H),
                 lambda classes, n, weight, feature: (
-                    predict(UFM([n] * int(classes), "mse", 1, None, weight, feature), "descent_only").value
+                    predict(
+                        UFM([n] * int(classes), "mse", 1, None, weight, feature), "descent_only"
+                    ).value
                 ),
                 draw,
             ),
@@ -154,7 +181,9 @@ def draw(rng: np.random.Generator) -> UFM:
     n, depth = draws.counts(rng, most=4, largest=20.0), int(rng.integers(1, 3))
     mean = float(np.sqrt(n.mean()) / n.sum() * np.exp(rng.uniform(np.log(0.02), np.log(0.3))))
     loss = "ce" if rng.random() < 0.5 else "mse"
-    return UFM(n, loss, depth, n.size + 1, bias="free", features="relu", **draws.decays(rng, depth, mean))
+    return UFM(
+        n, loss, depth, n.size + 1, bias="free", features="relu", **draws.decays(rng, depth, mean)
+    )
 
 
 THEOREM = Theorem(
@@ -165,7 +194,12 @@ THEOREM = Theorem(
     hypotheses=(),
     solve=solve,
     derive=derive,
-    cases=(Case("ReLU features with a bias", lambda: UFM([20, 10, 5], "ce", features="relu", bias="free")),),
+    cases=(
+        Case(
+            "ReLU features with a bias",
+            lambda: UFM([20, 10, 5], "ce", features="relu", bias="free"),
+        ),
+    ),
     iterative=True,
     on_request=True,
     draw=draw,

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.losses import CrossEntropy
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.grouped import solution
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
 from ..analytic.theorem import Case, Claim, Hypothesis, Theorem
+from ..problem.losses import CrossEntropy
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -35,10 +35,10 @@ def derive() -> Derivation:
     """From groups to the rule by which a group merges, complete collapse, and two classes in closed form."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import one_layer_steps
     from .proofs.groups import between, m_1, m_2, n_1, n_2, spectrum_steps, split_steps
     from .proofs.imbalanced_results import cross_entropy_results, two_class_logit
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import N, a, c, delta, eq, matrix, n, times
 
     size, others, rho = sp.symbols("m m_h rho", positive=True)
@@ -55,7 +55,9 @@ def derive() -> Derivation:
     one, two = sp.symbols("z_1 z_2", positive=True)
     scaled = sp.Matrix([[one, -two], [-one, two]]) * sp.diag(sp.sqrt(n_1), sp.sqrt(n_2))
     length = sp.sqrt(2 * (n_1 * one**2 + n_2 * two**2))
-    pair = (n_1 * sp.log(1 + sp.exp(-2 * one)) + n_2 * sp.log(1 + sp.exp(-2 * two))) / N + c * length
+    pair = (
+        n_1 * sp.log(1 + sp.exp(-2 * one)) + n_2 * sp.log(1 + sp.exp(-2 * two))
+    ) / N + c * length
     both = sp.Symbol("z", positive=True)
     solved = {one: both, two: both, n_1: N - n_2, c: sp.sqrt(2 / N) / (1 + sp.exp(2 * both))}
     return Derivation(
@@ -69,12 +71,15 @@ def derive() -> Derivation:
                 eq(sp.Subs(sp.Derivative(column, a), a, 0), -(1 - delta) * rho * (1 - 1 / size)),
                 several,
             ),
-            Step("It is convex in a.", sp.Gt(sp.Derivative(column, a, a), 0, evaluate=False), several),
+            Step(
+                "It is convex in a.", sp.Gt(sp.Derivative(column, a, a), 0, evaluate=False), several
+            ),
             Step(
                 "Weighted with m n/N, and with the penalty c (m - 1) sqrt(n) a, the slope at a = 0 is a positive number "
                 "times N c - sqrt(n) (1 - delta) rho: the group merges exactly where sqrt(n) (1 - delta) s r <= N c.",
                 eq(
-                    size * n / N * (-(1 - delta) * rho * (1 - 1 / size)) + c * (size - 1) * sp.sqrt(n),
+                    size * n / N * (-(1 - delta) * rho * (1 - 1 / size))
+                    + c * (size - 1) * sp.sqrt(n),
                     (size - 1) * sp.sqrt(n) / N * (N * c - sp.sqrt(n) * (1 - delta) * rho),
                 ),
             ),
@@ -87,7 +92,11 @@ def derive() -> Derivation:
                         sp.Matrix(
                             3,
                             3,
-                            lambda j, k: sp.sqrt(counts[k]) / N * sp.Derivative(sp.log(sum(map(sp.exp, z))) - z[k], z[j]),
+                            lambda j, k: (
+                                sp.sqrt(counts[k])
+                                / N
+                                * sp.Derivative(sp.log(sum(map(sp.exp, z))) - z[k], z[j])
+                            ),
                         )
                     ),
                     matrix((sp.ones(3) / 3 - sp.eye(3)) * sp.diag(*map(sp.sqrt, counts)) / N),
@@ -104,7 +113,10 @@ def derive() -> Derivation:
                 "Two classes: logits z_1 (1, -1) and z_2 (-1, 1). A has rank one and the squared norm",
                 eq(sp.Trace(times(scaled.T, scaled)), length**2),
             ),
-            Step("(its determinant is zero), so that is its nuclear norm.", eq(sp.Determinant(matrix(scaled)), 0)),
+            Step(
+                "(its determinant is zero), so that is its nuclear norm.",
+                eq(sp.Determinant(matrix(scaled)), 0),
+            ),
             Step(
                 "The objective (n_1 log(1 + e^(-2 z_1)) + n_2 log(1 + e^(-2 z_2)))/N + c ||A|| is stationary in z_1 where "
                 "both logits are one z with c sqrt(N/2) (1 + e^(2z)) = 1, whatever the counts are,",
@@ -141,7 +153,13 @@ def draw(rng: np.random.Generator) -> UFM:
     ][int(rng.integers(5))]
     loss = CrossEntropy(**fields)
     mean = draws.mean_decay(rng, np.sqrt(n) * loss.own_slope(n.size) / n.sum())
-    return UFM(n, loss, width=draws.width(rng, 1, n.size), bias=draws.bias(rng), **draws.decays(rng, 1, mean))
+    return UFM(
+        n,
+        loss,
+        width=draws.width(rng, 1, n.size),
+        bias=draws.bias(rng),
+        **draws.decays(rng, 1, mean),
+    )
 
 
 THEOREM = Theorem(
@@ -159,15 +177,22 @@ THEOREM = Theorem(
     solve=solution,
     derive=derive,
     cases=(
-        Case("Hong and Ling 2023 (groups of equal counts)", lambda: UFM([200] * 2 + [50] * 3, "ce", 1, None, 1e-3, 1e-3)),
+        Case(
+            "Hong and Ling 2023 (groups of equal counts)",
+            lambda: UFM([200] * 2 + [50] * 3, "ce", 1, None, 1e-3, 1e-3),
+        ),
         Case("free bias", lambda: UFM([200, 100, 50], "ce", 1, None, 1e-3, 1e-3, "free")),
         Case(
             "logit adjustment",
-            lambda: UFM([200, 100, 50], CrossEntropy(offsets=[0.7, 0.0, -0.7]), 1, None, 1e-3, 1e-3),
+            lambda: UFM(
+                [200, 100, 50], CrossEntropy(offsets=[0.7, 0.0, -0.7]), 1, None, 1e-3, 1e-3
+            ),
         ),
         Case(
             "LDT (Behnia et al. 2023, arXiv:2303.07608)",
-            lambda: UFM([200, 100, 50], CrossEntropy(label_scale=[1.0, 0.7, 0.5]), 1, None, 1e-3, 1e-3),
+            lambda: UFM(
+                [200, 100, 50], CrossEntropy(label_scale=[1.0, 0.7, 0.5]), 1, None, 1e-3, 1e-3
+            ),
         ),
     ),
     iterative=True,

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.grouped import solution
 from ..analytic.hypotheses import LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
 from ..analytic.theorem import Case, Claim, Hypothesis, Theorem
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -29,10 +29,10 @@ def derive() -> Derivation:
     """From groups to the contrasts in closed form, the rule by which a group merges, and complete collapse."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import one_layer_steps
     from .proofs.groups import n_1, n_2, split_steps
     from .proofs.imbalanced_results import lost_share, squared_results, two_class_square
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import N, a, c, eq, lambda_b, matrix, n, times
 
     size = sp.Symbol("m", positive=True)
@@ -43,7 +43,8 @@ def derive() -> Derivation:
     total = sum(counts)
     column = sp.Matrix(counts)
     at_zero = (
-        sum(counts[k] * sum((b[j] - int(j == k)) ** 2 for j in range(3)) for k in range(3)) / (2 * total)
+        sum(counts[k] * sum((b[j] - int(j == k)) ** 2 for j in range(3)) for k in range(3))
+        / (2 * total)
         + lambda_b * sum(one**2 for one in b) / 2
     )
     found = {b[j]: counts[j] / (total * (1 + lambda_b)) for j in range(3)}
@@ -70,7 +71,10 @@ def derive() -> Derivation:
             ),
             Step(
                 "Its slope at a = 0 shows that the group merges exactly where sqrt(n) <= N c.",
-                eq(sp.Subs(sp.Derivative(cost, a), a, 0), (size - 1) * sp.sqrt(n) / N * (N * c - sp.sqrt(n))),
+                eq(
+                    sp.Subs(sp.Derivative(cost, a), a, 0),
+                    (size - 1) * sp.sqrt(n) / N * (N * c - sp.sqrt(n)),
+                ),
             ),
             Step(
                 "Complete collapse: at A = 0 (three classes) the bias is n_k/(N (1 + lambda_b)),",
@@ -94,7 +98,10 @@ def derive() -> Derivation:
                     sp.Determinant(
                         matrix(
                             sp.diag(n_1, n_2)
-                            - lost_share * sp.Matrix([n_1, n_2]) * sp.Matrix([[n_1, n_2]]) / (n_1 + n_2)
+                            - lost_share
+                            * sp.Matrix([n_1, n_2])
+                            * sp.Matrix([[n_1, n_2]])
+                            / (n_1 + n_2)
                             - mu * sp.eye(2)
                         )
                     ),
@@ -107,7 +114,9 @@ def derive() -> Derivation:
                 "zero);",
                 eq(sp.Limit(lost_share, lambda_b, sp.oo, "-"), 0),
             ),
-            Step("a light one the centered target (s = 1).", eq(sp.Limit(lost_share, lambda_b, 0), 1)),
+            Step(
+                "a light one the centered target (s = 1).", eq(sp.Limit(lost_share, lambda_b, 0), 1)
+            ),
         ),
         squared_results(),
         {
@@ -144,7 +153,10 @@ THEOREM = Theorem(
     solve=solution,
     derive=derive,
     cases=(
-        Case("imbalanced, regularized bias", lambda: UFM([200, 100, 50, 50], weight_decay=1e-3, feature_decay=1e-3, bias=1e-2)),
+        Case(
+            "imbalanced, regularized bias",
+            lambda: UFM([200, 100, 50, 50], weight_decay=1e-3, feature_decay=1e-3, bias=1e-2),
+        ),
     ),
     iterative=True,
     draw=draw,

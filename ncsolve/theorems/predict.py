@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
-from ..problem.errors import NoTheorem, ProblemError
 from ..analytic.prediction import Prediction
 from ..analytic.theorem import Theorem, Watch
+from ..problem.errors import NoTheorem, ProblemError
 from . import theorem as named
 from . import theorems
 
@@ -35,7 +35,10 @@ class Applicability(Sequence[Theorem]):
 
     def __str__(self) -> str:
         lines = [f"{theorem.name}: applies ({theorem.claim.name})" for theorem in self.covering]
-        return "\n".join(lines + [f"{name}: needs that {'; '.join(texts)}" for name, texts in self.lacking.items()])
+        return "\n".join(
+            lines
+            + [f"{name}: needs that {'; '.join(texts)}" for name, texts in self.lacking.items()]
+        )
 
 
 def applicable(ufm: UFM, limit: str = "") -> Applicability:
@@ -66,7 +69,13 @@ def applicable(ufm: UFM, limit: str = "") -> Applicability:
     return Applicability(covering, {t.name: t.lacks(ufm) for t in asked if t not in covering})
 
 
-def predict(ufm: UFM, theorem: str | Theorem | None = None, *, limit: str = "", progress: Watch | None = None) -> Prediction:
+def predict(
+    ufm: UFM,
+    theorem: str | Theorem | None = None,
+    *,
+    limit: str = "",
+    progress: Watch | None = None,
+) -> Prediction:
     """The exact predicted geometry of `ufm`.
 
     Parameters
@@ -109,15 +118,21 @@ def choose(ufm: UFM, theorem: str | Theorem | None = None, limit: str = "") -> T
         if not found:
             fewest = min(map(len, found.lacking.values()))
             near = {name: texts for name, texts in found.lacking.items() if len(texts) == fewest}
-            lacking = "; ".join(f"{name} needs that {', '.join(texts)}" for name, texts in near.items())
+            lacking = "; ".join(
+                f"{name} needs that {', '.join(texts)}" for name, texts in near.items()
+            )
             instead = "" if limit else "; theorem 'descent_only' gives what descent finds"
             raise NoTheorem(f"no theorem covers this problem: {lacking}{instead}")
         return next((one for one in found if one.preferred), found[0])
     if isinstance(theorem, str):
         theorem = named(theorem)
     if limit and theorem.limit != limit:
-        raise NoTheorem(f"theorem {theorem.name!r} is not about the limit {limit!r}; leave out one of the two")
+        raise NoTheorem(
+            f"theorem {theorem.name!r} is not about the limit {limit!r}; leave out one of the two"
+        )
     lacks = theorem.lacks(ufm)
     if lacks:
-        raise NoTheorem(f"theorem {theorem.name!r} does not cover this problem: it needs that {', '.join(lacks)}")
+        raise NoTheorem(
+            f"theorem {theorem.name!r} does not cover this problem: it needs that {', '.join(lacks)}"
+        )
     return theorem

@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.losses import CrossEntropy
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.atoms import SpikeFrame
 from ..analytic.hypotheses import CROSS_ENTROPY, NO_BIAS, ONE_LAYER, PLAIN
@@ -37,6 +35,8 @@ from ..analytic.theorem import (
     Solution,
     Theorem,
 )
+from ..problem.losses import CrossEntropy
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -48,7 +48,9 @@ def solve(ufm: UFM) -> Solution:
     alive = _alive(ufm)
     share = (classes - 1.0) / classes
     x = (ufm.samples * c / np.sqrt(share * ufm.counts[alive]) + delta) * share
-    length = np.log1p(np.maximum(classes * (share - x) / x, 2.0**-53))  # (K-1)(1/x - 1) = 1 + K (share - x)/x
+    length = np.log1p(
+        np.maximum(classes * (share - x) / x, 2.0**-53)
+    )  # (K-1)(1/x - 1) = 1 + K (share - x)/x
     sigma = np.sqrt(ufm.counts[alive] * share) * length
     losses = np.log1p((classes - 1) * np.exp(-length)) + delta * share * length
     lost = float(ufm.counts[~alive].sum()) * math.log(classes)
@@ -65,7 +67,9 @@ def solve(ufm: UFM) -> Solution:
             np.full(classes, (ufm.samples * c / (1.0 - delta)) ** 2 / share),
             np.sqrt(share * ufm.counts) * (1.0 - delta) / ufm.samples,
         ),
-        warnings=() if alive.any() else ("the decays are so large that the zero solution is the global minimizer",),
+        warnings=()
+        if alive.any()
+        else ("the decays are so large that the zero solution is the global minimizer",),
         geometry="orthogonal axes",
     )
 
@@ -74,10 +78,10 @@ def derive() -> Derivation:
     """From one column's objective to its margin, threshold and norms, and why columns decouple for H >= 0."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import one_layer_steps
     from .proofs.relu_results import margin, relu_results
     from .proofs.softmax import LARGER, loss, pull, simplex_loss_steps
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import (
         K,
         N,
@@ -126,7 +130,11 @@ def derive() -> Derivation:
                 "Its objective is (n/N) loss(a) + c sigma. The slope:",
                 eq(sp.Derivative(objective, a), -n / N * pull + c * sp.sqrt(n) * share),
             ),
-            Step("The objective is convex.", sp.Gt(sp.Derivative(objective, a, a), 0, evaluate=False), LARGER),
+            Step(
+                "The objective is convex.",
+                sp.Gt(sp.Derivative(objective, a, a), 0, evaluate=False),
+                LARGER,
+            ),
             Step(
                 "The slope is zero at a = log((K - 1)(1/x - 1)), x = (N c sqrt(K/((K - 1) n)) + delta)(K - 1)/K.",
                 eq(-n / N * pull + c * sp.sqrt(n) * share, 0),
@@ -140,7 +148,11 @@ def derive() -> Derivation:
             Step(
                 "that is where n (1 - delta)^2 <= N^2 lambda_W lambda_H K/(K - 1): at equality",
                 eq(x, (K - 1) / K),
-                {n: N**2 * c**2 * K / (K - 1) / (1 - delta) ** 2, delta: 1 / (1 + sp.Symbol("t", positive=True))} | LARGER,
+                {
+                    n: N**2 * c**2 * K / (K - 1) / (1 - delta) ** 2,
+                    delta: 1 / (1 + sp.Symbol("t", positive=True)),
+                }
+                | LARGER,
             ),
             Step(
                 "Why no other H >= 0 is lower: the gradient's column is -gamma (e_k - 1/K), by its entries for the own "
@@ -170,7 +182,9 @@ def derive() -> Derivation:
             ),
             Step(
                 "Balanced factors: n lambda_H ||h||^2 = c sigma.",
-                eq(c * sigma / (n * lambda_H), sp.sqrt((K - 1) * lambda_W / (K * lambda_H * n)) * a),
+                eq(
+                    c * sigma / (n * lambda_H), sp.sqrt((K - 1) * lambda_W / (K * lambda_H * n)) * a
+                ),
                 {sigma: sp.sqrt(n) * share * a, c: sp.sqrt(lambda_W * lambda_H)} | LARGER,
             ),
             Step(
@@ -190,7 +204,9 @@ def _smoothing(ufm: UFM) -> float:
 
 def _alive(ufm: UFM) -> np.ndarray:
     """N (1 - delta)^2 (K-1) > N^2 lambda_W lambda_H K, exactly."""
-    return exceeding(ufm.counts, (1.0 - _smoothing(ufm)), ufm, Fraction(ufm.classes, ufm.classes - 1))
+    return exceeding(
+        ufm.counts, (1.0 - _smoothing(ufm)), ufm, Fraction(ufm.classes, ufm.classes - 1)
+    )
 
 
 def _wide_enough(ufm: UFM) -> bool:
@@ -205,7 +221,9 @@ def draw(rng: np.random.Generator) -> UFM:
     loss = CrossEntropy(smoothing=float(rng.choice([0.0, rng.uniform(0.0, 0.4)])))
     critical = np.sqrt(n * (n.size - 1.0) / n.size) * (1.0 - loss.smoothing) / n.sum()
     mean = draws.mean_decay(rng, critical)
-    return UFM(n, loss, width=draws.width(rng, 1, n.size), features="relu", **draws.decays(rng, 1, mean))
+    return UFM(
+        n, loss, width=draws.width(rng, 1, n.size), features="relu", **draws.decays(rng, 1, mean)
+    )
 
 
 THEOREM = Theorem(
@@ -220,10 +238,16 @@ THEOREM = Theorem(
         Hypothesis("features are ReLU", lambda ufm: ufm.features == "relu", {"features": "relu"}),
         NO_BIAS,
         ONE_LAYER,
-        Hypothesis("the width is at least the number of active classes (K always is enough)", _wide_enough),
+        Hypothesis(
+            "the width is at least the number of active classes (K always is enough)", _wide_enough
+        ),
     ),
     solve=solve,
     derive=derive,
-    cases=(Case("Dang et al. 2024 (imbalanced)", lambda: UFM([200, 100, 50, 50], "ce", features="relu")),),
+    cases=(
+        Case(
+            "Dang et al. 2024 (imbalanced)", lambda: UFM([200, 100, 50, 50], "ce", features="relu")
+        ),
+    ),
     draw=draw,
 )

@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.hypotheses import ONE_HOT, SQUARED, UNPENALIZED_BIAS
 from ..analytic.scalar import threshold
 from ..analytic.spectral import axis_state, centered_state, select, solution
 from ..analytic.spectrum import AxisSpectrum, CenteredSpectrum
 from ..analytic.theorem import Case, Claim, Hypothesis, Solution, Theorem
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -64,11 +64,11 @@ def derive() -> Derivation:
     """From the objective to shrunk singular values, norms and the simplex."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import balance_steps
     from .proofs.centered import centered_steps, simplex_steps
     from .proofs.scalar import factor_steps, scalar_steps
     from .proofs.squared_results import squared_results
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import N, eq, g, lambda_H, lambda_W, n, sigma
     from .proofs.trace import trace_steps
 
@@ -113,7 +113,9 @@ def draw(rng: np.random.Generator) -> UFM:
     mean = draws.mean_decay(rng, threshold(depth) * tau2 ** (depth / (depth + 1.0)) / n.sum())
     features = "relu" if bias == "none" and rng.random() < 0.2 else "linear"
     width = draws.width(rng, depth, n.size, 1 if rng.random() < 0.25 else None)
-    return UFM(n, depth=depth, width=width, bias=bias, features=features, **draws.decays(rng, depth, mean))
+    return UFM(
+        n, depth=depth, width=width, bias=bias, features=features, **draws.decays(rng, depth, mean)
+    )
 
 
 THEOREM = Theorem(
@@ -140,13 +142,22 @@ THEOREM = Theorem(
             "Dang et al. 2023, Theorem 3.2 (balanced, deep, free last-layer bias)",
             lambda: _example(depth=3, bias="free"),
         ),
-        Case("Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, M = 1)", lambda: _example(counts=[200, 100, 50, 50])),
+        Case(
+            "Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, M = 1)",
+            lambda: _example(counts=[200, 100, 50, 50]),
+        ),
         Case(
             "Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, M = 1, bottleneck)",
             lambda: _example(counts=[200, 100, 60, 50], width=2),
         ),
-        Case("Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, deep)", lambda: _example(counts=[200, 100, 50, 50], depth=6)),
-        Case("arXiv:2411.17278 (imbalanced, free bias)", lambda: _example(counts=[200, 100, 50, 50], bias="free")),
+        Case(
+            "Dang et al. 2023, Theorems 5.1 to 5.3 (imbalanced, deep)",
+            lambda: _example(counts=[200, 100, 50, 50], depth=6),
+        ),
+        Case(
+            "arXiv:2411.17278 (imbalanced, free bias)",
+            lambda: _example(counts=[200, 100, 50, 50], bias="free"),
+        ),
     ),
     draw=draw,
 )

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.losses import Squared
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.hypotheses import LINEAR, SQUARED, UNPENALIZED_BIAS
 from ..analytic.scalar import threshold
 from ..analytic.spectral import Selection, select, solution
 from ..analytic.spectrum import DenseSpectrum
 from ..analytic.theorem import ACTIVE, MERGED, VANISHED, Case, Claim, Hypothesis, Solution, Theorem
+from ..problem.losses import Squared
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -50,20 +50,26 @@ def derive() -> Derivation:
     """From the objective with any target to shrunk singular values, and what a bound on the rank keeps."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.balance import balance_steps
     from .proofs.scalar import factor_steps, scalar_steps
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import N, eq, matrix, sigma, y
     from .proofs.target_results import target_results
     from .proofs.trace import alpha, beta, trace_steps, turn
 
     counts = sp.symbols("n_1:4", positive=True)
-    z, b, code = sp.symbols("z_1:4", real=True), sp.Symbol("b", real=True), sp.symbols("y_1:4", real=True)
+    z, b, code = (
+        sp.symbols("z_1:4", real=True),
+        sp.Symbol("b", real=True),
+        sp.symbols("y_1:4", real=True),
+    )
     total = sum(counts)
     mean = sum(n * one for n, one in zip(counts, code, strict=True)) / total
     root = matrix([[sp.sqrt(n) for n in counts]])
     centered = matrix([[sp.sqrt(n) * (one - mean) for n, one in zip(counts, code, strict=True)]])
-    residual = [sp.sqrt(n) * (one + b - target) for n, one, target in zip(counts, z, code, strict=True)]
+    residual = [
+        sp.sqrt(n) * (one + b - target) for n, one, target in zip(counts, z, code, strict=True)
+    ]
     high, low = sp.symbols("tau_1 tau_2", nonnegative=True)
     target = turn(alpha) * sp.diag(high, low) * turn(beta).T
     level = sp.Symbol("l", positive=True)
@@ -87,7 +93,10 @@ def derive() -> Derivation:
                 "With z = A D^(-1/2) the loss is ||A - T||^2/(2N), here with b = ybar:",
                 eq(
                     sum(one**2 for one in residual),
-                    sum((sp.sqrt(n) * one - entry) ** 2 for n, one, entry in zip(counts, z, centered, strict=True)),
+                    sum(
+                        (sp.sqrt(n) * one - entry) ** 2
+                        for n, one, entry in zip(counts, z, centered, strict=True)
+                    ),
                 ),
                 {b: mean},
             ),
@@ -96,7 +105,10 @@ def derive() -> Derivation:
                 "A 2 x 2 target has squared singular values with the sum ||T||^2",
                 eq(sum(entry**2 for entry in target), high**2 + low**2),
             ),
-            Step("and the product of the singular values is |det T|.", eq(sp.Determinant(target), high * low)),
+            Step(
+                "and the product of the singular values is |det T|.",
+                eq(sp.Determinant(target), high * low),
+            ),
             Step(
                 "So tau_1 and tau_2 are half of sqrt(||T||^2 + 2 |det T|) plus or minus sqrt(||T||^2 - 2 |det T|); the "
                 "squares of sum and difference:",
@@ -111,14 +123,19 @@ def derive() -> Derivation:
                 "Partial regime or a bottleneck, rank one in a plane: A = sigma u v^T with u, v turned by alpha, beta "
                 "from the leading singular vectors sees u^T T v of the target, never more than tau_1.",
                 eq(
-                    high - (high * sp.cos(alpha) * sp.cos(beta) + low * sp.sin(alpha) * sp.sin(beta)),
-                    (high + low) / 2 * (1 - sp.cos(alpha - beta)) + (high - low) / 2 * (1 - sp.cos(alpha + beta)),
+                    high
+                    - (high * sp.cos(alpha) * sp.cos(beta) + low * sp.sin(alpha) * sp.sin(beta)),
+                    (high + low) / 2 * (1 - sp.cos(alpha - beta))
+                    + (high - low) / 2 * (1 - sp.cos(alpha + beta)),
                 ),
             ),
             Step(
                 "M = 1: the best sigma for what is seen, h, saves (h - N c)^2/(2N): the objective (sigma^2 - 2 sigma "
                 "h)/(2N) + c sigma there.",
-                eq((sigma**2 - 2 * sigma * y) / (2 * N) + level / N * sigma, -((y - level) ** 2) / (2 * N)),
+                eq(
+                    (sigma**2 - 2 * sigma * y) / (2 * N) + level / N * sigma,
+                    -((y - level) ** 2) / (2 * N),
+                ),
                 {sigma: y - level},
             ),
             Step(
@@ -126,13 +143,19 @@ def derive() -> Derivation:
                 "leading eigenvector saves less by",
                 eq(
                     ((high - level) ** 2 - (seen - level) ** 2) / (2 * N),
-                    (high - low) * sp.sin(alpha) ** 2 * (2 * (high - level) - (high - low) * sp.sin(alpha) ** 2) / (2 * N),
+                    (high - low)
+                    * sp.sin(alpha) ** 2
+                    * (2 * (high - level) - (high - low) * sp.sin(alpha) ** 2)
+                    / (2 * N),
                 ),
             ),
             Step(
                 "which is positive while h > N c, since its last factor is (tau_1 - N c) + (h - N c). The minimizer is "
                 "cut in the basis of singular vectors.",
-                eq(2 * (high - level) - (high - low) * sp.sin(alpha) ** 2, (high - level) + (seen - level)),
+                eq(
+                    2 * (high - level) - (high - low) * sp.sin(alpha) ** 2,
+                    (high - level) + (seen - level),
+                ),
             ),
         ),
         target_results(),
@@ -143,7 +166,11 @@ def derive() -> Derivation:
 def _states(selection: Selection) -> np.ndarray:
     """Compared as class means: a lost mode can merge classes whose targets differ."""
     sigma, frame = selection.sigma_and_frame()
-    means = frame.right() * sigma ** (1.0 / (selection.modes.depth + 1)) / np.sqrt(selection.ufm.counts)[:, None]
+    means = (
+        frame.right()
+        * sigma ** (1.0 / (selection.modes.depth + 1))
+        / np.sqrt(selection.ufm.counts)[:, None]
+    )
     norms = np.linalg.norm(means, axis=1)
     zero = ZERO * norms.max()
     order = np.argsort(means @ np.cos(np.arange(sigma.size)))  # equal rows become neighbors
@@ -157,10 +184,15 @@ def _states(selection: Selection) -> np.ndarray:
 def draw(rng: np.random.Generator) -> UFM:
     """Gaussian targets of 1 .. 5 outputs, any depth and widths, bias none or free."""
     n, depth = draws.counts(rng), int(rng.integers(1, 5))
-    codes, bias = rng.normal(size=(int(rng.integers(1, 6)), n.size)), "none" if rng.random() < 0.5 else "free"
+    codes, bias = (
+        rng.normal(size=(int(rng.integers(1, 6)), n.size)),
+        "none" if rng.random() < 0.5 else "free",
+    )
     mean = codes @ (n / n.sum()) if bias == "free" else np.zeros(len(codes))
     tau2 = DenseSpectrum((codes - np.outer(mean, np.ones(n.size))) * np.sqrt(n)).tau2
-    level = draws.mean_decay(rng, threshold(depth) * tau2[tau2 > 0] ** (depth / (depth + 1.0)) / n.sum())
+    level = draws.mean_decay(
+        rng, threshold(depth) * tau2[tau2 > 0] ** (depth / (depth + 1.0)) / n.sum()
+    )
     width = draws.width(rng, depth, min(codes.shape), 1 if rng.random() < 0.25 else None)
     return UFM(n, Squared(codes), depth, width, bias=bias, **draws.decays(rng, depth, level))
 
@@ -173,7 +205,11 @@ THEOREM = Theorem(
     claim=Claim.GLOBAL,
     hypotheses=(
         SQUARED,
-        Hypothesis("the targets are given as a matrix", lambda ufm: not ufm.loss.one_hot, {"loss": "given targets"}),
+        Hypothesis(
+            "the targets are given as a matrix",
+            lambda ufm: not ufm.loss.one_hot,
+            {"loss": "given targets"},
+        ),
         UNPENALIZED_BIAS,
         LINEAR,
     ),
@@ -182,11 +218,15 @@ THEOREM = Theorem(
     cases=(
         Case(
             "Andriopoulos et al. 2024 (regression, M = 1, free bias)",
-            lambda: UFM([1.0] * 4, Squared([[1, 2, 0, -1], [0, 1, 3, 1]]), 1, 4, 1e-2, 1e-2, "free"),
+            lambda: UFM(
+                [1.0] * 4, Squared([[1, 2, 0, -1], [0, 1, 3, 1]]), 1, 4, 1e-2, 1e-2, "free"
+            ),
         ),
         Case(
             "a bipolar encoding of three classes",
-            lambda: UFM([30, 20, 10], Squared([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]]), 2, 5, 1e-3, 1e-3),
+            lambda: UFM(
+                [30, 20, 10], Squared([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]]), 2, 5, 1e-3, 1e-3
+            ),
         ),
     ),
     draw=draw,

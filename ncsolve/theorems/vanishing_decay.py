@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.losses import CrossEntropy
-from ..problem.ufm import UFM
 from ..analytic import draws
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, NO_BIAS, ONE_LAYER
 from ..analytic.spectrum import DenseFrame
 from ..analytic.theorem import ACTIVE, Case, Claim, ClassStates, Hypothesis, Solution, Theorem
+from ..problem.losses import CrossEntropy
+from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
@@ -38,7 +38,9 @@ def solve(ufm: UFM) -> Solution:
     """The limit geometry of a problem inside the hypotheses."""
     _, label, rows = ufm.loss.per_class(ufm.classes)
     u = (1.0 / rows) / np.linalg.norm(1.0 / rows)
-    left, sigma, right = np.linalg.svd((np.eye(ufm.classes) - np.outer(u, u)) * (np.sqrt(ufm.counts) / (label * rows)))
+    left, sigma, right = np.linalg.svd(
+        (np.eye(ufm.classes) - np.outer(u, u)) * (np.sqrt(ufm.counts) / (label * rows))
+    )
     rank = ufm.classes - 1  # u is in the null space
     return Solution(
         value=math.fsum(sigma[:rank]),
@@ -51,7 +53,9 @@ def solve(ufm: UFM) -> Solution:
             np.full(ufm.classes, math.nan),
             math.nan,
         ),
-        warnings=("a limit: scaled to margin one; at positive decays the geometry differs by a share of order 1/log(1/decay)",),
+        warnings=(
+            "a limit: scaled to margin one; at positive decays the geometry differs by a share of order 1/log(1/decay)",
+        ),
         geometry="SELI" if getattr(ufm.loss, "plain", False) else "label-dependent SELI",
     )
 
@@ -60,7 +64,6 @@ def derive() -> Derivation:
     """From margins to the geometry, its Grams for two groups of counts, and the dual certificate."""
     import sympy as sp
 
-    from .proofs.steps import Derivation, Step
     from .proofs.centered import centering
     from .proofs.groups import (
         SIZES,
@@ -78,11 +81,14 @@ def derive() -> Derivation:
     )
     from .proofs.imbalanced_results import two_class_logit
     from .proofs.seli_results import seli_results
+    from .proofs.steps import Derivation, Step
     from .proofs.symbols import K, c, eq, matrix, n, times
 
     r, s, u, counts = (sp.symbols(f"{letter}_1:4", positive=True) for letter in "rsun")
     nu, t = sp.symbols("nu t", positive=True)
-    logits = (sp.eye(3) - sp.Matrix(u) * sp.Matrix(u).T) * sp.diag(*(1 / (r[k] * s[k]) for k in range(3)))
+    logits = (sp.eye(3) - sp.Matrix(u) * sp.Matrix(u).T) * sp.diag(
+        *(1 / (r[k] * s[k]) for k in range(3))
+    )
     margins = sp.Matrix(3, 3, lambda j, k: s[k] * (r[k] * logits[k, k] - r[j] * logits[j, k]))
     direction = {u[k]: 1 / (nu * r[k]) for k in range(3)}
     one, two = sp.symbols("w_1 w_2", real=True)
@@ -101,7 +107,10 @@ def derive() -> Derivation:
                 f"SELI with {first} and {second} classes: A = (I - J/K) D^(1/2) is the centered blocks times sqrt(n_g) plus "
                 "sqrt(mu) w v^T with w the unit contrast between the groups, v = D^(1/2) w/sqrt(mu), mu = (m_1 n_2 + m_2 "
                 "n_1)/K.",
-                eq(times(centering(total), masses(first, second).applyfunc(sp.sqrt)), blocks + one * left * right.T),
+                eq(
+                    times(centering(total), masses(first, second).applyfunc(sp.sqrt)),
+                    blocks + one * left * right.T,
+                ),
                 where,
             ),
             Step(
@@ -118,7 +127,12 @@ def derive() -> Derivation:
             Step(
                 "The polar factor of A, blocks plus w v^T, is orthogonal on the range of A: A is its product with the "
                 "features' root.",
-                eq(times(within(first, second, 1, 1) + left * right.T, blocks + one * right * right.T), a),
+                eq(
+                    times(
+                        within(first, second, 1, 1) + left * right.T, blocks + one * right * right.T
+                    ),
+                    a,
+                ),
                 where,
             ),
         )
@@ -167,7 +181,9 @@ def derive() -> Derivation:
             Step(
                 "between the groups Q_jk = w_j v_k < 0;",
                 sp.Lt(
-                    -sp.sqrt(m_2 / (m_1 * (m_1 + m_2))) * sp.sqrt(m_1 / (m_2 * (m_1 + m_2))) * sp.sqrt(n_2 / mu),
+                    -sp.sqrt(m_2 / (m_1 * (m_1 + m_2)))
+                    * sp.sqrt(m_1 / (m_2 * (m_1 + m_2)))
+                    * sp.sqrt(n_2 / mu),
                     0,
                     evaluate=False,
                 ),
@@ -180,12 +196,19 @@ def derive() -> Derivation:
             ),
             Step(
                 "The value, the nuclear norm, is sum (m_g - 1) sqrt(n_g) + sqrt(mu); for equal counts it is (K - 1) sqrt(n).",
-                eq((m_1 - 1) * sp.sqrt(n_1) + (m_2 - 1) * sp.sqrt(n_2) + sp.sqrt(mu), (m_1 + m_2 - 1) * sp.sqrt(n_1)),
+                eq(
+                    (m_1 - 1) * sp.sqrt(n_1) + (m_2 - 1) * sp.sqrt(n_2) + sp.sqrt(mu),
+                    (m_1 + m_2 - 1) * sp.sqrt(n_1),
+                ),
                 {mu: between, n_2: n_1},
             ),
         ),
         seli_results(),
-        {"nu": "the length of 1/r", "u": "1/(nu r)", "w": "entries of the unit contrast between two groups"},
+        {
+            "nu": "the length of 1/r",
+            "u": "1/(nu r)",
+            "w": "entries of the unit contrast between two groups",
+        },
     )
 
 
@@ -193,7 +216,9 @@ def draw(rng: np.random.Generator) -> UFM:
     """Any counts; plain, LDT or CDT losses in turn. The decays do not matter."""
     n = draws.counts(rng)
     scale = np.exp(rng.uniform(-0.7, 0.7, n.size))
-    loss = [CrossEntropy(), CrossEntropy(label_scale=scale), CrossEntropy(class_scale=scale)][int(rng.integers(3))]
+    loss = [CrossEntropy(), CrossEntropy(label_scale=scale), CrossEntropy(class_scale=scale)][
+        int(rng.integers(3))
+    ]
     return UFM(n, loss)
 
 
@@ -206,7 +231,9 @@ THEOREM = Theorem(
     hypotheses=(
         CROSS_ENTROPY,
         LINEAR,
-        Hypothesis("there is no label smoothing", lambda ufm: getattr(ufm.loss, "smoothing", 0.0) == 0.0),
+        Hypothesis(
+            "there is no label smoothing", lambda ufm: getattr(ufm.loss, "smoothing", 0.0) == 0.0
+        ),
         NO_BIAS,
         ONE_LAYER,
         Hypothesis("the width is at least K - 1", lambda ufm: ufm.rank_limit >= ufm.classes - 1),
@@ -215,7 +242,10 @@ THEOREM = Theorem(
     derive=derive,
     cases=(
         Case("Thrampoulidis et al. 2022 (SELI)", lambda: UFM([100, 10, 10], "ce")),
-        Case("Behnia et al. 2023 (LDT)", lambda: UFM([100, 10, 10], CrossEntropy(label_scale=[10.0, 10**0.5, 10**0.5]))),
+        Case(
+            "Behnia et al. 2023 (LDT)",
+            lambda: UFM([100, 10, 10], CrossEntropy(label_scale=[10.0, 10**0.5, 10**0.5])),
+        ),
     ),
     limit="vanishing-decay",
     draw=draw,

@@ -36,23 +36,40 @@ def test_the_golden_value_and_its_gap():
 
 @pytest.mark.parametrize("bias", BIASES)
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize(("classes", "count", "decay"), [(2, 30.0, 1e-3), (5, 100.0, 1e-3), (7, 3.0, 4e-2), (4, 100.0, 2.4e-2)])
-def test_equal_counts_through_the_engine_give_the_closed_simplex(classes, count, decay, smoothing, bias):
+@pytest.mark.parametrize(
+    ("classes", "count", "decay"),
+    [(2, 30.0, 1e-3), (5, 100.0, 1e-3), (7, 3.0, 4e-2), (4, 100.0, 2.4e-2)],
+)
+def test_equal_counts_through_the_engine_give_the_closed_simplex(
+    classes, count, decay, smoothing, bias
+):
     ufm = UFM([count] * classes, CrossEntropy(smoothing), 1, None, decay, decay, bias)
-    closed, engine = (ncsolve.predict(ufm, name) for name in ("balanced_cross_entropy", "imbalanced_cross_entropy"))
+    closed, engine = (
+        ncsolve.predict(ufm, name)
+        for name in ("balanced_cross_entropy", "imbalanced_cross_entropy")
+    )
     assert engine.value == pytest.approx(closed.value, rel=1e-13)  # measured 2e-16
-    np.testing.assert_allclose(engine.singular_values, closed.singular_values, rtol=1e-12, atol=1e-13)  # measured 6e-16
-    np.testing.assert_allclose(engine.gram_features, closed.gram_features, atol=1e-13)  # measured 8e-17
+    np.testing.assert_allclose(
+        engine.singular_values, closed.singular_values, rtol=1e-12, atol=1e-13
+    )  # measured 6e-16
+    np.testing.assert_allclose(
+        engine.gram_features, closed.gram_features, atol=1e-13
+    )  # measured 8e-17
     np.testing.assert_allclose(engine.bias, 0.0, atol=1e-12)  # measured 3e-15
 
 
 @pytest.mark.parametrize(
-    ("classes", "count", "smoothing"), [(3, 50, 0), (10, 500, 0), (10, 500, 0.1), (100, 5000, 0.01), (2, 1, 0)]
+    ("classes", "count", "smoothing"),
+    [(3, 50, 0), (10, 500, 0), (10, 500, 0.1), (100, 5000, 0.01), (2, 1, 0)],
 )
 def test_the_closed_simplex_satisfies_its_equation_at_fifty_digits(classes, count, smoothing):
     ufm = UFM([count] * classes, CrossEntropy(smoothing), 1, None, 1e-4, 3e-5)
     with mpmath.workdps(50):
-        c, n, d = mpmath.sqrt(mpmath.mpf(1e-4) * mpmath.mpf(3e-5)), mpmath.mpf(count), mpmath.mpf(smoothing)
+        c, n, d = (
+            mpmath.sqrt(mpmath.mpf(1e-4) * mpmath.mpf(3e-5)),
+            mpmath.mpf(count),
+            mpmath.mpf(smoothing),
+        )
         f = lambda a: (  # noqa: E731
             mpmath.log(1 + (classes - 1) * mpmath.exp(-a))
             + d * (1 - mpmath.mpf(1) / classes) * a
@@ -70,7 +87,9 @@ def _full(ufm):
     n = ufm.counts
     alone = Groups(n, np.ones(n.size), np.arange(n.size), np.arange(n.size))
     columns = ufm.loss.grouped(n / n.sum(), alone.multiplicity, ufm.loss.per_class(n.size))
-    problem = ConvexProblem(columns, alone, reduce(ufm).c, ufm.bias_decay, np.zeros(n.size, dtype=bool))
+    problem = ConvexProblem(
+        columns, alone, reduce(ufm).c, ufm.bias_decay, np.zeros(n.size, dtype=bool)
+    )
     return solve_convex(problem, lambda over: None)
 
 
@@ -129,7 +148,9 @@ def _cvxpy(ufm, solver, **options):
 def test_cvxpy_finds_the_same_minimum(name, bias):
     ufm = UFM([60, 60, 20, 6, 6], LOSSES[name], 1, None, 4e-3, 2e-3, bias)
     value = ncsolve.predict(ufm).value
-    assert _cvxpy(ufm, "CLARABEL") == pytest.approx(value, rel=1e-7)  # measured 5e-9, its own tolerance
+    assert _cvxpy(ufm, "CLARABEL") == pytest.approx(
+        value, rel=1e-7
+    )  # measured 5e-9, its own tolerance
     assert _cvxpy(ufm, "SCS", eps=1e-7) == pytest.approx(value, rel=1e-6)  # measured 9e-10
 
 
@@ -147,8 +168,12 @@ def test_two_clusters_a_group_merges_exactly_at_its_count():
         means = prediction.class_means
         distance = np.linalg.norm(means[:, 3] - means[:, 4])
         assert (distance > 1e-3) if separate else (distance < 1e-14)
-        assert prediction.singular_values[prediction.singular_values > 0].size == (6 if separate else 3)
-        assert [row.state for row in prediction.classes][3:] == [("active" if separate else "merged")] * 4
+        assert prediction.singular_values[prediction.singular_values > 0].size == (
+            6 if separate else 3
+        )
+        assert [row.state for row in prediction.classes][3:] == [
+            ("active" if separate else "merged")
+        ] * 4
         assert ncsolve.certify(prediction).relative_gap < 1e-12
         # without symmetry: the full K x K problem sees the same separation
         full = _full(ufm)
@@ -176,7 +201,10 @@ def test_a_class_is_merged_on_one_side_of_its_critical_decay_and_apart_on_the_ot
 def test_everything_is_zero_from_complete_collapse_on_and_not_before(name, bias):
     ufm = UFM([60, 60, 20, 6, 6], LOSSES[name], 1, None, 1e-3, 1e-3, bias)
     collapse = ncsolve.thresholds(ufm).complete_collapse
-    before, after = (ncsolve.predict(ufm.replace(weight_decay=x * collapse, feature_decay=x * collapse)) for x in (0.99, 1.01))
+    before, after = (
+        ncsolve.predict(ufm.replace(weight_decay=x * collapse, feature_decay=x * collapse))
+        for x in (0.99, 1.01)
+    )
     assert before.singular_values[0] > 0
     assert not after.singular_values.any()
     for prediction in (before, after):
@@ -188,11 +216,20 @@ def test_everything_is_zero_from_complete_collapse_on_and_not_before(name, bias)
 def test_complete_collapse_of_plain_cross_entropy_is_a_singular_value():
     ufm = UFM([60, 60, 20, 6, 6], "ce")
     matrix = (np.eye(5) - 0.2) * np.sqrt(ufm.counts)
-    assert ncsolve.thresholds(ufm).complete_collapse == pytest.approx(np.linalg.norm(matrix, 2) / ufm.samples, rel=1e-13)
+    assert ncsolve.thresholds(ufm).complete_collapse == pytest.approx(
+        np.linalg.norm(matrix, 2) / ufm.samples, rel=1e-13
+    )
 
 
 def test_at_the_exact_threshold_classes_merge_and_one_ulp_of_count_keeps_them_apart():
-    counts = [57.0, 57.0, 8.0, 8.0, 8.0, 8.0]  # N = 146; N c = sqrt(8) exactly where lambda_W lambda_H = 8/146^2
+    counts = [
+        57.0,
+        57.0,
+        8.0,
+        8.0,
+        8.0,
+        8.0,
+    ]  # N = 146; N c = sqrt(8) exactly where lambda_W lambda_H = 8/146^2
     from fractions import Fraction
 
     lam = float(Fraction(8, 146 * 146))
@@ -209,7 +246,9 @@ def test_permuting_classes_permutes_the_answer():
     counts, order = np.array([60.0, 60, 20, 6, 6, 3]), np.array([3, 0, 5, 1, 4, 2])
     offsets = np.array([0.3, 0.3, 0.0, -0.2, 0.1, 0.0])
     one = ncsolve.predict(UFM(counts, CrossEntropy(offsets=offsets), bias="free", **SMALL))
-    other = ncsolve.predict(UFM(counts[order], CrossEntropy(offsets=offsets[order]), bias="free", **SMALL))
+    other = ncsolve.predict(
+        UFM(counts[order], CrossEntropy(offsets=offsets[order]), bias="free", **SMALL)
+    )
     assert other.value == pytest.approx(one.value, rel=1e-13)
     np.testing.assert_allclose(other.logits, one.logits[np.ix_(order, order)], atol=1e-6)
     assert (other.classes.state == one.classes.state[order]).all()
@@ -218,13 +257,17 @@ def test_permuting_classes_permutes_the_answer():
 
 def test_only_the_product_of_the_decays_enters_the_value():
     one, other = (
-        ncsolve.predict(UFM([50, 20, 20], "ce", weight_decay=w, feature_decay=h)) for w, h in ((1e-3, 1e-3), (1e-5, 0.1))
+        ncsolve.predict(UFM([50, 20, 20], "ce", weight_decay=w, feature_decay=h))
+        for w, h in ((1e-3, 1e-3), (1e-5, 0.1))
     )
     assert other.value == pytest.approx(one.value, rel=1e-13)
 
 
 def test_a_free_bias_never_raises_the_value_and_a_heavy_one_is_none():
-    values = [ncsolve.predict(UFM([50, 20, 5], "ce", bias=bias, **SMALL)).value for bias in ("free", 1e-3, 1.0, 1e9, "none")]
+    values = [
+        ncsolve.predict(UFM([50, 20, 5], "ce", bias=bias, **SMALL)).value
+        for bias in ("free", 1e-3, 1.0, 1e9, "none")
+    ]
     assert values == sorted(values)
     assert values[-2] == pytest.approx(values[-1], rel=1e-8)
 
@@ -242,7 +285,12 @@ def test_a_bound_that_is_tampered_with_is_seen():
 
 @pytest.mark.parametrize("decay", [1e-9, 1e-12])
 def test_small_decays_with_logits_beyond_a_naive_exponential_are_solved(decay):
-    ufm = UFM([1e4, 3e3, 3e3, 10], CrossEntropy(label_scale=[1e-2] * 4), weight_decay=decay, feature_decay=decay)
+    ufm = UFM(
+        [1e4, 3e3, 3e3, 10],
+        CrossEntropy(label_scale=[1e-2] * 4),
+        weight_decay=decay,
+        feature_decay=decay,
+    )
     prediction = ncsolve.predict(ufm)
     assert prediction.logits.max() > 750
     assert np.isfinite(prediction.logits).all()
@@ -259,7 +307,9 @@ def test_many_distinct_counts_start_from_a_coarser_problem():
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_a_class_is_lost_on_one_side_of_its_critical_count_and_kept_on_the_other(smoothing, fields):
     loss, decay, total = CrossEntropy(smoothing), 6e-3, 200.0
-    critical = ncsolve.predict(UFM([70, 70, 30, 30], loss, 1, None, decay, decay, **fields)).classes.critical_count[3]
+    critical = ncsolve.predict(
+        UFM([70, 70, 30, 30], loss, 1, None, decay, decay, **fields)
+    ).classes.critical_count[3]
     for share, kept in ((1 - 1e-6, False), (1 + 1e-6, True)):
         small = share * critical
         ufm = UFM([total / 2 - small] * 2 + [small] * 2, loss, 1, None, decay, decay, **fields)

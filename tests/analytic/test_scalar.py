@@ -1,11 +1,11 @@
 """The scalar problem: golden values, published constants and closed forms, and 70 digits."""
 
-from support import draws
 import mpmath
 import numpy as np
-from oracles import objective as oracle
 import pytest
 from mpmath import mpf
+from oracles import objective as oracle
+from support import draws
 
 import ncsolve
 from ncsolve.analytic import scalar
@@ -22,7 +22,9 @@ GOLDEN = {
 
 @pytest.mark.parametrize("depth", GOLDEN)
 def test_golden_values_of_the_direct_experiment_to_all_printed_digits(depth):
-    prediction = ncsolve.predict(ncsolve.UFM([200, 100, 50, 50], depth=depth, weight_decay=5e-4, feature_decay=5e-4))
+    prediction = ncsolve.predict(
+        ncsolve.UFM([200, 100, 50, 50], depth=depth, weight_decay=5e-4, feature_decay=5e-4)
+    )
     rows = prediction.classes[:3]
     assert [f"{row.weight_norm**2:.6f}" for row in rows] == GOLDEN[depth][0]
     assert [f"{row.feature_norm**2:.6f}".removeprefix("0") for row in rows] == GOLDEN[depth][1]
@@ -41,7 +43,10 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("depth", PUBLISHED)
 def test_threshold_and_fold_are_the_published_constants(depth):
-    betas = [depth * kappa ** ((depth + 1) / depth) for kappa in (scalar.threshold(depth), scalar.fold(depth))]
+    betas = [
+        depth * kappa ** ((depth + 1) / depth)
+        for kappa in (scalar.threshold(depth), scalar.fold(depth))
+    ]
     assert tuple(f"{beta:.6f}".removeprefix("0") for beta in betas) == PUBLISHED[depth]
 
 
@@ -51,13 +56,17 @@ def test_threshold_and_fold_are_read_off_a_dense_grid_of_the_objective_in_x(dept
     x = np.linspace(1e-6, 6, 2_000_001)
     wins = (x ** (depth - 1) / (1 + x**depth)).max()
     exists = (depth * x ** (depth - 1) / (1 + x**depth) ** 2).max()
-    assert scalar.threshold(depth) == pytest.approx((wins / depth) ** (depth / (depth + 1)), rel=1e-10)
+    assert scalar.threshold(depth) == pytest.approx(
+        (wins / depth) ** (depth / (depth + 1)), rel=1e-10
+    )
     assert scalar.fold(depth) == pytest.approx((exists / depth) ** (depth / (depth + 1)), rel=1e-10)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 7, 20, 60, 1000])
 def test_the_outer_root_is_the_outer_stationary_point_in_70_digits(depth):
-    kappas = scalar.threshold(depth) * np.concatenate([np.linspace(0.02, 1, 25), 10.0 ** -np.arange(2.0, 30, 3)])
+    kappas = scalar.threshold(depth) * np.concatenate(
+        [np.linspace(0.02, 1, 25), 10.0 ** -np.arange(2.0, 30, 3)]
+    )
     kappas = kappas[kappas < 1]
     roots = scalar.outer_root(kappas, depth)
     for kappa, p in zip(kappas.tolist(), roots.tolist(), strict=True):
@@ -85,7 +94,12 @@ def test_depth_2_is_the_published_closed_form_for_the_power_two_thirds():
     for t, l in zip(rng.uniform(1, 30, 50), np.exp(rng.uniform(-4, 2, 50)), strict=True):
         x = 0.0
         if t > 2 / 3 * (3 * l**3) ** 0.25:
-            a = 2 / np.sqrt(3) * l**0.25 * np.sqrt(np.cosh(np.arccosh(27 * t * t / 16 * l**-1.5) / 3))
+            a = (
+                2
+                / np.sqrt(3)
+                * l**0.25
+                * np.sqrt(np.cosh(np.arccosh(27 * t * t / 16 * l**-1.5) / 3))
+            )
             x = ((a + np.sqrt(2 * t / a - a * a)) / 2) ** 3
         assert _one_mode(t, l, 2) == pytest.approx(x, rel=1e-12, abs=0)
 
@@ -116,7 +130,9 @@ def test_an_outer_stationary_point_that_loses_to_zero_is_not_returned():
 
     samples, c, tau = 1112.0, 2 * 5e-4, np.sqrt(2.0)
     grid = np.linspace(0, 1.5, 1_500_001)[1:]
-    slope = (grid - tau) / samples + c / 2 / np.sqrt(grid)  # of (sigma - tau)^2 / (2N) + c sqrt(sigma)
+    slope = (grid - tau) / samples + c / 2 / np.sqrt(
+        grid
+    )  # of (sigma - tau)^2 / (2N) + c sqrt(sigma)
     largest = grid[1:][(slope[:-1] < 0) & (slope[1:] >= 0)]
     assert largest.size == 1
     x = float(largest[0])
@@ -143,7 +159,9 @@ def _against_the_oracle(seed, problems, record_property):
         dead += ufm.classes - len(answer.pairs)
     record_property("largest relative error of a singular value", float(worst[0]))
     record_property("largest relative error of the value", float(worst[1]))
-    print(f"\n{problems} problems, {living} modes alive, {dead} at zero: singular values {worst[0]:.2g}, value {worst[1]:.2g}")
+    print(
+        f"\n{problems} problems, {living} modes alive, {dead} at zero: singular values {worst[0]:.2g}, value {worst[1]:.2g}"
+    )
     assert min(living, dead) > problems
 
 

@@ -2,9 +2,9 @@
 
 import mpmath
 import numpy as np
-from oracles import objective as oracle
 import pytest
 from mpmath import mpf
+from oracles import objective as oracle
 
 import ncsolve
 from ncsolve.analytic.secular import secular_roots
@@ -38,7 +38,11 @@ def test_centered_spectrum_has_the_eigenvalues_of_the_secular_equation(name):
     found = sorted(np.repeat(spectrum.tau2, spectrum.copies).tolist())
     with mpmath.workdps(600 if name == "extremes" else 70):
         digits = mpmath.mp.dps
-        expected = sorted(mu for mu, copies in oracle.secular_eigenvalues(COUNTS[name], digits) for _ in range(copies))
+        expected = sorted(
+            mu
+            for mu, copies in oracle.secular_eigenvalues(COUNTS[name], digits)
+            for _ in range(copies)
+        )
     worst = max(float(abs(a / b - 1)) for a, b in zip(found, expected, strict=True))
     assert worst < 1e-15  # measured 3.5e-16
     assert len(found) == len(COUNTS[name]) - 1
@@ -58,7 +62,11 @@ def test_roots_across_blocks_are_accurate_as_offsets_from_their_poles(size):
             origin, t = exact[roots.origin[i]], mpf(float(roots.offset[i]))
             near, far = t * (1 - mpf(4e-15)), t * (1 + mpf(4e-15))
             signs = [
-                mpmath.sign(mpmath.fsum(w / (n - origin - x) for w, n in zip(weights.tolist(), exact, strict=True)))
+                mpmath.sign(
+                    mpmath.fsum(
+                        w / (n - origin - x) for w, n in zip(weights.tolist(), exact, strict=True)
+                    )
+                )
                 for x in sorted((near, far))
             ]
             assert signs == [-1, 1]
@@ -113,7 +121,9 @@ def test_small_singular_vectors_keep_their_digits_beside_huge_counts():
     frame = spectrum.frame(np.arange(4), np.ones(4, dtype=int))
     with mpmath.workdps(600):
         n = [mpf(x) for x in COUNTS["extremes"]]
-        for i, mu in enumerate(sorted(mu for mu, _ in oracle.secular_eigenvalues(COUNTS["extremes"], 600))):
+        for i, mu in enumerate(
+            sorted(mu for mu, _ in oracle.secular_eigenvalues(COUNTS["extremes"], 600))
+        ):
             for matrix, power in ((frame.left(), 1), (frame.right(), mpf(1) / 2)):
                 vector = [x**power / (x - mu) for x in n]
                 length = mpmath.sqrt(mpmath.fsum(x * x for x in vector))
@@ -125,7 +135,9 @@ def test_small_singular_vectors_keep_their_digits_beside_huge_counts():
 def test_exact_comparisons_decide_where_doubles_cannot():
     from fractions import Fraction
 
-    spectrum = CenteredSpectrum(np.array([3.0, 1.0, 1.0]))  # one root and the contrast of the two ones
+    spectrum = CenteredSpectrum(
+        np.array([3.0, 1.0, 1.0])
+    )  # one root and the contrast of the two ones
     root = oracle.secular_eigenvalues([3.0, 1.0, 1.0], 60)[-1][0]
     assert spectrum.tau2 == pytest.approx([float(root), 1.0], rel=1e-15)
     for depth in (1, 2, 5):
@@ -135,12 +147,17 @@ def test_exact_comparisons_decide_where_doubles_cannot():
                 power = Fraction(int(mpmath.nint(power * mpf(2) ** 180)), 2**180)
                 assert spectrum.exceeds(0, power, depth) == sign
         assert [spectrum.exceeds(1, Fraction(x), depth) for x in (0.5, 1, 2)] == [1, 0, -1]
-        assert [AxisSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(x), depth) for x in (2, 3**depth, 4**depth)] == [
+        assert [
+            AxisSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(x), depth)
+            for x in (2, 3**depth, 4**depth)
+        ] == [
             1,
             0,
             -1,
         ]
-    assert CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(3, 2), 1) == 0  # mu = 2 * 3 * 1 / 4
+    assert (
+        CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(3, 2), 1) == 0
+    )  # mu = 2 * 3 * 1 / 4
     assert CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(9), 1) == -1
     assert CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(1, 9), 1) == 1
     assert DenseSpectrum(np.eye(2)).exceeds(0, Fraction(1), 1) is None
@@ -149,7 +166,9 @@ def test_exact_comparisons_decide_where_doubles_cannot():
 def test_a_matrix_beyond_memory_is_refused_and_the_vectors_are_not():
     classes = 60_000
     assert classes**2 > LARGEST_MATRIX
-    prediction = ncsolve.predict(ncsolve.UFM(np.arange(1.0, classes + 1), weight_decay=1e-9, feature_decay=1e-9))
+    prediction = ncsolve.predict(
+        ncsolve.UFM(np.arange(1.0, classes + 1), weight_decay=1e-9, feature_decay=1e-9)
+    )
     assert prediction.singular_values.shape == prediction.classes.own_logit.shape == (classes,)
     with pytest.raises(TooLarge, match="60000 x 60000 matrix"):
         prediction.weights  # noqa: B018
@@ -159,5 +178,7 @@ def test_a_matrix_beyond_memory_is_refused_and_the_vectors_are_not():
 
 def test_rounding_level_singular_values_of_a_given_target_are_zero():
     codes = np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 0.5])
-    prediction = ncsolve.predict(ncsolve.UFM([5, 4, 3], ncsolve.Squared(codes), weight_decay=1e-3, feature_decay=1e-3))
+    prediction = ncsolve.predict(
+        ncsolve.UFM([5, 4, 3], ncsolve.Squared(codes), weight_decay=1e-3, feature_decay=1e-3)
+    )
     assert np.count_nonzero(prediction.singular_values) == 1

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.show import text as report
 from ncsolve.analytic.theorem import Claim
 from ncsolve.cli import main
-from ncsolve.problem.counts import named
 from ncsolve.numeric.optimizers import Ending
+from ncsolve.problem.counts import named
+from ncsolve.show import text as report
 
 SMALL = ["--counts", "30,20,8", "--weight-decay", "4e-3", "--feature-decay", "4e-3"]
 ENVIRONMENT = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
@@ -53,9 +53,15 @@ def refusal(capsys, *argv, code):
 def on_a_terminal(*argv, environment=ENVIRONMENT):
     """What a terminal receives, and the exit code."""
     master, slave = pty.openpty()
-    environment = {"TERM": "xterm-256color", "COLUMNS": "120"} | {k: v for k, v in environment.items() if k != "TERM"}
+    environment = {"TERM": "xterm-256color", "COLUMNS": "120"} | {
+        k: v for k, v in environment.items() if k != "TERM"
+    }
     process = subprocess.Popen(
-        [sys.executable, "-m", "ncsolve", *argv], stdin=slave, stdout=slave, stderr=slave, env=environment
+        [sys.executable, "-m", "ncsolve", *argv],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment,
     )
     os.close(slave)
     received = b""
@@ -75,11 +81,27 @@ def on_a_terminal(*argv, environment=ENVIRONMENT):
 
 
 def test_the_table_names_every_quantity_and_says_what_vanished(capsys):
-    out = answer(capsys, "predict", "--counts", '{"cat": 1000, "dog": 100, "owl": 10, "yak": 2}', "--depth", "3").out
+    out = answer(
+        capsys,
+        "predict",
+        "--counts",
+        '{"cat": 1000, "dog": 100, "owl": 10, "yak": 2}',
+        "--depth",
+        "3",
+    ).out
     lines = out.splitlines()
     header = next(i for i, line in enumerate(lines) if line.startswith("class "))
     assert lines[header].split("  ")[0] == "class"
-    for column in ("count", "state", "|w_k|", "|h_k|", "own logit", "margin", "critical count", "critical decay"):
+    for column in (
+        "count",
+        "state",
+        "|w_k|",
+        "|h_k|",
+        "own logit",
+        "margin",
+        "critical count",
+        "critical decay",
+    ):
         assert column in lines[header]
     assert lines[header + 4].split()[:5] == ["yak", "2", "vanished", "0", "0"]
     assert "3 active, 1 vanished (1 of them may stay non-zero in a local minimum)" in out
@@ -108,12 +130,19 @@ def test_wide_and_long_names_keep_the_columns_aligned():
     prediction = ncsolve.predict(ncsolve.UFM({"猫": 30, "e\u0301": 20, "x" * 80: 10}))
     lines = report.table(prediction.classes).splitlines()
     assert lines[3].startswith("x" * 29 + "...  ")
-    assert lines[1].index("30") == lines[3].index("10") - 1  # the cat takes two columns and one character
+    assert (
+        lines[1].index("30") == lines[3].index("10") - 1
+    )  # the cat takes two columns and one character
     assert lines[2].index("20") == lines[3].index("10") + 1  # the accent takes none
 
 
 def test_a_name_that_the_terminal_cannot_show_is_escaped():
-    done = ncsolve_("predict", "--counts", '{"猫": 30, "dog": 20}', env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"})
+    done = ncsolve_(
+        "predict",
+        "--counts",
+        '{"猫": 30, "dog": 20}',
+        env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"},
+    )
     assert done.returncode == 0
     assert r"\u732b" in done.stdout
 
@@ -121,7 +150,16 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped():
 def test_verify_says_each_run_the_certificate_the_distances_and_the_verdict(capsys):
     out = answer(capsys, "verify", *SMALL, "--rng", "5", "--starts", "3", "--hessian").out
     keys = [line.split("  ")[0] for line in out.rpartition("\n\n")[2].splitlines()]
-    assert keys == ["descent", "run 1", "run 2", "run 3", "certificate", "distances", "hessian", "verdict"]
+    assert keys == [
+        "descent",
+        "run 1",
+        "run 2",
+        "run 3",
+        "certificate",
+        "distances",
+        "hessian",
+        "verdict",
+    ]
     assert "LBFGS, 3 starts, --rng 5" in out
     assert "floating point, not a proof" in out
     assert "an isolated minimum up to rotation" in out
@@ -145,8 +183,17 @@ def test_thresholds_end_with_the_first_and_the_last_loss(capsys):
     assert "first loss  at decay 0.000411624" in out
     assert "local" in out
     document = json.loads(answer(capsys, "thresholds", *argv, "--json").out)
-    assert document.keys() >= {"mean_decay", "local_factor", "first_loss", "complete_collapse", "classes", "provenance"}
-    assert "local" not in answer(capsys, "thresholds", "--counts", "10,2").out  # one layer: none lives on
+    assert document.keys() >= {
+        "mean_decay",
+        "local_factor",
+        "first_loss",
+        "complete_collapse",
+        "classes",
+        "provenance",
+    }
+    assert (
+        "local" not in answer(capsys, "thresholds", "--counts", "10,2").out
+    )  # one layer: none lives on
 
 
 def test_certify_without_a_bound_or_with_a_gap_is_inconclusive(capsys):
@@ -168,14 +215,18 @@ def test_certify_says_why_no_bound_is_known(capsys, monkeypatch):
     assert err == "ncsolve: not certified: no bound is known here\n"
 
 
-@pytest.mark.parametrize(("claim", "verdict"), [(Claim.GLOBAL, "REFUTED"), (Claim.CRITICAL, "BEATEN")])
+@pytest.mark.parametrize(
+    ("claim", "verdict"), [(Claim.GLOBAL, "REFUTED"), (Claim.CRITICAL, "BEATEN")]
+)
 def test_a_run_below_the_prediction_contradicts_it(capsys, monkeypatch, claim, verdict):
     right = ncsolve.predict
 
     def too_high(ufm, theorem=None, **others):
         found = right(ufm, theorem, **others)
         solution = dataclasses.replace(found.solution, value=1.01 * found.value)
-        return dataclasses.replace(found, solution=solution, theorem=dataclasses.replace(found.theorem, claim=claim))
+        return dataclasses.replace(
+            found, solution=solution, theorem=dataclasses.replace(found.theorem, claim=claim)
+        )
 
     monkeypatch.setattr("ncsolve.theorems.predict.predict", too_high)
     out = answer(capsys, "verify", *SMALL, "--rng", "0", code=1).out
@@ -189,8 +240,15 @@ def test_provenance_says_how_to_repeat_and_names_no_home(capsys, monkeypatch, tm
     monkeypatch.setenv("HOME", str(tmp_path))
     path = tmp_path / "counts.csv"
     path.write_text("cat,30\ndog,20\n")
-    provenance = json.loads(answer(capsys, "predict", "--counts", str(path), "--json").out)["provenance"]
-    assert provenance["arguments"] == ["predict", "--counts", os.path.join("~", "counts.csv"), "--json"]
+    provenance = json.loads(answer(capsys, "predict", "--counts", str(path), "--json").out)[
+        "provenance"
+    ]
+    assert provenance["arguments"] == [
+        "predict",
+        "--counts",
+        os.path.join("~", "counts.csv"),
+        "--json",
+    ]
     assert provenance.keys() == {"python", "numpy", "scipy", "platform", "arguments", "rng", "time"}
     assert provenance["time"].endswith("+00:00")
     assert str(tmp_path) not in json.dumps(provenance)
@@ -206,7 +264,9 @@ def test_numbers_that_are_not_finite_are_null_in_a_document():
 def test_json_of_very_many_classes_builds_no_square_matrix(capsys):
     size = 20_000  # squared, 3.2 GB of doubles
     tracemalloc.start()
-    out = answer(capsys, "predict", "--long-tail", f"K={size},n=100000,ratio=100", "--json", "--quiet").out
+    out = answer(
+        capsys, "predict", "--long-tail", f"K={size},n=100000,ratio=100", "--json", "--quiet"
+    ).out
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(json.loads(out)["classes"]) == size
@@ -243,7 +303,11 @@ BAD_TARGETS = {
     "blank": ("t.csv", b"\n\n", "holds no numbers"),
     "binary": ("t.csv", b"\xff\xfe\x00", "not text"),
     "not an array": ("t.npy", b"PK\x03\x04 archive", "does not begin like"),
-    "damaged": ("t.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': 'boom'", "cannot be read as an array"),
+    "damaged": (
+        "t.npy",
+        b"\x93NUMPY\x01\x00\x10\x00{'descr': 'boom'",
+        "cannot be read as an array",
+    ),
     "a suffix": ("t.xlsx", b"1,2,3\n", "'.xlsx'"),
 }
 
@@ -259,7 +323,9 @@ def test_a_bad_file_of_targets_is_named(capsys, tmp_path, name):
 
 def test_no_pickle_is_ever_loaded(capsys, tmp_path):
     np.save(tmp_path / "t.npy", np.array([[print]], dtype=object), allow_pickle=True)
-    assert "t.npy" in refusal(capsys, "predict", *SMALL, "--targets", str(tmp_path / "t.npy"), code=4)
+    assert "t.npy" in refusal(
+        capsys, "predict", *SMALL, "--targets", str(tmp_path / "t.npy"), code=4
+    )
     assert "t.npy" in refusal(capsys, "predict", "--labels", str(tmp_path / "t.npy"), code=4)
 
 
@@ -269,9 +335,15 @@ def test_no_pickle_is_ever_loaded(capsys, tmp_path):
 USAGE = {
     "two sources of counts": (["predict", *SMALL, "--long-tail", "K=3,n=9,ratio=3"], "--long-tail"),
     "no command": ([], "a command is needed"),
-    "momentum with the automatic step": (["verify", *SMALL, "--method", "gradient", "--momentum", ".9"], "--momentum"),
+    "momentum with the automatic step": (
+        ["verify", *SMALL, "--method", "gradient", "--momentum", ".9"],
+        "--momentum",
+    ),
     "a rate without sgd": (["verify", *SMALL, "--learning-rate", ".1"], "--learning-rate"),
-    "a rate of zero": (["verify", *SMALL, "--method", "sgd", "--learning-rate", "0"], "--learning-rate '0'"),
+    "a rate of zero": (
+        ["verify", *SMALL, "--method", "sgd", "--learning-rate", "0"],
+        "--learning-rate '0'",
+    ),
     "momentum 1": (["verify", *SMALL, "--method", "sgd", "--momentum", "1"], "--momentum '1'"),
     "steps 1.5": (["verify", *SMALL, "--steps", "1.5"], "--steps '1.5'"),
     "a negative seed": (["verify", *SMALL, "--rng", "-1"], "--rng '-1'"),
@@ -293,11 +365,17 @@ USAGE = {
     "out without a suffix": (["predict", *SMALL, "--out", "x"], "'x'"),
     "a plot without out": (["plot", "norms", *SMALL], "--out"),
     "an unknown plot": (["plot", "histogram", *SMALL, "--out", "x.png"], "histogram"),
-    "a run that is not drawn": (["plot", "norms", *SMALL, "--out", "x.png", "--starts", "2"], "--starts"),
+    "a run that is not drawn": (
+        ["plot", "norms", *SMALL, "--out", "x.png", "--starts", "2"],
+        "--starts",
+    ),
     "measured grams": (["plot", "gram", *SMALL, "--out", "x.png", "--measured"], "--measured"),
     "which norms": (["plot", "norms", *SMALL, "--out", "x.png", "--which", "weights"], "--which"),
     "a size": (["plot", "norms", *SMALL, "--out", "x.png", "--size", "8by5"], "8by5"),
-    "a size beyond memory": (["plot", "norms", *SMALL, "--out", "x.png", "--size", "900x900"], "900x900"),
+    "a size beyond memory": (
+        ["plot", "norms", *SMALL, "--out", "x.png", "--size", "900x900"],
+        "900x900",
+    ),
     "a resolution": (["plot", "norms", *SMALL, "--out", "x.png", "--dpi", "-1"], "--dpi '-1'"),
 }
 
@@ -310,7 +388,9 @@ def test_a_usage_error_is_one_line_with_code_2(capsys, tmp_path, monkeypatch, na
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "size"), [("counts.csv", 1 << 40), ("labels.npy", 1 << 43), ("targets.csv", 1 << 40)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("counts.csv", 1 << 40), ("labels.npy", 1 << 43), ("targets.csv", 1 << 40)]
+)
 def test_a_huge_file_is_refused_unread(capsys, tmp_path, name, size):
     path = tmp_path / name
     with path.open("wb") as file:
@@ -321,7 +401,13 @@ def test_a_huge_file_is_refused_unread(capsys, tmp_path, name, size):
 
 
 @pytest.mark.parametrize(
-    "argv", [["--counts", "1e15,1e14,3"], ["--weight-decay", "1e-300"], ["--depth", "60"], ["--bias", "free"]]
+    "argv",
+    [
+        ["--counts", "1e15,1e14,3"],
+        ["--weight-decay", "1e-300"],
+        ["--depth", "60"],
+        ["--bias", "free"],
+    ],
 )
 @pytest.mark.parametrize("command", ["predict", "thresholds", "certify"])
 def test_legal_extremes_give_numbers_or_an_honest_refusal(capsys, command, argv):
@@ -330,7 +416,11 @@ def test_legal_extremes_give_numbers_or_an_honest_refusal(capsys, command, argv)
     out, err = capsys.readouterr()
     if code in (0, 3):
         document = json.loads(out, parse_constant=pytest.fail)
-        values = [row[key] for row in document["classes"] for key in ("feature_norm", "own_logit", "margin", "count")]
+        values = [
+            row[key]
+            for row in document["classes"]
+            for key in ("feature_norm", "own_logit", "margin", "count")
+        ]
         assert None not in values
         assert document.get("value", 0.0) is not None
     else:
@@ -343,7 +433,9 @@ def test_too_large_and_out_of_memory_are_one_line(capsys, monkeypatch, tmp_path)
     argv = ["predict", "--long-tail", "K=100000,n=100000,ratio=10", "--out", path, "--quiet"]
     assert main(argv) == 3
     assert "100000 x 100000 matrix" in capsys.readouterr().err
-    assert "32 GB" in refusal(capsys, "verify", "--counts", "1e9,1e9", "--no-rotate", "--rng", "0", code=3)
+    assert "32 GB" in refusal(
+        capsys, "verify", "--counts", "1e9,1e9", "--no-rotate", "--rng", "0", code=3
+    )
 
     def exhausted(args, terminal):
         raise MemoryError("Unable to allocate 57 PiB")
@@ -370,7 +462,15 @@ def test_a_bug_is_not_dressed_up_as_a_mistake(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "place", ["missing/x.json", "file/x.json", "folder.json", "taken.json", "/proc/x.json", "n" * 300 + ".json"]
+    "place",
+    [
+        "missing/x.json",
+        "file/x.json",
+        "folder.json",
+        "taken.json",
+        "/proc/x.json",
+        "n" * 300 + ".json",
+    ],
 )
 def test_where_out_cannot_be_written_nothing_is_computed(capsys, tmp_path, monkeypatch, place):
     monkeypatch.chdir(tmp_path)
@@ -384,7 +484,9 @@ def test_where_out_cannot_be_written_nothing_is_computed(capsys, tmp_path, monke
     assert (tmp_path / "taken.json").read_text() == "kept"
 
 
-def test_a_file_that_appears_meanwhile_is_kept_and_the_answer_is_printed(capsys, tmp_path, monkeypatch):
+def test_a_file_that_appears_meanwhile_is_kept_and_the_answer_is_printed(
+    capsys, tmp_path, monkeypatch
+):
     path = tmp_path / "answer.json"
     right = ncsolve.predict
 
@@ -425,7 +527,9 @@ def test_a_reader_who_leaves_is_not_an_error():
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_behind_standard_output_is_one_line():
     with open("/dev/full", "w") as full:
-        done = ncsolve_("predict", *SMALL, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        done = ncsolve_(
+            "predict", *SMALL, capture_output=False, stdout=full, stderr=subprocess.PIPE
+        )
     assert (done.returncode, done.stderr.count("\n")) == (4, 1)
     assert "standard output" in done.stderr
 
@@ -475,7 +579,9 @@ def test_version_and_help_are_answers(capsys):
 def interrupted(argv, path):
     """Interrupt a run shortly after its descent has begun: exit code, stdout, stderr."""
     command = [sys.executable, "-m", "ncsolve", *argv, "--out", str(path)]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True)
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True
+    )
     assert "the seed is" in running.stderr.readline()  # the last thing said before the descent
     time.sleep(2.5)
     running.send_signal(signal.SIGINT)
@@ -526,18 +632,25 @@ def test_ctrl_c_before_there_is_anything_to_keep_is_one_line(capsys, monkeypatch
 
     monkeypatch.setattr("ncsolve.theorems.predict.predict", interrupt)
     path = tmp_path / "answer.json"
-    assert refusal(capsys, "verify", *SMALL, "--rng", "0", "--out", str(path), code=130) == "ncsolve: error: interrupted\n"
+    assert (
+        refusal(capsys, "verify", *SMALL, "--rng", "0", "--out", str(path), code=130)
+        == "ncsolve: error: interrupted\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("method", ["lbfgs", "gradient", "sgd"])
 def test_every_method_descends_and_says_its_name(capsys, method):
     steps = ["--steps", "4000"]
-    document = json.loads(answer(capsys, "verify", *SMALL, "--method", method, "--rng", "0", "--json", *steps).out)
+    document = json.loads(
+        answer(capsys, "verify", *SMALL, "--method", method, "--rng", "0", "--json", *steps).out
+    )
     endings = {run["ending"] for run in document["runs"]}
     assert endings == {Ending.STEPS.name if method == "sgd" else Ending.CONVERGED.name}
     assert document["verdict"] == "AGREES"
-    unrotated = answer(capsys, "verify", *SMALL, "--method", method, "--rng", "0", "--json", "--no-rotate", *steps).out
+    unrotated = answer(
+        capsys, "verify", *SMALL, "--method", method, "--rng", "0", "--json", "--no-rotate", *steps
+    ).out
     assert json.loads(unrotated)["verdict"] == "AGREES"
 
 

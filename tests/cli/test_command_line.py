@@ -42,7 +42,9 @@ def test_one_json_document_with_the_keys_of_the_contract(capsys, command):
     prediction = ncsolve.predict(ncsolve.UFM([30, 20, 8], weight_decay=4e-3, feature_decay=4e-3))
     assert document["value"] == prediction.value
     assert document["theorem"]["claim"] == "GLOBAL"
-    assert [row["feature_norm"] for row in document["classes"]] == prediction.classes.feature_norm.tolist()
+    assert [
+        row["feature_norm"] for row in document["classes"]
+    ] == prediction.classes.feature_norm.tolist()
 
 
 def test_verify_says_that_descent_agrees(capsys):
@@ -53,22 +55,39 @@ def test_verify_says_that_descent_agrees(capsys):
 
 
 def test_verify_without_enough_steps_is_inconclusive(capsys):
-    code, document = _json(capsys, "verify", *SMALL, "--method", "sgd", "--steps", "3", "--rng", "1")
+    code, document = _json(
+        capsys, "verify", *SMALL, "--method", "sgd", "--steps", "3", "--rng", "1"
+    )
     assert (code, document["verdict"]) == (3, "STUCK")
 
 
 def test_thresholds_of_a_long_tail(capsys):
-    argv = ["--long-tail", "K=10,n=500,ratio=100", "--depth", "2", "--weight-decay", "1e-3", "--feature-decay", "1e-3"]
+    argv = [
+        "--long-tail",
+        "K=10,n=500,ratio=100",
+        "--depth",
+        "2",
+        "--weight-decay",
+        "1e-3",
+        "--feature-decay",
+        "1e-3",
+    ]
     code, document = _json(capsys, "thresholds", *argv)
     assert code == 0
     assert [row["count"] for row in document["classes"]][::9] == [500, 5]
     for row in document["classes"]:
-        assert (row["state"] == "vanished") == (row["count"] < row["critical_count"]) == (row["critical_decay"] < 1e-3)
+        assert (
+            (row["state"] == "vanished")
+            == (row["count"] < row["critical_count"])
+            == (row["critical_decay"] < 1e-3)
+        )
 
 
 @pytest.mark.parametrize("name", ["places-lt", "mnist"])
 def test_the_shipped_examples_are_predicted(capsys, name):
-    code, document = _json(capsys, "predict", "--counts", name, "--weight-decay", "1e-5", "--feature-decay", "1e-5")
+    code, document = _json(
+        capsys, "predict", "--counts", name, "--weight-decay", "1e-5", "--feature-decay", "1e-5"
+    )
     assert code == 0
     assert len(document["classes"]) == {"places-lt": 365, "mnist": 10}[name]
 
@@ -78,9 +97,16 @@ def test_counts_come_from_files_and_from_standard_input(tmp_path):
     (tmp_path / "counts.json").write_text('{"cat": 30, "dog": 20, "owl": 8}')
     np.save(tmp_path / "labels.npy", np.repeat([0, 1, 2], [30, 20, 8]))
     values = set()
-    for source in (["--counts", "counts.csv"], ["--counts", "counts.json"], ["--counts", "-"], ["--labels", "labels.npy"]):
+    for source in (
+        ["--counts", "counts.csv"],
+        ["--counts", "counts.json"],
+        ["--counts", "-"],
+        ["--labels", "labels.npy"],
+    ):
         command = [sys.executable, "-m", "ncsolve", "predict", *source, "--json"]
-        done = subprocess.run(command, cwd=tmp_path, input=b"30,20,8", capture_output=True, check=True)
+        done = subprocess.run(
+            command, cwd=tmp_path, input=b"30,20,8", capture_output=True, check=True
+        )
         values.add(json.loads(done.stdout)["value"])
     assert len(values) == 1
 
@@ -108,13 +134,25 @@ MISTAKES = {
     "unknown loss": (["predict", "--counts", "5,3", "--loss", "hinge"], 2, "hinge"),
     "unknown bias": (["predict", "--counts", "5,3", "--bias", "maybe"], 2, "maybe"),
     "unknown theorem": (["predict", "--counts", "5,3", "--theorem", "etf"], 2, "etf"),
-    "no theorem": (["predict", "--counts", "5,3", "--bias", "1e-2", "--depth", "2"], 2, "the bias is none or free"),
+    "no theorem": (
+        ["predict", "--counts", "5,3", "--bias", "1e-2", "--depth", "2"],
+        2,
+        "the bias is none or free",
+    ),
     "an unknown option": (["predict", "--counts", "5,3", "--dept", "3"], 2, "--dept"),
     "an unknown command": (["forecast"], 2, "forecast"),
     "momentum without sgd": (["verify", "--counts", "5,3", "--momentum", ".9"], 2, "--momentum"),
     "no starts": (["verify", "--counts", "5,3", "--starts", "0"], 2, "0"),
-    "an unwritable place": (["predict", "--counts", "5,3", "--out", "/nowhere/at/all.json"], 4, "/nowhere/at/all.json"),
-    "a picture of an unknown kind": (["plot", "norms", "--counts", "5,3", "--out", "picture.bmp"], 2, "picture.bmp"),
+    "an unwritable place": (
+        ["predict", "--counts", "5,3", "--out", "/nowhere/at/all.json"],
+        4,
+        "/nowhere/at/all.json",
+    ),
+    "a picture of an unknown kind": (
+        ["plot", "norms", "--counts", "5,3", "--out", "picture.bmp"],
+        2,
+        "picture.bmp",
+    ),
 }
 
 
@@ -133,7 +171,9 @@ def test_a_mistake_gets_one_line_and_its_exit_code(capsys, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00\x01\x02\xff", b"class,count\na,5\na,6\n", b"class,count\na,5\nb,x\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00\x01\x02\xff", b"class,count\na,5\na,6\n", b"class,count\na,5\nb,x\n"]
+)
 def test_a_bad_file_is_named(capsys, tmp_path, content):
     path = tmp_path / "bad.csv"
     path.write_bytes(content)
@@ -166,10 +206,24 @@ def test_out_is_written_whole_and_never_over_a_file(capsys, tmp_path):
 
 def test_an_interrupt_during_descent_keeps_the_partial_result(tmp_path):
     path = tmp_path / "partial.json"
-    argv = ["verify", "--counts", "200,100,50,50", "--width", "64", "--method", "sgd", "--steps", "100000000", "--starts", "3"]
+    argv = [
+        "verify",
+        "--counts",
+        "200,100,50,50",
+        "--width",
+        "64",
+        "--method",
+        "sgd",
+        "--steps",
+        "100000000",
+        "--starts",
+        "3",
+    ]
     command = [sys.executable, "-m", "ncsolve", *argv, "--out", str(path)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
     seed = running.stderr.readline()  # said before descent starts; then it takes steps
     assert b"--rng" in seed
     time.sleep(3)
@@ -186,7 +240,9 @@ def test_an_interrupt_during_descent_keeps_the_partial_result(tmp_path):
 
 def test_help_loads_nothing_heavy():
     code = "import sys; from ncsolve.cli import main; main(['--help']); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    ).stdout.split()
     assert not {"numpy", "scipy", "sympy", "matplotlib", "rich", "joblib", "torch"} & set(loaded)
 
 
@@ -195,7 +251,20 @@ def test_help_loads_nothing_heavy():
 def test_every_picture_is_drawn_in_every_format(capsys, tmp_path, kind, suffix):
     path = tmp_path / f"picture.{suffix}"
     assert (
-        main(["plot", *kind, "--counts", "300,40,9,1", "--weight-decay", "4e-3", "--feature-decay", "4e-3", "--out", str(path)])
+        main(
+            [
+                "plot",
+                *kind,
+                "--counts",
+                "300,40,9,1",
+                "--weight-decay",
+                "4e-3",
+                "--feature-decay",
+                "4e-3",
+                "--out",
+                str(path),
+            ]
+        )
         == 0
     )
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix]
@@ -208,14 +277,28 @@ def test_the_points_and_lines_of_a_picture_are_the_numbers():
 
     from ncsolve.show import plots
 
-    verification = ncsolve.verify(ncsolve.UFM([300, 40, 9, 4], weight_decay=1e-3, feature_decay=1e-3), rng=0)
+    verification = ncsolve.verify(
+        ncsolve.UFM([300, 40, 9, 4], weight_decay=1e-3, feature_decay=1e-3), rng=0
+    )
     axes = plots.norms_against_counts(verification.prediction, verification.best)
     assert isinstance(axes, Axes)
-    lines = {line.get_label().split("$")[-1] + line.get_label()[0]: line for line in axes.get_lines()}
-    predicted = next(line for label, line in lines.items() if label.startswith(", predicted") and label.endswith("f"))
-    assert np.allclose(np.sort(predicted.get_ydata()), np.sort(verification.prediction.classes.feature_norm), rtol=1e-12)
+    lines = {
+        line.get_label().split("$")[-1] + line.get_label()[0]: line for line in axes.get_lines()
+    }
+    predicted = next(
+        line
+        for label, line in lines.items()
+        if label.startswith(", predicted") and label.endswith("f")
+    )
+    assert np.allclose(
+        np.sort(predicted.get_ydata()),
+        np.sort(verification.prediction.classes.feature_norm),
+        rtol=1e-12,
+    )
     panels = plots.gram_triptych(verification.prediction, verification.best)
-    assert np.allclose(panels[0].get_images()[0].get_array(), verification.prediction.gram_features, atol=1e-12)
+    assert np.allclose(
+        panels[0].get_images()[0].get_array(), verification.prediction.gram_features, atol=1e-12
+    )
     assert panels[0].get_images()[0].get_clim()[0] == -panels[0].get_images()[0].get_clim()[1]
     steps = plots.objective_against_step(verification).get_lines()[0]
     assert np.all(np.asarray(steps.get_ydata()) > 0)

@@ -8,7 +8,16 @@ import pytest
 import ncsolve
 from ncsolve.cli import main
 
-COUNTS = ["--counts", "20,20,10,5", "--loss", "ce", "--weight-decay", "4e-3", "--feature-decay", "2e-3"]
+COUNTS = [
+    "--counts",
+    "20,20,10,5",
+    "--loss",
+    "ce",
+    "--weight-decay",
+    "4e-3",
+    "--feature-decay",
+    "2e-3",
+]
 UFM = ncsolve.UFM([20, 20, 10, 5], "ce", weight_decay=4e-3, feature_decay=2e-3)
 
 
@@ -45,7 +54,10 @@ def test_predict_shows_the_claim_with_its_certificate(capsys):
     [
         (["--smoothing", "0.1"], {"smoothing": 0.1}),
         (["--logit-adjustment", "0.5,0.5,0,-1"], {"offsets": [0.5, 0.5, 0.0, -1.0]}),
-        (["--logit-adjustment", "2"], {"offsets": (2 * np.log(np.array([20, 20, 10, 5]) / 55)).tolist()}),
+        (
+            ["--logit-adjustment", "2"],
+            {"offsets": (2 * np.log(np.array([20, 20, 10, 5]) / 55)).tolist()},
+        ),
         (["--label-scale", "1,1,0.7,0.5"], {"label_scale": [1.0, 1.0, 0.7, 0.5]}),
         (["--class-scale", "1,1,0.7,0.5"], {"class_scale": [1.0, 1.0, 0.7, 0.5]}),
     ],
@@ -60,13 +72,28 @@ def test_parameters_of_the_loss_reach_the_problem_and_come_back_in_json(capsys, 
 
 
 def test_a_negative_list_is_understood(capsys):
-    assert document(capsys, "predict", *COUNTS, "--logit-adjustment", "-1,0,0,1")["ufm"]["offsets"] == [-1, 0, 0, 1]
+    assert document(capsys, "predict", *COUNTS, "--logit-adjustment", "-1,0,0,1")["ufm"][
+        "offsets"
+    ] == [-1, 0, 0, 1]
 
 
 def test_verify_agrees_and_the_deep_simplex_is_beaten(capsys):
     assert document(capsys, "verify", *COUNTS, "--rng", "0")["verdict"] == "AGREES"
-    deep = ["--counts", "20,20,20,20", "--loss", "ce", "--depth", "3", "--weight-decay", "2e-3", "--feature-decay", "2e-3"]
-    found = document(capsys, "verify", *deep, "--theorem", "deep_simplex", "--rng", "0", "--starts", "4", code=1)
+    deep = [
+        "--counts",
+        "20,20,20,20",
+        "--loss",
+        "ce",
+        "--depth",
+        "3",
+        "--weight-decay",
+        "2e-3",
+        "--feature-decay",
+        "2e-3",
+    ]
+    found = document(
+        capsys, "verify", *deep, "--theorem", "deep_simplex", "--rng", "0", "--starts", "4", code=1
+    )
     assert (found["verdict"], found["theorem"]["claim"]) == ("BEATEN", "CRITICAL")
     best = document(capsys, "predict", *deep)
     assert best["geometry"] == "square"
@@ -87,7 +114,18 @@ def test_certify_and_thresholds(capsys):
 
 def test_decays_so_large_that_all_is_zero_are_done_with_a_certificate(capsys):
     for options in ([], ["--bias", "free"], ["--features", "relu"]):
-        argv = ["predict", "--counts", "20,20,10,5", "--loss", "ce", "--weight-decay", "3", "--feature-decay", "2", *options]
+        argv = [
+            "predict",
+            "--counts",
+            "20,20,10,5",
+            "--loss",
+            "ce",
+            "--weight-decay",
+            "3",
+            "--feature-decay",
+            "2",
+            *options,
+        ]
         found = document(capsys, *argv)
         assert {row["state"] for row in found["classes"]} == {"vanished"}
         assert 0 <= found["certificate"]["relative_gap"] < 1e-11
@@ -96,8 +134,14 @@ def test_decays_so_large_that_all_is_zero_are_done_with_a_certificate(capsys):
 def test_the_limit_has_its_own_word_and_no_descent(capsys):
     found = document(capsys, "predict", *COUNTS, "--limit", "vanishing-decay")
     assert found["theorem"]["name"] == "vanishing_decay"
-    assert "limit" in answer(capsys, "verify", *COUNTS, "--limit", "vanishing-decay", "--rng", "0", code=2).err
-    assert "'vanishing-decay' works" in answer(capsys, "predict", *COUNTS, "--limit", "soon", code=2).err
+    assert (
+        "limit"
+        in answer(capsys, "verify", *COUNTS, "--limit", "vanishing-decay", "--rng", "0", code=2).err
+    )
+    assert (
+        "'vanishing-decay' works"
+        in answer(capsys, "predict", *COUNTS, "--limit", "soon", code=2).err
+    )
 
 
 def test_where_no_theorem_holds_the_hypothesis_is_named_and_descent_only_works(capsys):
@@ -150,7 +194,9 @@ def test_matrices_are_saved_with_their_document(capsys, tmp_path):
     answer(capsys, "predict", *COUNTS, "--out", str(path))
     with np.load(path, allow_pickle=False) as saved:
         p = ncsolve.Parameters((saved["W_1"],), saved["class_means"], saved["bias"])
-        assert ncsolve.objective(UFM, p) == pytest.approx(json.loads(str(saved["document"]))["value"], rel=1e-13)
+        assert ncsolve.objective(UFM, p) == pytest.approx(
+            json.loads(str(saved["document"]))["value"], rel=1e-13
+        )
 
 
 @pytest.mark.parametrize("kind", ["norms", "gram", "objective"])

@@ -16,7 +16,16 @@ ASKED = {
     "class-weights": ["--counts", "1000,100,10,2", "--depth", "2"],
     "ldt": ["--counts", "100,100,20,20", "--loss", "ce"],
     "bias-decay": ["--counts", "50,50,50", "--angle", "100"],
-    "oversample": ["--counts", "500,500,50,50,5,5", "--loss", "ce", "--weight-decay", "4e-3", "--feature-decay", "4e-3"],
+    "oversample": [
+        "--counts",
+        "500,500,50,50,5,5",
+        "--loss",
+        "ce",
+        "--weight-decay",
+        "4e-3",
+        "--feature-decay",
+        "4e-3",
+    ],
     "width": ["--counts", "1000,100,10,2", "--depth", "3"],
 }
 
@@ -62,7 +71,15 @@ def test_a_table_of_many_classes_shows_those_at_the_boundary(capsys):
 
 
 def test_named_classes_and_kept_ratios(capsys):
-    words = ["--counts", '{"cat": 90, "dog": 20, "owl": 5}', "--class", "cat", "--class", "dog", "--json"]
+    words = [
+        "--counts",
+        '{"cat": 90, "dog": 20, "owl": 5}',
+        "--class",
+        "cat",
+        "--class",
+        "dog",
+        "--json",
+    ]
     assert main(["design", "decay", *words]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["wanted"], document["lost"]) == (["cat", "dog"], ["dog"])
@@ -78,24 +95,76 @@ MISTAKES = {
     "no counts": (["design", "decay"], 2, "--counts"),
     "bad counts": (["design", "decay", "--counts", "5,0"], 4, "0"),
     "an unknown class": (["design", "count", "--counts", "5,3", "--class", "yak"], 4, "yak"),
-    "a share that is a word": (["design", "decay", "--counts", "5,3", "--share", "most"], 2, "most"),
+    "a share that is a word": (
+        ["design", "decay", "--counts", "5,3", "--share", "most"],
+        2,
+        "most",
+    ),
     "a share of nothing": (["design", "decay", "--counts", "5,3", "--share", "0"], 2, "share"),
-    "the decay that is asked for": (["design", "decay", "--counts", "5,3", "--weight-decay", "1e-3"], 2, "--keep-ratios"),
-    "no ratios to keep": (["design", "decay", "--counts", "5,3", "--keep-ratios"], 2, "--weight-decay"),
-    "an option of another question": (["design", "width", "--counts", "5,3", "--share", ".5"], 2, "design decay"),
-    "an unknown aim": (["design", "ldt", "--counts", "5,3,3", "--loss", "ce", "--aim", "features"], 2, "classifiers"),
+    "the decay that is asked for": (
+        ["design", "decay", "--counts", "5,3", "--weight-decay", "1e-3"],
+        2,
+        "--keep-ratios",
+    ),
+    "no ratios to keep": (
+        ["design", "decay", "--counts", "5,3", "--keep-ratios"],
+        2,
+        "--weight-decay",
+    ),
+    "an option of another question": (
+        ["design", "width", "--counts", "5,3", "--share", ".5"],
+        2,
+        "design decay",
+    ),
+    "an unknown aim": (
+        ["design", "ldt", "--counts", "5,3,3", "--loss", "ce", "--aim", "features"],
+        2,
+        "classifiers",
+    ),
     "a limit": (["design", "decay", "--counts", "5,3", "--limit", "vanishing-decay"], 2, "--limit"),
     "no angle": (["design", "bias-decay", "--counts", "5,5"], 2, "--cosine"),
-    "two angles": (["design", "bias-decay", "--counts", "5,5", "--cosine", "-.5", "--angle", "100"], 2, "--angle"),
+    "two angles": (
+        ["design", "bias-decay", "--counts", "5,5", "--cosine", "-.5", "--angle", "100"],
+        2,
+        "--angle",
+    ),
     "an angle beyond": (["design", "bias-decay", "--counts", "5,5,5", "--angle", "200"], 2, "200"),
-    "the bias that is asked for": (["design", "bias-decay", "--counts", "5,5", "--cosine", "-.5", "--bias", "1"], 2, "--bias"),
-    "the width that is asked for": (["design", "width", "--counts", "5,3", "--width", "2"], 2, "--width"),
-    "an angle out of reach": (["design", "bias-decay", "--counts", "5,5,5", "--cosine", "-0.9"], 3, "-0.5 to below 0"),
-    "a width too small": (["design", "decay", "--counts", "5,5", "--width", "1"], 3, "width lets 1"),
-    "nothing known": (["design", "decay", "--counts", "5,5", "--loss", "ce", "--depth", "2"], 3, "depth 2"),
+    "the bias that is asked for": (
+        ["design", "bias-decay", "--counts", "5,5", "--cosine", "-.5", "--bias", "1"],
+        2,
+        "--bias",
+    ),
+    "the width that is asked for": (
+        ["design", "width", "--counts", "5,3", "--width", "2"],
+        2,
+        "--width",
+    ),
+    "an angle out of reach": (
+        ["design", "bias-decay", "--counts", "5,5,5", "--cosine", "-0.9"],
+        3,
+        "-0.5 to below 0",
+    ),
+    "a width too small": (
+        ["design", "decay", "--counts", "5,5", "--width", "1"],
+        3,
+        "width lets 1",
+    ),
+    "nothing known": (
+        ["design", "decay", "--counts", "5,5", "--loss", "ce", "--depth", "2"],
+        3,
+        "depth 2",
+    ),
     "nothing lost": (["design", "oversample", "--counts", "500,400"], 3, "nothing to oversample"),
-    "no count": (["design", "count", "--counts", "500,4", "--weight-decay", ".1", "--feature-decay", ".1"], 3, "no count"),
-    "no theorem": (["design", "class-weights", "--counts", "5,3", "--bias", "free"], 2, "--bias none"),
+    "no count": (
+        ["design", "count", "--counts", "500,4", "--weight-decay", ".1", "--feature-decay", ".1"],
+        3,
+        "no count",
+    ),
+    "no theorem": (
+        ["design", "class-weights", "--counts", "5,3", "--bias", "free"],
+        2,
+        "--bias none",
+    ),
 }
 
 
@@ -114,7 +183,9 @@ def test_an_answer_that_its_predictions_contradict_ends_with_exit_code_one(capsy
     from ncsolve.analytic import scalar
     from ncsolve.questions.design import rule
 
-    monkeypatch.setattr(rule, "critical_power", lambda samples, decays: scalar.critical_power(samples, decays) * 2)
+    monkeypatch.setattr(
+        rule, "critical_power", lambda samples, decays: scalar.critical_power(samples, decays) * 2
+    )
     monkeypatch.setattr(rule, "NEAR", 1.0)
     assert main(["design", "decay", "--counts", "200,100,50"]) == 1
     assert "NO: the predictions" in capsys.readouterr().out
@@ -125,7 +196,11 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 def test_the_outputs_on_the_page_are_those_of_its_commands(capsys):
     page = (Path(__file__).parents[2] / "docs" / "design.md").read_text(encoding="utf-8")
-    pairs = re.findall(r"^```console\nncsolve ([^\n]*)\n```\n\n```(?:text|output)\n(.*?)\n```", page, re.MULTILINE | re.DOTALL)
+    pairs = re.findall(
+        r"^```console\nncsolve ([^\n]*)\n```\n\n```(?:text|output)\n(.*?)\n```",
+        page,
+        re.MULTILINE | re.DOTALL,
+    )
     assert len(pairs) >= 10
     for command, shown in pairs:
         words, _, code = command.partition(" # exit ")

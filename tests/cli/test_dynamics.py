@@ -19,7 +19,9 @@ def document(capsys, *argv):
 
 
 def test_the_document_holds_the_course_and_the_measured_steps(capsys):
-    code, found = document(capsys, *DEEP, "--learning-rate", "0.3", "--start-scale", "0.3", "--measured")
+    code, found = document(
+        capsys, *DEEP, "--learning-rate", "0.3", "--start-scale", "0.3", "--measured"
+    )
     assert (code, found["schema"], found["agrees"]) == (0, "ncsolve/dynamics/1", True)
     ufm = ncsolve.UFM([30, 20, 8], depth=2, weight_decay=3e-3, feature_decay=3e-3)
     course = ncsolve.time_course(ufm, learning_rate=0.3, start=0.3)
@@ -32,7 +34,14 @@ def test_the_document_holds_the_course_and_the_measured_steps(capsys):
 
 def test_a_start_below_the_boundary_is_warned_of_by_name(capsys, tmp_path):
     (tmp_path / "counts.json").write_text('{"cat": 30, "dog": 20, "owl": 8}')
-    argv = ["dynamics", "--counts", str(tmp_path / "counts.json"), *DEEP[2:], "--start-scale", "0.05"]
+    argv = [
+        "dynamics",
+        "--counts",
+        str(tmp_path / "counts.json"),
+        *DEEP[2:],
+        "--start-scale",
+        "0.05",
+    ]
     assert main(argv) == 0
     out, err = capsys.readouterr()
     assert "class owl starts below the unstable root" in out + err
@@ -42,7 +51,19 @@ def test_a_start_below_the_boundary_is_warned_of_by_name(capsys, tmp_path):
 
 def test_the_table_shows_flow_recursion_and_descent(capsys):
     assert (
-        main(["dynamics", *DEEP, "--start-scale", "0.3,0.2,0.25", "--learning-rate", "0.2", "--measured", "--momentum", "0.5"])
+        main(
+            [
+                "dynamics",
+                *DEEP,
+                "--start-scale",
+                "0.3,0.2,0.25",
+                "--learning-rate",
+                "0.2",
+                "--measured",
+                "--momentum",
+                "0.5",
+            ]
+        )
         == 0
     )
     lines = capsys.readouterr().out.splitlines()
@@ -57,14 +78,26 @@ def test_the_table_shows_flow_recursion_and_descent(capsys):
 
 
 def test_a_free_bias_has_a_table_of_modes_too(capsys):
-    assert main(["dynamics", "--counts", "30,20,8,8", "--bias", "free", "--start-scale", "0.3"]) == 0
+    assert (
+        main(["dynamics", "--counts", "30,20,8,8", "--bias", "free", "--start-scale", "0.3"]) == 0
+    )
     out = capsys.readouterr().out
     assert "at its optimum from the start" in out
     assert sum(line.startswith("mode ") and "learned" in line for line in out.splitlines()) == 3
 
 
 def test_a_gaussian_start_is_repeated_by_its_seed(capsys):
-    argv = ["--counts", "30,20,8", "--width", "40", "--start", "gaussian", "--start-scale", "0.01", "--measured"]
+    argv = [
+        "--counts",
+        "30,20,8",
+        "--width",
+        "40",
+        "--start",
+        "gaussian",
+        "--start-scale",
+        "0.01",
+        "--measured",
+    ]
     _, one = document(capsys, *argv, "--rng", "4")
     _, two = document(capsys, *argv, "--rng", "4")
     _, three = document(capsys, *argv, "--rng", "5")
@@ -74,18 +107,44 @@ def test_a_gaussian_start_is_repeated_by_its_seed(capsys):
 
 def test_the_csv_has_a_line_per_step_and_mode(capsys, tmp_path):
     path = tmp_path / "course.csv"
-    assert main(["dynamics", *DEEP, "--start-scale", "0.3", "--steps", "100", "--measured", "--out", str(path)]) == 0
+    assert (
+        main(
+            [
+                "dynamics",
+                *DEEP,
+                "--start-scale",
+                "0.3",
+                "--steps",
+                "100",
+                "--measured",
+                "--out",
+                str(path),
+            ]
+        )
+        == 0
+    )
     text = path.read_text()
     rows = list(csv.DictReader(text.splitlines()))
     assert len(rows) == 101 * 3
     assert [row["mode"] for row in rows[:3]] == ["0", "1", "2"]
-    assert all(float(row["measured"]) == pytest.approx(float(row["descent"]), rel=1e-9) for row in rows)
+    assert all(
+        float(row["measured"]) == pytest.approx(float(row["descent"]), rel=1e-9) for row in rows
+    )
     assert main(["dynamics", *DEEP, "--out", str(path)]) == 4
     assert path.read_text() == text
 
 
 def test_many_classes_are_cut_in_the_table_and_kept_in_the_document(capsys):
-    argv = ["--long-tail", "K=60,n=500,ratio=100", "--weight-decay", "1e-4", "--feature-decay", "1e-4", "--start-scale", "0.3"]
+    argv = [
+        "--long-tail",
+        "K=60,n=500,ratio=100",
+        "--weight-decay",
+        "1e-4",
+        "--feature-decay",
+        "1e-4",
+        "--start-scale",
+        "0.3",
+    ]
     argv += ["--learning-rate", "5"]
     assert main(["dynamics", *argv]) == 0
     out = capsys.readouterr().out
@@ -100,7 +159,10 @@ MISTAKES = {
     "momentum of one": (["--momentum", "1"], "--momentum '1'"),
     "a negative start": (["--start-scale", "-1"], "--start-scale '-1'"),
     "two starts for three classes": (["--start-scale", "0.1,0.2"], "one per mode"),
-    "several Gaussian scales": (["--start", "gaussian", "--start-scale", "0.1,0.2,0.3"], "one --start-scale"),
+    "several Gaussian scales": (
+        ["--start", "gaussian", "--start-scale", "0.1,0.2,0.3"],
+        "one --start-scale",
+    ),
     "no steps": (["--steps", "0"], "--steps '0'"),
     "a share of one": (["--share", "1"], "--share '1'"),
     "a seed without use": (["--rng", "1"], "--rng"),
@@ -131,13 +193,19 @@ def test_lines_are_the_flow_and_points_what_was_measured():
     lines = {line.get_label(): line for line in axes.get_lines()}
     for i, label in enumerate(("class \\$a\\$, $n$ = 30", "class b, $n$ = 20", "class c, $n$ = 8")):
         assert np.array_equal(lines[label].get_ydata(), found.course.flow.sigma[:, i])
-    points = [line for line in axes.get_lines() if line.get_marker() in "osD" and len(line.get_xdata()) > 1]
+    points = [
+        line
+        for line in axes.get_lines()
+        if line.get_marker() in "osD" and len(line.get_xdata()) > 1
+    ]
     for i, line in enumerate(points):
         at = np.searchsorted(found.followed.step, line.get_xdata())
         assert np.array_equal(line.get_ydata(), found.followed.sigma[at, i])
     ticks = [line for line in axes.get_lines() if line.get_marker() in ("|", "x")]
     assert [float(tick.get_xdata()[0]) for tick in ticks] == found.course.mode_step.tolist()
-    assert [float(tick.get_ydata()[0]) for tick in ticks] == pytest.approx(found.course.levels.tolist(), rel=1e-15)
+    assert [float(tick.get_ydata()[0]) for tick in ticks] == pytest.approx(
+        found.course.levels.tolist(), rel=1e-15
+    )
     assert [tick.get_marker() for tick in ticks] == ["|", "|", "x"]
 
 
@@ -152,7 +220,18 @@ def test_the_recursion_stands_in_for_points_and_many_modes_are_thinned():
 
 def test_the_command_draws_the_picture(capsys, tmp_path):
     path = tmp_path / "modes.png"
-    argv = ["dynamics", *DEEP, "--start-scale", "0.3", "--picture", str(path), "--size", "4x3", "--dpi", "50"]
+    argv = [
+        "dynamics",
+        *DEEP,
+        "--start-scale",
+        "0.3",
+        "--picture",
+        str(path),
+        "--size",
+        "4x3",
+        "--dpi",
+        "50",
+    ]
     assert main(argv) == 0
     from matplotlib.image import imread
 
@@ -161,7 +240,17 @@ def test_the_command_draws_the_picture(capsys, tmp_path):
 
 
 def test_a_run_that_parts_from_the_recursion_where_rounding_grows_is_inconclusive(capsys):
-    words = ["dynamics", "--counts", "30,20,8", "--learning-rate", "15", "--measured", "--steps", "300", "--quiet"]
+    words = [
+        "dynamics",
+        "--counts",
+        "30,20,8",
+        "--learning-rate",
+        "15",
+        "--measured",
+        "--steps",
+        "300",
+        "--quiet",
+    ]
     assert main(words) == 3
     assert "UNSTABLE" in capsys.readouterr().out
     assert main(["dynamics", "--counts", "30,20,8", "--steps", "1000000000"]) == 3

@@ -17,22 +17,46 @@ def document(capsys, *argv):
 
 @pytest.mark.parametrize(
     ("at", "negative", "zero"),
-    [("minimizer", 0, 6), ("zero", 0, 0), ("modes=1", 1, 4), ("unstable=2", 1, 6), ("unstable", 6, 6)],
+    [
+        ("minimizer", 0, 6),
+        ("zero", 0, 0),
+        ("modes=1", 1, 4),
+        ("unstable=2", 1, 6),
+        ("unstable", 6, 6),
+    ],
 )
 def test_the_document_holds_predicted_and_measured_counts(capsys, at, negative, zero):
     # all three at their unstable roots: each goes down, and so does each pair, since the unstable root falls where tau rises
     code, found = document(capsys, *DEEP, "--at", at)
-    assert (code, found["schema"], found["comparison"], found["columns"]) == (0, "ncsolve/landscape/1", "AGREES", 58)
+    assert (code, found["schema"], found["comparison"], found["columns"]) == (
+        0,
+        "ncsolve/landscape/1",
+        "AGREES",
+        58,
+    )
     assert found["predicted"] == found["measured"]
     assert (found["measured"]["negative"], found["measured"]["zero"]) == (negative, zero)
-    assert sum(family["copies"] * len(family["values"]) for family in found["families"]) == len(found["measured_eigenvalues"])
+    assert sum(family["copies"] * len(family["values"]) for family in found["families"]) == len(
+        found["measured_eigenvalues"]
+    )
 
 
 def test_modes_are_named_as_classes(capsys, tmp_path):
     (tmp_path / "counts.json").write_text('{"cat": 30, "dog": 20, "owl": 8}')
-    code, found = document(capsys, "--counts", str(tmp_path / "counts.json"), *DEEP[2:], "--at", "modes=cat,dog+unstable=owl")
+    code, found = document(
+        capsys,
+        "--counts",
+        str(tmp_path / "counts.json"),
+        *DEEP[2:],
+        "--at",
+        "modes=cat,dog+unstable=owl",
+    )
     assert code == 0
-    assert [(row["mode"], row["place"]) for row in found["modes"]] == [("cat", "outer"), ("dog", "outer"), ("owl", "unstable")]
+    assert [(row["mode"], row["place"]) for row in found["modes"]] == [
+        ("cat", "outer"),
+        ("dog", "outer"),
+        ("owl", "unstable"),
+    ]
 
 
 def test_the_text_shows_places_directions_and_the_verdict(capsys):
@@ -40,12 +64,22 @@ def test_the_text_shows_places_directions_and_the_verdict(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert any(line.split() == ["predicted", "1", "6", "185"] for line in lines)
     assert any(line.split() == ["measured", "1", "6", "185"] for line in lines)
-    assert any(line.startswith("a mode and itself") and line.split()[4:6] == ["9", "1"] for line in lines)
+    assert any(
+        line.startswith("a mode and itself") and line.split()[4:6] == ["9", "1"] for line in lines
+    )
     assert lines[-1].startswith("verdict  AGREES")
 
 
 def test_too_large_a_hessian_falls_back_to_class_means_and_then_is_inconclusive(capsys):
-    code, found = document(capsys, "--long-tail", "K=10,n=500,ratio=10", "--weight-decay", "1e-4", "--feature-decay", "1e-4")
+    code, found = document(
+        capsys,
+        "--long-tail",
+        "K=10,n=500,ratio=10",
+        "--weight-decay",
+        "1e-4",
+        "--feature-decay",
+        "1e-4",
+    )
     assert (code, found["columns"], found["comparison"]) == (0, 10, "AGREES")
     assert main(["landscape", "--counts", "places-lt"]) == 3
     assert "free numbers" in capsys.readouterr().err
@@ -65,7 +99,9 @@ def test_a_contradiction_has_exit_code_1_and_an_unproved_difference_3(capsys, mo
 def test_the_picture_has_every_measured_and_every_predicted_eigenvalue(capsys, tmp_path):
     from ncsolve.show.plots import hessian_spectrum
 
-    found = ncsolve.measure_inertia(ncsolve.UFM([6, 4, 2], depth=2, weight_decay=2e-2, feature_decay=2e-2), "unstable=2")
+    found = ncsolve.measure_inertia(
+        ncsolve.UFM([6, 4, 2], depth=2, weight_decay=2e-2, feature_decay=2e-2), "unstable=2"
+    )
     axes = hessian_spectrum(found)
     axes.get_figure().draw_without_rendering()
     first, *marks = axes.get_lines()[:-1]
@@ -83,7 +119,9 @@ def test_the_picture_has_every_measured_and_every_predicted_eigenvalue(capsys, t
 def test_an_unproved_point_that_goes_down_is_unresolved():
     from dataclasses import replace
 
-    point = ncsolve.critical_point(ncsolve.UFM([6, 4], weight_decay=2e-2, feature_decay=2e-2), "zero")
+    point = ncsolve.critical_point(
+        ncsolve.UFM([6, 4], weight_decay=2e-2, feature_decay=2e-2), "zero"
+    )
     guess = replace(point, proved=False, _inertia=lambda: (0, 0), _families=lambda columns: None)
     assert ncsolve.measure_inertia(guess).comparison.name == "UNRESOLVED"
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from ncsolve.questions import statements
-from ncsolve.theorems.refuted import refutations
 from ncsolve.analytic.scalar import threshold
-from ncsolve.theorems import theorems
 from ncsolve.cli import main
+from ncsolve.questions import statements
+from ncsolve.theorems import theorems
+from ncsolve.theorems.refuted import refutations
 
 EVERY = pytest.mark.parametrize("name", [one.name for one in (*theorems(), *refutations())])
 
@@ -62,8 +62,18 @@ def test_show_gives_the_full_statement_hypotheses_edge_cases_and_reference(capsy
 
 def test_check_gives_a_table_and_agrees(capsys, tmp_path):
     path = tmp_path / "check.json"
-    out = answer(capsys, "check", "squared_spectral", "--trials", "4", "--rng", "7", "--out", str(path)).out
-    assert out.splitlines()[0].split()[:7] == ["trial", "value", "formula", "slope", "gap", "excess", "verdict"]
+    out = answer(
+        capsys, "check", "squared_spectral", "--trials", "4", "--rng", "7", "--out", str(path)
+    ).out
+    assert out.splitlines()[0].split()[:7] == [
+        "trial",
+        "value",
+        "formula",
+        "slope",
+        "gap",
+        "excess",
+        "verdict",
+    ]
     assert "AGREES: 4 of 4 trials agree" in out
     document = json.loads(path.read_text())
     assert [t["verdict"] for t in document["attacks"][0]["trials"]] == ["AGREES"] * 4
@@ -95,12 +105,24 @@ MISTAKES = {
     "no name": (["show"], "needs a name"),
     "a name too much": (["list", "deep_simplex"], "takes no name"),
     "unknown action": (["prove"], "invalid choice: 'prove'"),
-    "trials for show": (["show", "deep_simplex", "--trials", "3"], "--trials belongs to theorems check"),
-    "no trials": (["check", "deep_simplex", "--trials", "0"], "--trials '0' is not a whole number of 1 or more"),
+    "trials for show": (
+        ["show", "deep_simplex", "--trials", "3"],
+        "--trials belongs to theorems check",
+    ),
+    "no trials": (
+        ["check", "deep_simplex", "--trials", "0"],
+        "--trials '0' is not a whole number of 1 or more",
+    ),
     "latex for show": (["show", "deep_simplex", "--latex"], "--latex belongs to theorems derive"),
     "tex for show": (["show", "deep_simplex", "--out", "a.tex"], "is for LaTeX"),
-    "a seed that is none": (["check", "deep_simplex", "--rng", "x"], "--rng 'x' is not a whole number"),
-    "a tolerance that is none": (["check", "deep_simplex", "--tol", "-1"], "--tol '-1' is not a positive number"),
+    "a seed that is none": (
+        ["check", "deep_simplex", "--rng", "x"],
+        "--rng 'x' is not a whole number",
+    ),
+    "a tolerance that is none": (
+        ["check", "deep_simplex", "--tol", "-1"],
+        "--tol '-1' is not a positive number",
+    ),
 }
 
 

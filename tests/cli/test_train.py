@@ -16,7 +16,16 @@ from ncsolve.cli import main
 from ncsolve.networks import EXPERIMENTS
 
 ROOT = Path(ncsolve.__file__).parents[1]
-SMALL = ["--counts", ",".join(["8"] * 10), "--weight-decay", "5e-3", "--feature-decay", "5e-3", "--backbone-width", "48"]
+SMALL = [
+    "--counts",
+    ",".join(["8"] * 10),
+    "--weight-decay",
+    "5e-3",
+    "--feature-decay",
+    "5e-3",
+    "--backbone-width",
+    "48",
+]
 QUICK = ["train", *SMALL, "--rng", "0", "--threads", "1", "--quiet"]
 
 
@@ -32,7 +41,12 @@ def _json(capsys, *argv):
 
 def test_a_run_answers_with_prediction_distances_and_verdict(capsys, tmp_path):
     _torch()
-    files = {"--log": "log.jsonl", "--figure": "run.png", "--save-features": "features.npz", "--checkpoint": "run.pt"}
+    files = {
+        "--log": "log.jsonl",
+        "--figure": "run.png",
+        "--save-features": "features.npz",
+        "--checkpoint": "run.pt",
+    }
     words = [word for option, name in files.items() for word in (option, str(tmp_path / name))]
     code, document = _json(capsys, *QUICK, "--epochs", "40", "--tol", ".05", *words)
     assert code == 0
@@ -48,14 +62,35 @@ def test_a_run_answers_with_prediction_distances_and_verdict(capsys, tmp_path):
     assert lines[0]["predicted"] == document["value"]
     assert lines[-1] == document["metrics"]
     assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
-    compared = ["compare", str(tmp_path / "features.npz"), "--width", "32", "--weight-decay", "5e-3", "--feature-decay", "5e-3"]
+    compared = [
+        "compare",
+        str(tmp_path / "features.npz"),
+        "--width",
+        "32",
+        "--weight-decay",
+        "5e-3",
+        "--feature-decay",
+        "5e-3",
+    ]
     assert main([*compared, "--quiet"]) == 0
     capsys.readouterr()
     assert main([*QUICK, "--epochs", "40", "--checkpoint", str(tmp_path / "run.pt")]) == 4
     assert "--resume" in capsys.readouterr().err
-    assert main([*QUICK, "--epochs", "41", "--checkpoint", str(tmp_path / "run.pt"), "--resume"]) == 0
+    assert (
+        main([*QUICK, "--epochs", "41", "--checkpoint", str(tmp_path / "run.pt"), "--resume"]) == 0
+    )
     capsys.readouterr()
-    unseeded = ["train", *SMALL, "--threads", "1", "--epochs", "42", "--checkpoint", str(tmp_path / "run.pt"), "--resume"]
+    unseeded = [
+        "train",
+        *SMALL,
+        "--threads",
+        "1",
+        "--epochs",
+        "42",
+        "--checkpoint",
+        str(tmp_path / "run.pt"),
+        "--resume",
+    ]
     assert _json(capsys, *unseeded, "--quiet")[1]["provenance"]["rng"] == 0
 
 
@@ -63,17 +98,41 @@ def test_text_shows_the_same_and_too_few_epochs_are_inconclusive(capsys):
     _torch()
     assert main([*QUICK, "--epochs", "1", "--tol", ".05"]) == 3
     out = capsys.readouterr().out
-    for said in ("squared_spectral", "mlp (depth 3, width 48)", "ufm-head", "simplex", "not reached"):
+    for said in (
+        "squared_spectral",
+        "mlp (depth 3, width 48)",
+        "ufm-head",
+        "simplex",
+        "not reached",
+    ):
         assert said in out
 
 
 def test_weight_decay_on_everything_says_that_nothing_is_predicted(capsys):
     _torch()
-    assert main(["train", *SMALL[:4], "--regularization", "all", "--epochs", "2", "--rng", "0", "--backbone-width", "16"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                *SMALL[:4],
+                "--regularization",
+                "all",
+                "--epochs",
+                "2",
+                "--rng",
+                "0",
+                "--backbone-width",
+                "16",
+            ]
+        )
+        == 0
+    )
     out, err = capsys.readouterr()
     assert "nothing is predicted" in err
     assert "theorem" not in out
-    assert main(["train", *SMALL, "--regularization", "ufm-all", "--epochs", "2", "--rng", "0"]) == 0
+    assert (
+        main(["train", *SMALL, "--regularization", "ufm-all", "--epochs", "2", "--rng", "0"]) == 0
+    )
     assert "not the backbone's weight decay" in capsys.readouterr().err
 
 
@@ -82,8 +141,30 @@ def test_mini_batches_names_and_your_own_data(capsys, tmp_path):
     rng = np.random.default_rng(0)
     labels = np.repeat(["owl", "cat", "dog"], [9, 12, 7])
     np.savez(tmp_path / "mine.npz", X=rng.normal(size=(28, 5)), y=labels)
-    words = ["--data", str(tmp_path / "mine.npz"), "--rng", "1", "--quiet", "--loss", "ce", "--smoothing", ".1", "--batch", "7"]
-    code, document = _json(capsys, "train", *words, "--epochs", "5", "--weight-decay", "1e-2", "--feature-decay", "1e-2")
+    words = [
+        "--data",
+        str(tmp_path / "mine.npz"),
+        "--rng",
+        "1",
+        "--quiet",
+        "--loss",
+        "ce",
+        "--smoothing",
+        ".1",
+        "--batch",
+        "7",
+    ]
+    code, document = _json(
+        capsys,
+        "train",
+        *words,
+        "--epochs",
+        "5",
+        "--weight-decay",
+        "1e-2",
+        "--feature-decay",
+        "1e-2",
+    )
     assert code == 0
     assert document["ufm"]["names"] == ["cat", "dog", "owl"]
     assert document["ufm"]["smoothing"] == 0.1
@@ -97,10 +178,25 @@ def test_rows_of_the_classifier_belong_to_classes_in_order_of_their_numbers(caps
     rng = np.random.default_rng(0)
     counts = np.arange(4, 16)  # twelve classes 0 .. 11, whose names sort as 0, 1, 10, 11, 2, ...
     labels = np.repeat(np.arange(12), counts)
-    np.savez(tmp_path / "mine.npz", X=rng.normal(size=(12, 8))[labels] + 0.1 * rng.normal(size=(counts.sum(), 8)), y=labels)
+    np.savez(
+        tmp_path / "mine.npz",
+        X=rng.normal(size=(12, 8))[labels] + 0.1 * rng.normal(size=(counts.sum(), 8)),
+        y=labels,
+    )
     path = str(tmp_path / "features.npz")
     decays = ["--weight-decay", "5e-3", "--feature-decay", "5e-3"]
-    words = ["--data", str(tmp_path / "mine.npz"), "--rng", "1", "--quiet", "--epochs", "40", "--backbone-width", "48", *decays]
+    words = [
+        "--data",
+        str(tmp_path / "mine.npz"),
+        "--rng",
+        "1",
+        "--quiet",
+        "--epochs",
+        "40",
+        "--backbone-width",
+        "48",
+        *decays,
+    ]
     assert main(["train", *words, "--tol", ".05", "--save-features", path]) == 0
     assert main(["compare", path, "--width", "32", *decays, "--quiet"]) == 0
 
@@ -108,10 +204,22 @@ def test_rows_of_the_classifier_belong_to_classes_in_order_of_their_numbers(caps
 def test_an_interrupt_keeps_the_checkpoint(tmp_path):
     _torch()
     path, log = tmp_path / "run.pt", tmp_path / "log.jsonl"
-    words = [*QUICK, "--epochs", "100000", "--log-every", "1", "--checkpoint", str(path), "--log", str(log)]
+    words = [
+        *QUICK,
+        "--epochs",
+        "100000",
+        "--log-every",
+        "1",
+        "--checkpoint",
+        str(path),
+        "--log",
+        str(log),
+    ]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "ncsolve", *words]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path)
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path
+    )
     deadline = time.monotonic() + 120
     while not (log.exists() and log.read_bytes().count(b"\n") > 3) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -132,10 +240,22 @@ MISTAKES = {
     "lbfgs in batches": (["--optimizer", "lbfgs", "--batch", "8"], 2, "batch 8"),
     "momentum without sgd": (["--momentum", ".9"], 2, "--momentum"),
     "no epochs": (["--epochs", "0"], 2, "--epochs"),
-    "depth of a resnet's backbone": (["--network", "resnet18", "--backbone-depth", "3"], 2, "--backbone-depth"),
+    "depth of a resnet's backbone": (
+        ["--network", "resnet18", "--backbone-depth", "3"],
+        2,
+        "--backbone-depth",
+    ),
     "a theorem": (["--theorem", "squared_spectral"], 2, "--theorem"),
-    "feature decay and none": (["--regularization", "all", "--feature-decay", "1"], 2, "--feature-decay"),
-    "a checkpoint that looks like data": (["--checkpoint", "rows.npz", "--force"], 2, ".pt, .pth, .ckpt"),
+    "feature decay and none": (
+        ["--regularization", "all", "--feature-decay", "1"],
+        2,
+        "--feature-decay",
+    ),
+    "a checkpoint that looks like data": (
+        ["--checkpoint", "rows.npz", "--force"],
+        2,
+        ".pt, .pth, .ckpt",
+    ),
     "text as .npz": (["--data", "text.npz"], 4, "does not begin like an archive"),
     "resume from nothing": (["--resume"], 2, "--checkpoint"),
     "a picture of an unknown kind": (["--figure", "a.gif"], 2, "a.gif"),
@@ -158,7 +278,9 @@ def test_a_mistake_gets_one_line_and_its_exit_code(capsys, tmp_path, monkeypatch
     _torch()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.npz").write_text("one, two\n")
-    np.savez(tmp_path / "rows.npz", X=np.random.default_rng(0).normal(size=(6, 3)), y=[0, 0, 1, 1, 2, 2])
+    np.savez(
+        tmp_path / "rows.npz", X=np.random.default_rng(0).normal(size=(6, 3)), y=[0, 0, 1, 1, 2, 2]
+    )
     argv, code, said = MISTAKES[name]
     assert main(["train", *argv]) == code  # no seed is drawn and reported for input that is refused
     out, err = capsys.readouterr()
@@ -179,7 +301,9 @@ def test_a_file_that_is_no_checkpoint_is_never_replaced(capsys, tmp_path):
     assert main([*QUICK, "--epochs", "1", "--checkpoint", str(path), "--force"]) == 4
     assert "is no checkpoint of 'train', so it is kept" in capsys.readouterr().err
     (tmp_path / "empty.pt").touch()
-    assert main([*QUICK, "--epochs", "1", "--checkpoint", str(tmp_path / "empty.pt"), "--force"]) == 4
+    assert (
+        main([*QUICK, "--epochs", "1", "--checkpoint", str(tmp_path / "empty.pt"), "--force"]) == 4
+    )
     capsys.readouterr()
     assert path.read_bytes() == before
     path.unlink()
@@ -208,15 +332,23 @@ def test_without_torch_one_line_says_what_to_install():
         "try: ncsolve.to_torch(None, None)\n"
         "except ncsolve.MissingPackage as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.splitlines() == ["2", "(3, 4)", "torch is not installed; networks need it: pip install 'ncsolve[torch]'"]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "2",
+        "(3, 4)",
+        "torch is not installed; networks need it: pip install 'ncsolve[torch]'",
+    ]
     assert done.stderr.count("\n") == 1
     assert "pip install 'ncsolve[torch]'" in done.stderr
 
 
 def test_networks_are_not_loaded_by_the_package_or_by_help():
     code = "import sys, ncsolve; from ncsolve.cli import main; main(['train', '--help']); print('|', *sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, cwd=ROOT).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True, cwd=ROOT
+    ).stdout
     loaded = said.rpartition("|")[2].split()
     assert "ncsolve.networks" in loaded
     assert not {"torch", "sklearn", "numpy"} & set(loaded)

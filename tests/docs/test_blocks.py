@@ -25,7 +25,10 @@ ROOT = Path(__file__).parents[2]
 SLOW = {"README.md", "places_lt.md"}
 TORCH = {"networks.md", "gallery.md"}
 MADE = {"generated", "_build"}
-PAGES = [ROOT / "README.md", *(p for p in sorted((ROOT / "docs").rglob("*.md")) if not MADE & set(p.parts))]
+PAGES = [
+    ROOT / "README.md",
+    *(p for p in sorted((ROOT / "docs").rglob("*.md")) if not MADE & set(p.parts)),
+]
 BLOCK = re.compile(
     r"(?:<!-- (not run: [^\n]+|needs [\w-]+) -->\n+)?^```(console|python|output|toml|csv|json|\{code-cell\}[^\n]*)\n(.*?)^```",
     re.MULTILINE | re.DOTALL,
@@ -46,8 +49,14 @@ def blocks(text):
             code = re.sub(r"\A(:[^\n]*\n)+\n*", "", code)
             shell = [line.startswith("!") for line in code.splitlines() if line]
             assert all(shell) or not any(shell), f"a cell mixes Python and commands:\n{code}"
-            kind, code = ("console", re.sub("^!", "", code, flags=re.MULTILINE)) if all(shell) else ("python", code)
-        left_out = said and (said.startswith("not run") or find_spec(said.removeprefix("needs ")) is None)
+            kind, code = (
+                ("console", re.sub("^!", "", code, flags=re.MULTILINE))
+                if all(shell)
+                else ("python", code)
+            )
+        left_out = said and (
+            said.startswith("not run") or find_spec(said.removeprefix("needs ")) is None
+        )
         if not left_out and kind and not code.startswith("python3 -m venv"):
             found.append((kind, code))
         elif left_out:
@@ -91,8 +100,13 @@ def run_python(code, name, namespace):
 
 def check_output(want, got):
     """Equal up to the number of blanks between words; ... stands for anything."""
-    lines = ["".join(" ".join(line.split()) + "\n" for line in text.strip("\n").splitlines()) for text in (want, got)]
-    assert doctest.OutputChecker().check_output(*lines, doctest.ELLIPSIS), f"printed:\n{got}\nnot:\n{want}"
+    lines = [
+        "".join(" ".join(line.split()) + "\n" for line in text.strip("\n").splitlines())
+        for text in (want, got)
+    ]
+    assert doctest.OutputChecker().check_output(*lines, doctest.ELLIPSIS), (
+        f"printed:\n{got}\nnot:\n{want}"
+    )
 
 
 def environment(folder):
@@ -151,9 +165,13 @@ def test_the_reader_of_blocks_sees_what_a_page_holds():
     left = ("left out", "")
     text = "a\n```python\nx = 1\n```\n<!-- not run: needs a cluster -->\n```console\nfalse\n```\n```text\nno\n```\n```console\ntrue\n```\n"
     assert blocks(text) == [("python", "x = 1\n"), left, ("console", "true\n")]
-    assert blocks("This is `a.toml`:\n\n```toml\nx = 1\n```\n```json\n{}\n```\n") == [("a.toml", "x = 1\n")]
+    assert blocks("This is `a.toml`:\n\n```toml\nx = 1\n```\n```json\n{}\n```\n") == [
+        ("a.toml", "x = 1\n")
+    ]
     assert blocks("This is `b/a.py`:\n\n```python\nx = 1\n```\n") == [("b/a.py", "x = 1\n")]
-    assert blocks("<!-- needs nopackage -->\n```python\nx\n```\n<!-- needs numpy -->\n```python\ny\n```\n") == [
+    assert blocks(
+        "<!-- needs nopackage -->\n```python\nx\n```\n<!-- needs numpy -->\n```python\ny\n```\n"
+    ) == [
         left,
         ("python", "y\n"),
     ]

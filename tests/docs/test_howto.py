@@ -39,14 +39,21 @@ KINDS = list(product(LOSSES, DEPTHS, COUNTS, BIASES, FEATURES, ("wide", "narrow"
 
 
 def table():
-    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    lines = [
+        line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")
+    ]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
 def fits(cell, word):
     if cell == "any" or cell == word:
         return True
-    return word in {"cross-entropy", "cross-entropy with scales", "none", "free"} and word in cell.split(", ")
+    return word in {
+        "cross-entropy",
+        "cross-entropy with scales",
+        "none",
+        "free",
+    } and word in cell.split(", ")
 
 
 def said(kind):
@@ -82,10 +89,16 @@ def test_every_line_of_the_table_is_needed():
 @pytest.fixture
 def checkout_with_one_more_theorem(tmp_path):
     for folder in ("ncsolve", "tests", "docs"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "generated", "_build"))
+        shutil.copytree(
+            ROOT / folder,
+            tmp_path / folder,
+            ignore=shutil.ignore_patterns("__pycache__", "generated", "_build"),
+        )
     for file in ("pyproject.toml", "conftest.py", "README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / file, tmp_path)
-    name, text = ADDED.search((ROOT / "docs" / "howto" / "add_theorem.md").read_text(encoding="utf-8")).groups()
+    name, text = ADDED.search(
+        (ROOT / "docs" / "howto" / "add_theorem.md").read_text(encoding="utf-8")
+    ).groups()
     (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
 
@@ -93,7 +106,13 @@ def checkout_with_one_more_theorem(tmp_path):
 def run(folder, *words):
     environment = os.environ | {"PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
@@ -102,13 +121,22 @@ def run(folder, *words):
 @pytest.mark.slow
 def test_a_theorem_is_added_by_one_file(checkout_with_one_more_theorem):
     here = checkout_with_one_more_theorem
-    run(here, "-c", "import sys, pathlib; sys.path.insert(0, 'docs'); import pages; pages.write(pathlib.Path('made'))")
+    run(
+        here,
+        "-c",
+        "import sys, pathlib; sys.path.insert(0, 'docs'); import pages; pages.write(pathlib.Path('made'))",
+    )
     page = (here / "made" / "theorems" / "cross_entropy_pair.md").read_text(encoding="utf-8")
     assert "opposite pair" in page
     assert "cross_entropy_pair" in (here / "made" / "theorems.md").read_text(encoding="utf-8")
     assert "cross_entropy_pair" in run(here, "-m", "ncsolve", "theorems")
     for tool in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "--strict")):
         run(here, "-m", *tool, "ncsolve/theorems/cross_entropy_pair.py")
-    files = [f"tests/test_{name}.py" for name in ("analytic_registry", "derivations", "trials", "cli_theorems")]
-    printed = run(here, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", "pair or folder")
+    files = [
+        f"tests/test_{name}.py"
+        for name in ("analytic_registry", "derivations", "trials", "cli_theorems")
+    ]
+    printed = run(
+        here, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", "pair or folder"
+    )
     assert int(re.search(r"(\d+) passed", printed)[1]) >= 10

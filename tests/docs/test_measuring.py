@@ -24,7 +24,11 @@ def test_the_table_is_what_the_script_measures(script):
     _, found = script.measured()
     assert script.table(found) in PAGE
     one = found[script.SHARES.index(0.01)]
-    said = (f"{one['nc2_gof_H']:.3f}"[1:], f"{one['nc2_etf_H']:.2f}"[1:], f"{one['nc2_of_H']:.2f}"[1:])
+    said = (
+        f"{one['nc2_gof_H']:.3f}"[1:],
+        f"{one['nc2_etf_H']:.2f}"[1:],
+        f"{one['nc2_of_H']:.2f}"[1:],
+    )
     assert said == (".012", ".57", ".59")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for number in said:

@@ -28,7 +28,11 @@ def sources(path):
     found = {}
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ClassDef):
-            found |= {f"{node.name}.{one.name}": one for one in node.body if isinstance(one, ast.FunctionDef)}
+            found |= {
+                f"{node.name}.{one.name}": one
+                for one in node.body
+                if isinstance(one, ast.FunctionDef)
+            }
         elif isinstance(node, ast.FunctionDef):
             found.setdefault(node.name, node)
     return {name: ast.get_source_segment(text, node) for name, node in found.items()}
@@ -41,7 +45,11 @@ def unknown_lines(paragraph, code, root=ROOT):
         functions |= sources(root / name) if name.endswith(".py") else {}
     named = [name for name in NAME.findall(paragraph) if name in functions]
     lines = [line for name in named for line in functions[name].splitlines()]
-    return [part for part in code.splitlines() if part and not any(part.strip() in line for line in lines)]
+    return [
+        part
+        for part in code.splitlines()
+        if part and not any(part.strip() in line for line in lines)
+    ]
 
 
 @EVERY
@@ -108,12 +116,24 @@ def test_a_split_lies_below_the_simplex_at_any_decay_by_the_raw_objective(classe
     rank = sum(m - 1 for m in split(classes))
     left, sigma, right = np.linalg.svd(logits * np.sqrt(n))
     left, sigma, right = left[:, :rank], sigma[:rank], right[:rank]
-    assert (sigma**q).sum() == pytest.approx((margin * np.sqrt(n)) ** q * cost(split(classes), q), rel=1e-12)
+    assert (sigma**q).sum() == pytest.approx(
+        (margin * np.sqrt(n)) ** q * cost(split(classes), q), rel=1e-12
+    )
     spread = np.sqrt(sigma**q)  # all decays are g
     width = ufm.width[0]
-    inner, last, means = np.zeros((width, width)), np.zeros((classes, width)), np.zeros((width, classes))
-    inner[:rank, :rank], last[:, :rank], means[:rank] = np.diag(spread), left * spread, spread[:, None] * right / np.sqrt(n)
-    value = ncsolve.objective(ufm, ncsolve.Parameters((*[inner] * (depth - 1), last), means, np.zeros(classes)))
+    inner, last, means = (
+        np.zeros((width, width)),
+        np.zeros((classes, width)),
+        np.zeros((width, classes)),
+    )
+    inner[:rank, :rank], last[:, :rank], means[:rank] = (
+        np.diag(spread),
+        left * spread,
+        spread[:, None] * right / np.sqrt(n),
+    )
+    value = ncsolve.objective(
+        ufm, ncsolve.Parameters((*[inner] * (depth - 1), last), means, np.zeros(classes))
+    )
     loss = np.log1p((np.exp(logits - np.diag(logits)).sum(axis=0)) - 1).mean()
     assert value == pytest.approx(loss + (depth + 1) / 2 * decay * (sigma**q).sum(), rel=1e-12)
     assert value < prediction.value
@@ -147,4 +167,6 @@ def test_the_polar_factor_of_the_vanishing_limit_has_negative_entries_off_the_di
     b = e**2 + 0.7
     p = np.eye(size) - np.outer(u, u)
     inverse = np.diag(1 / b) - np.outer(u / b, u / b) / (u**2 / b).sum()
-    assert np.allclose(np.linalg.pinv(p @ np.diag(b) @ p), inverse, rtol=0, atol=1e-12 * np.abs(inverse).max())
+    assert np.allclose(
+        np.linalg.pinv(p @ np.diag(b) @ p), inverse, rtol=0, atol=1e-12 * np.abs(inverse).max()
+    )

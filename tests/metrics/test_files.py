@@ -46,8 +46,13 @@ def files(tmp_path):
     (tmp_path / "y.txt").write_text("\n".join(map(str, Y)) + "\n")
     (tmp_path / "y.csv").write_text("label\n" + "\n".join(map(str, Y)) + "\n")
     save_file({"H": H, "y": Y, "W": W, "b": B}, str(tmp_path / "net.safetensors"))
-    save_file({"fc.weight": W, "fc.bias": B, "conv.weight": np.zeros((2, 2))}, str(tmp_path / "model.safetensors"))
-    lines = ["x0,x1,x2,x3,label"] + [",".join([*(repr(float(x)) for x in row), str(y)]) for row, y in zip(H, Y, strict=True)]
+    save_file(
+        {"fc.weight": W, "fc.bias": B, "conv.weight": np.zeros((2, 2))},
+        str(tmp_path / "model.safetensors"),
+    )
+    lines = ["x0,x1,x2,x3,label"] + [
+        ",".join([*(repr(float(x)) for x in row), str(y)]) for row, y in zip(H, Y, strict=True)
+    ]
     (tmp_path / "net.csv").write_text("\n".join(lines) + "\n")
     return tmp_path
 
@@ -77,7 +82,20 @@ def files(tmp_path):
             ],
             True,
         ),
-        (["net.npz", "--features-key", "H", "--labels-key", "y", "--weight-key", "W", "--bias-key", "b"], True),
+        (
+            [
+                "net.npz",
+                "--features-key",
+                "H",
+                "--labels-key",
+                "y",
+                "--weight-key",
+                "W",
+                "--bias-key",
+                "b",
+            ],
+            True,
+        ),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else str(one),
 )
@@ -92,7 +110,9 @@ def test_every_format_gives_the_same_numbers(capsys, monkeypatch, files, argv, c
 
 
 def test_layers_and_their_matrices_are_found_by_number(capsys, tmp_path):
-    prediction = ncsolve.predict(ncsolve.UFM([20, 10, 5], depth=2, weight_decay=5e-3, feature_decay=5e-3))
+    prediction = ncsolve.predict(
+        ncsolve.UFM([20, 10, 5], depth=2, weight_decay=5e-3, feature_decay=5e-3)
+    )
     features, labels, weights = near(prediction, noise=0.005, dimension=4)
     layers = passed(features, weights)
     np.savez(tmp_path / "deep.npz", y=labels, **layers, W_1=weights[0], W_2=weights[1])
@@ -100,9 +120,14 @@ def test_layers_and_their_matrices_are_found_by_number(capsys, tmp_path):
     assert code == 0
     assert [layer["name"] for layer in document["layers"]] == ["H_1", "H_2"]
     assert [one["name"] for one in document["spectra"]] == ["H", "W_1", "W_2"]
-    save_file(layers | {"a": weights[0], "b.c": weights[1], "y": labels}, str(tmp_path / "deep.safetensors"))
+    save_file(
+        layers | {"a": weights[0], "b.c": weights[1], "y": labels},
+        str(tmp_path / "deep.safetensors"),
+    )
     keys = ["--features-key", "H_1,H_2", "--weight-key", "a,b.c"]
-    again = answer(capsys, "compare", tmp_path / "deep.safetensors", "--depth", "2", *DECAYS, *keys)[1]
+    again = answer(
+        capsys, "compare", tmp_path / "deep.safetensors", "--depth", "2", *DECAYS, *keys
+    )[1]
     assert again["metrics"] == document["metrics"]
     np.savez(tmp_path / "gap.npz", y=labels, H=features, W_1=weights[0], W_3=weights[1])
     assert "has W_3 but no W_2" in refusal(capsys, "measure", tmp_path / "gap.npz")
@@ -114,7 +139,10 @@ def test_the_matrices_that_predict_writes_agree_with_the_prediction(capsys, tmp_
     counts = {name: n for name, n in zip(names or "012", [20, 10, 5], strict=True)}
     (tmp_path / "counts.json").write_text(json.dumps(counts if names else list(counts.values())))
     problem = ["--counts", tmp_path / "counts.json", "--depth", "2", "--bias", bias, *DECAYS]
-    assert main(["predict", *map(str, problem), "--out", str(tmp_path / "geometry.npz"), "--quiet"]) == 0
+    assert (
+        main(["predict", *map(str, problem), "--out", str(tmp_path / "geometry.npz"), "--quiet"])
+        == 0
+    )
     capsys.readouterr()
     code, document = answer(capsys, "compare", tmp_path / "geometry.npz", *problem)
     assert code == 0
@@ -127,7 +155,9 @@ def geometry(capsys, tmp_path):
     """What predict writes for classes 10, 9 and 8, whose sorted order is another one as words."""
     (tmp_path / "counts.json").write_text(json.dumps({"10": 20, "9": 10, "8": 5}))
     words = ["--counts", tmp_path / "counts.json", "--width", "4", *DECAYS]
-    assert main(["predict", *map(str, words), "--out", str(tmp_path / "geometry.npz"), "--quiet"]) == 0
+    assert (
+        main(["predict", *map(str, words), "--out", str(tmp_path / "geometry.npz"), "--quiet"]) == 0
+    )
     capsys.readouterr()
     return tmp_path / "geometry.npz"
 
@@ -140,7 +170,9 @@ def test_another_classifier_takes_the_place_of_that_of_a_prediction(capsys, tmp_
     np.savez(tmp_path / "other.npz", W=W, b=B)
     np.savez(tmp_path / "sorted.npz", W=W[[2, 1, 0]], b=B[[2, 1, 0]], classes=[8, 9, 10])
     np.save(tmp_path / "other.npy", W)
-    assert answer(capsys, "measure", geometry, "--classifier", tmp_path / "other.npz")[1]["metrics"] == dict(expected)
+    assert answer(capsys, "measure", geometry, "--classifier", tmp_path / "other.npz")[1][
+        "metrics"
+    ] == dict(expected)
     by_name = answer(capsys, "measure", geometry, "--classifier", tmp_path / "sorted.npz")[1]
     assert [row["name"] for row in by_name["classes"]] == ["8", "9", "10"]
     for key, value in expected.items():
@@ -151,14 +183,18 @@ def test_another_classifier_takes_the_place_of_that_of_a_prediction(capsys, tmp_
     problem = ["--counts", tmp_path / "counts.json", "--width", "4", *DECAYS]
     assert answer(capsys, "compare", geometry, *problem)[0] == 0
     np.save(tmp_path / "far.npy", -W)
-    assert answer(capsys, "compare", geometry, *problem, "--classifier", tmp_path / "far.npy")[0] == 1
+    assert (
+        answer(capsys, "compare", geometry, *problem, "--classifier", tmp_path / "far.npy")[0] == 1
+    )
 
 
 def test_the_classifier_of_a_prediction_belongs_to_its_names(capsys, tmp_path, geometry):
     np.savez(tmp_path / "samples.npz", H=H, y=np.array([10, 9, 8])[Y])
     code, document = answer(capsys, "measure", tmp_path / "samples.npz", "--classifier", geometry)
     with np.load(geometry) as saved:
-        expected = ncsolve.measure(H, np.array([10, 9, 8])[Y], saved["W_1"], saved["bias"], classes=[10, 9, 8])
+        expected = ncsolve.measure(
+            H, np.array([10, 9, 8])[Y], saved["W_1"], saved["bias"], classes=[10, 9, 8]
+        )
     assert code == 0
     assert document["metrics"] == dict(expected)
 
@@ -166,7 +202,10 @@ def test_the_classifier_of_a_prediction_belongs_to_its_names(capsys, tmp_path, g
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["--labels", "y.npy"], "--labels needs --features-key; candidates for features: W_1 (3, 4), class_means (4, 3)"),
+        (
+            ["--labels", "y.npy"],
+            "--labels needs --features-key; candidates for features: W_1 (3, 4), class_means (4, 3)",
+        ),
         (["--labels-key", "counts"], "--labels-key needs --features-key"),
         (["--features-key", "rows"], "has no 'rows'; candidates for features: W_1 (3, 4)"),
         (["--weight-key", "fc"], "has no 'fc'; candidates for weight: W_1 (3, 4)"),
@@ -176,7 +215,9 @@ def test_the_classifier_of_a_prediction_belongs_to_its_names(capsys, tmp_path, g
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
-def test_what_is_chosen_in_a_prediction_is_used_or_refused(capsys, files, geometry, monkeypatch, argv, said):
+def test_what_is_chosen_in_a_prediction_is_used_or_refused(
+    capsys, files, geometry, monkeypatch, argv, said
+):
     monkeypatch.chdir(files)
     assert said in refusal(capsys, "measure", geometry, *argv)
     assert said in refusal(capsys, "compare", geometry, *argv, *DECAYS)
@@ -186,33 +227,46 @@ def test_what_is_chosen_in_a_prediction_is_used_or_refused(capsys, files, geomet
 def test_names_of_digits_are_words(capsys, tmp_path, names):
     (tmp_path / "counts.json").write_text(json.dumps(dict(zip(names, [20, 10, 5], strict=True))))
     words = ["--counts", tmp_path / "counts.json", *DECAYS]
-    assert main(["predict", *map(str, words), "--out", str(tmp_path / "geometry.npz"), "--quiet"]) == 0
+    assert (
+        main(["predict", *map(str, words), "--out", str(tmp_path / "geometry.npz"), "--quiet"]) == 0
+    )
     capsys.readouterr()
     code, document = answer(capsys, "measure", tmp_path / "geometry.npz")
     assert code == 0
-    assert [(row["name"], row["count"]) for row in document["classes"]] == list(zip(names, [20, 10, 5], strict=True))
+    assert [(row["name"], row["count"]) for row in document["classes"]] == list(
+        zip(names, [20, 10, 5], strict=True)
+    )
     assert answer(capsys, "compare", tmp_path / "geometry.npz", *words)[0] == 0
 
 
 def test_a_classifier_that_was_asked_for_is_found_or_refused(capsys, files):
     """A .npy file and a file with one matrix of the right shape need no key; anything else is exit code 4, not a note."""
     np.save(files / "w.npy", W)
-    save_file({"fc.weight": W, "fc.bias": B, "conv.weight": np.zeros((2, 2))}, str(files / "one.safetensors"))
+    save_file(
+        {"fc.weight": W, "fc.bias": B, "conv.weight": np.zeros((2, 2))},
+        str(files / "one.safetensors"),
+    )
     np.savez(files / "two.npz", one=W, two=W + 1)
     np.savez(files / "alone.npz", first=W, second=np.eye(4), third=B)
     argv = ["measure", files / "h.npy", "--labels", files / "y.npy", "--classifier"]
     without, with_bias = dict(ncsolve.measure(H, Y, W)), dict(ncsolve.measure(H, Y, W, B))
     assert answer(capsys, *argv, files / "w.npy")[1]["metrics"] == without
     assert answer(capsys, *argv, files / "one.safetensors")[1]["metrics"] == with_bias
-    assert answer(capsys, *argv, files / "one.safetensors", "--weight-key", "fc.weight")[1]["metrics"] == with_bias
+    assert (
+        answer(capsys, *argv, files / "one.safetensors", "--weight-key", "fc.weight")[1]["metrics"]
+        == with_bias
+    )
     assert answer(capsys, *argv, files / "alone.npz")[1]["metrics"] == without
     assert main([*map(str, argv), str(files / "alone.npz")]) == 0
     assert "no bias was taken; candidates for bias: third (3,)" in capsys.readouterr().err
     said = refusal(capsys, *argv, files / "two.npz")
-    assert "several arrays of shape (3, 4); candidates for weight: one (3, 4), two (3, 4); choose with --weight-key" in said
-    assert "no array of shape (3, 4); candidates for weight: y" in refusal(capsys, *argv, files / "y.npy").replace(
-        "H (35,)", "y"
+    assert (
+        "several arrays of shape (3, 4); candidates for weight: one (3, 4), two (3, 4); choose with --weight-key"
+        in said
     )
+    assert "no array of shape (3, 4); candidates for weight: y" in refusal(
+        capsys, *argv, files / "y.npy"
+    ).replace("H (35,)", "y")
     np.save(files / "narrow.npy", W[:, :3])
     assert "weight has shape (3, 3)" in refusal(capsys, *argv, files / "narrow.npy")
 
@@ -223,13 +277,26 @@ def test_exit_code_1_says_that_the_network_is_elsewhere(capsys, files):
     assert (code, document["agrees"], document["schema"]) == (0, True, "ncsolve/compare/1")
     assert 0.003 < document["largest"]["value"] < 0.05
     assert answer(capsys, "compare", files / "net.npz", *DECAYS, "--tol", "0.001")[0] == 1
-    assert answer(capsys, "compare", files / "net.npz", "--weight-decay", "1e-4", "--feature-decay", "5e-3")[0] == 1
+    assert (
+        answer(
+            capsys,
+            "compare",
+            files / "net.npz",
+            "--weight-decay",
+            "1e-4",
+            "--feature-decay",
+            "5e-3",
+        )[0]
+        == 1
+    )
     assert answer(capsys, "compare", files / "net.npz", *DECAYS, "--loss", "ce")[0] == 1
     np.savez(files / "doubled.npz", H=2 * H, y=Y, W=W / 2)
     assert answer(capsys, "compare", files / "doubled.npz", *DECAYS)[0] == 1
     assert answer(capsys, "compare", files / "doubled.npz", *DECAYS, "--scale-free")[0] == 0
     assert answer(capsys, "compare", files / "net.npz", *DECAYS, "--counts", "20,10,5")[0] == 0
-    half = answer(capsys, "compare", files / "net.npz", *DECAYS, "--counts", "200,100,50", "--subset")
+    half = answer(
+        capsys, "compare", files / "net.npz", *DECAYS, "--counts", "200,100,50", "--subset"
+    )
     assert half[0] == 1
     assert half[1]["prediction"]["ufm"]["counts"] == [200, 100, 50]
 
@@ -243,9 +310,16 @@ def test_the_text_is_aligned_and_ends_with_the_verdict(capsys, files):
     assert len({len(line) for line in table.splitlines()}) == 1
     for said in ("nc2_etf_H", "nc1_quotient", "bias ", "  b "):
         assert said in out
-    assert main(["compare", str(files / "h.npy"), "--labels", str(files / "y.npy"), *DECAYS, "--quiet"]) == 0
+    assert (
+        main(
+            ["compare", str(files / "h.npy"), "--labels", str(files / "y.npy"), *DECAYS, "--quiet"]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
-    assert out.rstrip().endswith("is within the tolerance 0.05; not tested: the classifier, the bias")
+    assert out.rstrip().endswith(
+        "is within the tolerance 0.05; not tested: the classifier, the bias"
+    )
     np.savez(files / "far.npz", H=H, y=Y, W=W, b=[100.0, -50.0, 30.0])
     assert main(["compare", str(files / "far.npz"), *DECAYS, "--quiet"]) == 1
     assert "differs: the largest distance, bias = " in capsys.readouterr().out
@@ -264,7 +338,9 @@ def test_a_limit_that_is_known_up_to_scale_is_compared_without_it(capsys, tmp_pa
     limit = ncsolve.predict(ufm, limit="vanishing-decay")
     features, labels, (weight,) = near(limit)
     np.savez(tmp_path / "seli.npz", H=7.0 * features, y=labels, W=0.1 * weight)
-    code, document = answer(capsys, "compare", tmp_path / "seli.npz", "--loss", "ce", "--limit", "vanishing-decay")
+    code, document = answer(
+        capsys, "compare", tmp_path / "seli.npz", "--loss", "ce", "--limit", "vanishing-decay"
+    )
     assert code == 0
     assert document["decisive"] == ["nc1_quotient", "nc2_gof_H", "nc2_gof_W", "nc3_gof"]
     assert document["untested"] == ["the scale", "the bias"]
@@ -321,7 +397,12 @@ def test_no_pickle_is_read(capsys, tmp_path):
     (tmp_path / "sheep.npy").write_bytes((tmp_path / "net.pkl").read_bytes())
     (tmp_path / "sheep.npz").write_bytes((tmp_path / "net.pkl").read_bytes())
     for name in ("net.pkl", "net.npy", "net.npz", "sheep.npy", "sheep.npz"):
-        said = refusal(capsys, "measure", tmp_path / name, *(["--labels", tmp_path / name] if name.endswith("npy") else []))
+        said = refusal(
+            capsys,
+            "measure",
+            tmp_path / name,
+            *(["--labels", tmp_path / name] if name.endswith("npy") else []),
+        )
         assert name in said
         if name.startswith("net"):
             assert "pickle" in said
@@ -353,11 +434,20 @@ def _mistakes(folder):
         "short": (["measure", "short.npz"], ["(35, 4)", "(34,)"]),
         "across": (["measure", "across.npz"], ["(4, 35)", "(35,)", "transposed"]),
         "classifier": (["measure", "shape.npz"], ["(3, 7)", "(3, 4)"]),
-        "no features": (["measure", "nothing.npz"], ["no features", "other (35, 4)", "--features-key"]),
+        "no features": (
+            ["measure", "nothing.npz"],
+            ["no features", "other (35, 4)", "--features-key"],
+        ),
         "no labels": (["measure", "unlabeled.npz"], ["no labels", "z (35,)", "--labels-key"]),
         "no arrays": (["measure", "none.npz"], ["it holds no arrays"]),
-        "unknown key": (["measure", "net.npz", "--weight-key", "fc.weight"], ["'fc.weight'", "W (3, 4)", "H (35, 4)"]),
-        "labels as a classifier": (["measure", "net.npz", "--weight-key", "y"], ["weight has shape (35,)"]),
+        "unknown key": (
+            ["measure", "net.npz", "--weight-key", "fc.weight"],
+            ["'fc.weight'", "W (3, 4)", "H (35, 4)"],
+        ),
+        "labels as a classifier": (
+            ["measure", "net.npz", "--weight-key", "y"],
+            ["weight has shape (35,)"],
+        ),
         "nothing alive": (
             ["compare", "net.npz", "--weight-decay", "1e9"],
             ["no distance", "Gram matrix of the class means is zero"],
@@ -372,17 +462,32 @@ def _mistakes(folder):
         "broken safetensors": (["measure", "broken.safetensors"], ["safetensors"]),
         "text as npy": (["measure", "text.npy", "--labels", "y.npy"], ["text.npy"]),
         "npy alone": (["measure", "h.npy"], ["no labels", "--labels FILE"]),
-        "labels of another length": (["measure", "h.npy", "--labels", "other.txt"], ["(35, 4)", "(2,)"]),
-        "labels of another kind": (["measure", "h.npy", "--labels", "net.safetensors"], ["labels are read from"]),
+        "labels of another length": (
+            ["measure", "h.npy", "--labels", "other.txt"],
+            ["(35, 4)", "(2,)"],
+        ),
+        "labels of another kind": (
+            ["measure", "h.npy", "--labels", "net.safetensors"],
+            ["labels are read from"],
+        ),
         "no header": (["measure", "headless.csv"], ["header"]),
         "a word in a table": (["measure", "words.csv"], ["line 3", "'two'"]),
         "a short row": (["measure", "ragged.csv"], ["line 3", "1 cells"]),
         "not UTF-8": (["measure", "latin.csv"], ["UTF-8"]),
         "an empty table": (["measure", "empty_table.csv"], ["no samples"]),
         "part of a prediction": (["measure", "fake.npz"], ["predict --out"]),
-        "contradicting counts": (["compare", "net.npz", "--counts", "20,10,6"], ["class 2: 5 samples, 6 predicted"]),
-        "more classes": (["compare", "net.npz", "--counts", "20,10,5,5"], ["classes without samples: '3'"]),
-        "a classifier file": (["measure", "net.csv", "--classifier", "net.npz", "--weight-key", "V"], ["net.npz", "'V'"]),
+        "contradicting counts": (
+            ["compare", "net.npz", "--counts", "20,10,6"],
+            ["class 2: 5 samples, 6 predicted"],
+        ),
+        "more classes": (
+            ["compare", "net.npz", "--counts", "20,10,5,5"],
+            ["classes without samples: '3'"],
+        ),
+        "a classifier file": (
+            ["measure", "net.csv", "--classifier", "net.npz", "--weight-key", "V"],
+            ["net.npz", "'V'"],
+        ),
     }
 
 
@@ -401,7 +506,10 @@ def test_every_bad_file_gets_one_line_and_exit_code_4(capsys, monkeypatch, files
     [
         (["measure"], "FILE"),
         (["measure", "x.npz", "--preset", "pap"], "papyan"),
-        (["compare", "x.npz", "--counts", "3,2", "--long-tail", "K=2,n=3,ratio=1"], "not allowed with"),
+        (
+            ["compare", "x.npz", "--counts", "3,2", "--long-tail", "K=2,n=3,ratio=1"],
+            "not allowed with",
+        ),
         (["compare", "x.npz", "--tol", "-1"], "--tol"),
         (["compare", "x.npz", "--kind", "gram"], "--picture"),
         (["compare", "x.npz", "--size", "3x3"], "--picture"),
@@ -415,13 +523,26 @@ def test_usage_is_said_before_anything_is_read(capsys, argv, said):
     assert said in refusal(capsys, *argv, code=2)
 
 
-@pytest.mark.parametrize("kind", ["norms", "gram", "gram-weights", "spectrum", "cosines", "vectors"])
+@pytest.mark.parametrize(
+    "kind", ["norms", "gram", "gram-weights", "spectrum", "cosines", "vectors"]
+)
 def test_every_kind_of_picture_is_drawn(capsys, files, kind):
     from matplotlib.image import imread
 
     path = files / f"{kind}.png"
     code, document = answer(
-        capsys, "compare", files / "net.npz", *DECAYS, "--picture", path, "--kind", kind, "--size", "4x3", "--dpi", "50"
+        capsys,
+        "compare",
+        files / "net.npz",
+        *DECAYS,
+        "--picture",
+        path,
+        "--kind",
+        kind,
+        "--size",
+        "4x3",
+        "--dpi",
+        "50",
     )
     assert code == 0
     assert document["picture"] == str(path)
@@ -433,7 +554,9 @@ def test_a_picture_of_ten_vectors_is_refused_before_a_file_is_written(capsys, tm
     features, labels, (weight,) = near(long_tail_of_ten())
     np.savez(tmp_path / "ten.npz", H=features, y=labels, W=weight)
     argv = ["compare", tmp_path / "ten.npz", "--picture", tmp_path / "v.svg", "--kind", "vectors"]
-    assert "10 classes" in refusal(capsys, *argv, "--weight-decay", "5e-5", "--feature-decay", "5e-5", code=2)
+    assert "10 classes" in refusal(
+        capsys, *argv, "--weight-decay", "5e-5", "--feature-decay", "5e-5", code=2
+    )
     assert not (tmp_path / "v.svg").exists()
 
 
@@ -442,10 +565,14 @@ def test_measuring_loads_no_solver_and_no_torch(files):
         "import sys; from ncsolve.cli import main; main(['measure', sys.argv[1]]); "
         "bad = {'sympy', 'matplotlib', 'torch', 'joblib', 'ncsolve.theorems.predict'} & set(sys.modules); assert not bad, bad"
     )
-    subprocess.run([sys.executable, "-c", code, str(files / "net.npz")], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", code, str(files / "net.npz")], check=True, capture_output=True
+    )
 
 
 def test_a_snapshot_is_what_measure_takes(files):
     found = read_snapshot(files / "net.npz", keys=Keys(weight="W"))
-    assert dict(ncsolve.measure(found.features, found.labels, found.weight, found.bias)) == dict(ncsolve.measure(H, Y, W, B))
+    assert dict(ncsolve.measure(found.features, found.labels, found.weight, found.bias)) == dict(
+        ncsolve.measure(H, Y, W, B)
+    )
     assert found.notes == ()

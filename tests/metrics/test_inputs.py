@@ -31,7 +31,9 @@ PLAIN = ncsolve.measure(H, Y, W, np.zeros(4))
 @pytest.mark.parametrize("kind", ["list", "array", "object array", "tuple"])
 def test_labels_may_be_any_hashable_values(names, kind):
     mixed = isinstance(names[-1], tuple) or len({type(name) for name in names}) > 1
-    kind = "object array" if kind == "array" and mixed else kind  # numpy would make other values of these
+    kind = (
+        "object array" if kind == "array" and mixed else kind
+    )  # numpy would make other values of these
     line = [names[y] for y in Y]
     if kind == "object array":
         array = np.empty(12, dtype=object)
@@ -47,7 +49,9 @@ def test_labels_may_be_any_hashable_values(names, kind):
     assert found.classes == expected
 
 
-@pytest.mark.parametrize("labels", [Y.astype(float), Y.astype(np.uint8), Y[:, None], [np.int64(y) for y in Y]], ids=repr)
+@pytest.mark.parametrize(
+    "labels", [Y.astype(float), Y.astype(np.uint8), Y[:, None], [np.int64(y) for y in Y]], ids=repr
+)
 def test_whole_floats_columns_and_numpy_scalars_are_labels(labels):
     found = ncsolve.measure(H, labels, W)
     assert found.classes == (0, 1, 2, 3)
@@ -81,12 +85,16 @@ def test_lists_and_integers_are_features():
 def test_any_floats_are_measured_in_doubles(kind):
     low = H.astype(np.float16)
     found = ncsolve.measure(low.astype(kind), Y, W)
-    assert found["nc1_pinv"] == pytest.approx(ncsolve.measure(low.astype(float), Y, W)["nc1_pinv"], rel=1e-13)
+    assert found["nc1_pinv"] == pytest.approx(
+        ncsolve.measure(low.astype(float), Y, W)["nc1_pinv"], rel=1e-13
+    )
     assert found.class_means.dtype == np.float64
 
 
 def test_a_mask_that_hides_nothing_and_features_of_zeros_are_no_mistake():
-    assert dict(ncsolve.measure(np.ma.array(H), np.ma.array(Y), np.ma.array(W), np.ma.array(np.zeros(4)))) == dict(PLAIN)
+    assert dict(
+        ncsolve.measure(np.ma.array(H), np.ma.array(Y), np.ma.array(W), np.ma.array(np.zeros(4)))
+    ) == dict(PLAIN)
     zero = ncsolve.measure(np.zeros((12, 3)), Y, np.zeros((4, 3)))
     assert zero["nc0"] == 0.0
     assert zero.absent["nc1_quotient"] == "all class means coincide"
@@ -111,14 +119,19 @@ def test_a_measurement_is_a_mapping_with_reasons():
     only = ncsolve.measure(H, Y, W, keys=["nc0", "nc1_cdnv"])
     assert list(only) == ["nc0", "nc1_cdnv"]
     assert list(ncsolve.measure(H, Y, keys="nc1_cdnv")) == ["nc1_cdnv"]
-    assert list(ncsolve.measure(H, Y, W, keys=iter(["nc0", "nc4_ncc_mismatch"]))) == ["nc0", "nc4_ncc_mismatch"]
+    assert list(ncsolve.measure(H, Y, W, keys=iter(["nc0", "nc4_ncc_mismatch"]))) == [
+        "nc0",
+        "nc4_ncc_mismatch",
+    ]
     document = found.to_dict()
     assert document["metrics"] == dict(found)
     assert [row["count"] for row in document["classes"]] == [3, 3, 3, 3]
 
 
 def test_layers_are_measured_one_by_one():
-    prediction = ncsolve.predict(ncsolve.UFM([9, 6, 3], depth=3, weight_decay=1e-3, feature_decay=1e-3))
+    prediction = ncsolve.predict(
+        ncsolve.UFM([9, 6, 3], depth=3, weight_decay=1e-3, feature_decay=1e-3)
+    )
     features, labels, weights = near(prediction, noise=0.1, dimension=5)
     layers = passed(features, weights)
     found = ncsolve.measure(layers, labels, weights)
@@ -137,25 +150,52 @@ MISTAKES = {
         r"shape (3, 12) and labels have shape (12,): they look transposed",
     ),
     "other length": (lambda: ncsolve.measure(H, Y[:5]), "shape (12, 3) and labels have shape (5,)"),
-    "a nan": (lambda: ncsolve.measure(np.where(H[7, 2] == H, np.nan, H), Y), "sample 7, coordinate 2 (counting from 0) is nan"),
-    "an infinity": (lambda: ncsolve.measure(np.where(H[7, 2] == H, -np.inf, H), Y), "sample 7, coordinate 2"),
+    "a nan": (
+        lambda: ncsolve.measure(np.where(H[7, 2] == H, np.nan, H), Y),
+        "sample 7, coordinate 2 (counting from 0) is nan",
+    ),
+    "an infinity": (
+        lambda: ncsolve.measure(np.where(H[7, 2] == H, -np.inf, H), Y),
+        "sample 7, coordinate 2",
+    ),
     "too large": (lambda: ncsolve.measure(H * 1e200, Y), "squares overflow"),
     "too small": (
         lambda: ncsolve.measure(H * 1e-170, Y),
         "of the features is 2.32503e-170, and squares of small parts of it underflow",
     ),
-    "a small classifier": (lambda: ncsolve.measure(H, Y, W * 1e-200), "weight is 1.30316e-200, and squares"),
-    "a large classifier": (lambda: ncsolve.measure(H, Y, W * 1e200), "e+199; entries up to 1e+140 are measured"),
+    "a small classifier": (
+        lambda: ncsolve.measure(H, Y, W * 1e-200),
+        "weight is 1.30316e-200, and squares",
+    ),
+    "a large classifier": (
+        lambda: ncsolve.measure(H, Y, W * 1e200),
+        "e+199; entries up to 1e+140 are measured",
+    ),
     "a product beyond the doubles": (
         lambda: ncsolve.measure(H, Y, [1e99 * W, 1e99 * np.eye(4)]),
         "1e+99, whose product is out of range",
     ),
-    "a mask of features": (lambda: ncsolve.measure(np.ma.masked_less(H, -1), Y), "features have a mask that hides 4 entries"),
-    "a mask of labels": (lambda: ncsolve.measure(H, np.ma.masked_equal(Y, 3)), "labels have a mask that hides 3 entries"),
-    "a mask of the classifier": (lambda: ncsolve.measure(H, Y, np.ma.masked_less(W, 0)), "weight has a mask"),
-    "a mask of the bias": (lambda: ncsolve.measure(H, Y, W, np.ma.masked_equal([0, 1, 2, 3], 1)), "bias has a mask"),
+    "a mask of features": (
+        lambda: ncsolve.measure(np.ma.masked_less(H, -1), Y),
+        "features have a mask that hides 4 entries",
+    ),
+    "a mask of labels": (
+        lambda: ncsolve.measure(H, np.ma.masked_equal(Y, 3)),
+        "labels have a mask that hides 3 entries",
+    ),
+    "a mask of the classifier": (
+        lambda: ncsolve.measure(H, Y, np.ma.masked_less(W, 0)),
+        "weight has a mask",
+    ),
+    "a mask of the bias": (
+        lambda: ncsolve.measure(H, Y, W, np.ma.masked_equal([0, 1, 2, 3], 1)),
+        "bias has a mask",
+    ),
     "one dimension": (lambda: ncsolve.measure(H[:, 0], Y), "features[:, None]"),
-    "images": (lambda: ncsolve.measure(H[:, :, None], Y), "(12, 3, 1), not (samples, dimensions); flatten"),
+    "images": (
+        lambda: ncsolve.measure(H[:, :, None], Y),
+        "(12, 3, 1), not (samples, dimensions); flatten",
+    ),
     "no samples": (lambda: ncsolve.measure(np.zeros((0, 3)), []), "no samples were seen"),
     "no dimensions": (lambda: ncsolve.measure(np.zeros((3, 0)), [1, 2, 3]), "(3, 0)"),
     "text": (lambda: ncsolve.measure([["a", "b"]], [1]), "<U1, not real numbers"),
@@ -163,8 +203,14 @@ MISTAKES = {
     "ragged": (lambda: ncsolve.measure([[1.0, 2.0], [3.0]], [0, 1]), "rows of different lengths"),
     "one class": (lambda: ncsolve.measure(H, ["a"] * 12), "one class, 'a'"),
     "one-hot": (lambda: ncsolve.measure(H, np.eye(4)[Y]), "argmax"),
-    "half labels": (lambda: ncsolve.measure(H, Y + 0.5), "label 0 (counting from 0) is 0.5, not a whole number"),
-    "missing label": (lambda: ncsolve.measure(H, [None, *Y[1:]]), "label 0 (counting from 0) is None, which is missing"),
+    "half labels": (
+        lambda: ncsolve.measure(H, Y + 0.5),
+        "label 0 (counting from 0) is 0.5, not a whole number",
+    ),
+    "missing label": (
+        lambda: ncsolve.measure(H, [None, *Y[1:]]),
+        "label 0 (counting from 0) is None, which is missing",
+    ),
     "nan label": (
         lambda: ncsolve.measure(H, np.where(Y == 2, np.nan, Y)),
         "label 2 (counting from 0) is nan, which is missing",
@@ -174,13 +220,28 @@ MISTAKES = {
     "transposed classifier": (lambda: ncsolve.measure(H, Y, W.T), "weight has shape (3, 4)"),
     "narrow classifier": (lambda: ncsolve.measure(H, Y, W[:, :2]), "(4, 3)"),
     "classifier as a line": (lambda: ncsolve.measure(H, Y, W[0]), "weight has shape (3,)"),
-    "an absent class": (lambda: ncsolve.measure(H, np.where(Y == 2, 3, Y), W), "no sample of class 2"),
-    "too few rows": (lambda: ncsolve.measure(H, Y, W[:3]), "3 rows, but the labels have 4 classes (0, 1, 2, 3)"),
+    "an absent class": (
+        lambda: ncsolve.measure(H, np.where(Y == 2, 3, Y), W),
+        "no sample of class 2",
+    ),
+    "too few rows": (
+        lambda: ncsolve.measure(H, Y, W[:3]),
+        "3 rows, but the labels have 4 classes (0, 1, 2, 3)",
+    ),
     "nan in the classifier": (lambda: ncsolve.measure(H, Y, W * np.nan), "weight holds nan"),
-    "long bias": (lambda: ncsolve.measure(H, Y, W, np.zeros(5)), "(5,); it needs one entry for each of 4 classes"),
+    "long bias": (
+        lambda: ncsolve.measure(H, Y, W, np.zeros(5)),
+        "(5,); it needs one entry for each of 4 classes",
+    ),
     "bias alone": (lambda: ncsolve.measure(H, Y, bias=np.zeros(4)), "without a classifier"),
-    "chain that breaks": (lambda: ncsolve.measure(H, Y, [np.zeros((5, 3)), np.zeros((4, 6))]), "weight W_1 has shape (5, 3)"),
-    "more layers than matrices": (lambda: ncsolve.measure({"a": H, "b": H}, Y, W), "2 layers of features and 1 matrices"),
+    "chain that breaks": (
+        lambda: ncsolve.measure(H, Y, [np.zeros((5, 3)), np.zeros((4, 6))]),
+        "weight W_1 has shape (5, 3)",
+    ),
+    "more layers than matrices": (
+        lambda: ncsolve.measure({"a": H, "b": H}, Y, W),
+        "2 layers of features and 1 matrices",
+    ),
     "no layers": (lambda: ncsolve.measure({}, Y), "empty mapping"),
     "unknown key": (lambda: ncsolve.measure(H, Y, keys=["nc1_pin"]), "did you mean 'nc1_pinv'"),
     "nc4": (lambda: ncsolve.measure(H, Y, keys=["nc4"]), "'nc4' is unknown"),
@@ -207,7 +268,12 @@ def test_a_mistake_is_one_line_with_the_value_and_what_works(name):
 def measured_with(counts, labels, **choices):
     prediction = ncsolve.predict(ncsolve.UFM(counts, weight_decay=1e-3, feature_decay=1e-3))
     labels = list(labels)
-    return ncsolve.measure(np.random.default_rng(0).normal(size=(len(labels), 4)), labels, prediction=prediction, **choices)
+    return ncsolve.measure(
+        np.random.default_rng(0).normal(size=(len(labels), 4)),
+        labels,
+        prediction=prediction,
+        **choices,
+    )
 
 
 def test_classes_are_matched_by_name_whatever_their_order():
@@ -220,7 +286,9 @@ def test_classes_are_matched_by_name_whatever_their_order():
     assert found["nc2_abs_H"] < 1e-14
     assert found["nc2_abs_W"] < 1e-14
     assert found["nc3_abs"] < 1e-14
-    wrong = ncsolve.measure(features, labels, prediction.weights[0], prediction=prediction)  # rows in another order
+    wrong = ncsolve.measure(
+        features, labels, prediction.weights[0], prediction=prediction
+    )  # rows in another order
     assert wrong["nc2_gof_W"] > 0.1
 
 
@@ -235,7 +303,11 @@ def test_numbered_predictions_take_sorted_labels_in_order():
     [
         ([3, 2], [0, 0, 1, 1], "class 0: 2 samples, 3 predicted"),
         ([2, 2, 1], [0, 0, 1, 1], "classes without samples: '2'"),
-        ({"a": 2, "b": 2}, ["a", "a", "c", "c"], "classes without samples: 'b'; labels that are no predicted class: 'c'"),
+        (
+            {"a": 2, "b": 2},
+            ["a", "a", "c", "c"],
+            "classes without samples: 'b'; labels that are no predicted class: 'c'",
+        ),
         ({"a": 2, "b": 2}, ["a", "a", "b", "b", "c"], "labels that are no predicted class: 'c'"),
     ],
 )
@@ -252,6 +324,10 @@ def test_a_subset_may_have_other_counts_but_not_other_classes():
 
 
 def test_targets_that_are_not_one_hot_are_not_compared():
-    ufm = ncsolve.UFM([5, 3, 2], ncsolve.Squared([[1, -1, 0.5], [0, 2, 1]]), weight_decay=1e-2, feature_decay=1e-2)
+    ufm = ncsolve.UFM(
+        [5, 3, 2], ncsolve.Squared([[1, -1, 0.5], [0, 2, 1]]), weight_decay=1e-2, feature_decay=1e-2
+    )
     with pytest.raises(ncsolve.ProblemError, match="not one-hot"):
-        ncsolve.measure(np.eye(10), np.repeat([0, 1, 2], [5, 3, 2]), prediction=ncsolve.predict(ufm))
+        ncsolve.measure(
+            np.eye(10), np.repeat([0, 1, 2], [5, 3, 2]), prediction=ncsolve.predict(ufm)
+        )

@@ -3,9 +3,9 @@
 import json
 import math
 
-from oracles import metrics as oracle
 import numpy as np
 import pytest
+from oracles import metrics as oracle
 from support.snapshots import long_tail_of_ten, near, passed
 
 import ncsolve
@@ -45,14 +45,32 @@ SHAPES = {"K<d": (4, 7), "K=d": (5, 5), "K>d": (6, 3), "two classes": (2, 4)}
 def network(classes, dimension, rng):
     """Imbalanced features away from every symmetry, with one class of one sample, and a classifier."""
     rng = np.random.default_rng(rng)
-    labels = np.concatenate([np.repeat(np.arange(classes), np.arange(classes, 0, -1)), rng.integers(0, classes - 1, 20)])
+    labels = np.concatenate(
+        [np.repeat(np.arange(classes), np.arange(classes, 0, -1)), rng.integers(0, classes - 1, 20)]
+    )
     means = rng.normal(size=(classes, dimension)) + 1.0
     features = means[labels] + 0.4 * rng.normal(size=(labels.size, dimension))
     order = rng.permutation(labels.size)
-    return features[order], labels[order], means + 0.7 * rng.normal(size=means.shape), rng.normal(size=classes)
+    return (
+        features[order],
+        labels[order],
+        means + 0.7 * rng.normal(size=means.shape),
+        rng.normal(size=classes),
+    )
 
 
-def direct(features, labels, weight, bias, center, between, ddof, centered_weights, centered_duality, centered_cosine):
+def direct(
+    features,
+    labels,
+    weight,
+    bias,
+    center,
+    between,
+    ddof,
+    centered_weights,
+    centered_duality,
+    centered_cosine,
+):
     """All metrics without a prediction, by the oracle."""
     _, mu, n, mu_c, mu_s = oracle.parts(features, labels)
     size = len(mu)
@@ -66,7 +84,11 @@ def direct(features, labels, weight, bias, center, between, ddof, centered_weigh
     dual = moved if centered_duality else mu
     a, b = np.array(w) / oracle.frobenius(w), np.array(dual) / oracle.frobenius(dual)
     product = np.array([[np.dot(x, m) for m in moved] for x in w])
-    pairs = [(x - w_mean, m) for x, m in zip(w, moved, strict=True)] if centered_cosine else list(zip(w, mu, strict=True))
+    pairs = (
+        [(x - w_mean, m) for x, m in zip(w, moved, strict=True)]
+        if centered_cosine
+        else list(zip(w, mu, strict=True))
+    )
     cosine = [np.dot(x, m) / np.sqrt(np.dot(x, x) * np.dot(m, m)) for x, m in pairs]
     return {
         "nc1_pinv": oracle.pinv_trace(features, labels, center=center, weights=between) / size,
@@ -99,17 +121,25 @@ CHOICES = [
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("choice", CHOICES, ids=lambda c: f"mu of {c[0]}, Sigma_B by {c[1]}, ddof {c[2]}")
+@pytest.mark.parametrize(
+    "choice", CHOICES, ids=lambda c: f"mu of {c[0]}, Sigma_B by {c[1]}, ddof {c[2]}"
+)
 def test_every_metric_is_its_definition(shape, choice):
     features, labels, weight, bias = network(*SHAPES[shape], rng=3)
     names = ("center", "between", "ddof", "center_weights", "center_duality", "center_cosine")
     found = ncsolve.measure(
-        features, labels, weight, bias, convention=ncsolve.Convention(**dict(zip(names, choice, strict=True)))
+        features,
+        labels,
+        weight,
+        bias,
+        convention=ncsolve.Convention(**dict(zip(names, choice, strict=True))),
     )
     expected = direct(features, labels.tolist(), weight, bias, *choice)
     assert found.keys() | {"nc2_margin"} == expected.keys() | {"nc2_margin"}
     for key, value in expected.items():
-        assert found[key] == pytest.approx(value, rel=2e-12, abs=1e-13), key  # measured: 2e-13 relative
+        assert found[key] == pytest.approx(value, rel=2e-12, abs=1e-13), (
+            key
+        )  # measured: 2e-13 relative
     undivided = ncsolve.Convention(**dict(zip(names, choice, strict=True)), per_class=False)
     trace = ncsolve.measure(features, labels, convention=undivided)["nc1_pinv"]
     assert trace == pytest.approx(len(found.classes) * found["nc1_pinv"], rel=1e-14)
@@ -128,7 +158,9 @@ def test_the_margin_is_the_distance_to_the_hull_of_the_other_rows(classes, dimen
     weight = np.random.default_rng(classes).normal(size=(classes, dimension))
     features, labels = np.repeat(weight, 2, axis=0), np.repeat(np.arange(classes), 2)
     expected = min(oracle.hull_distance(k, weight) for k in range(classes))
-    assert ncsolve.measure(features, labels, weight)["nc2_margin"] == pytest.approx(expected, abs=1e-12)  # measured: 2e-15
+    assert ncsolve.measure(features, labels, weight)["nc2_margin"] == pytest.approx(
+        expected, abs=1e-12
+    )  # measured: 2e-15
 
 
 @pytest.mark.parametrize("classes", [3, 5, 12])
@@ -140,8 +172,12 @@ def test_the_margin_of_polygons_and_simplices_is_known(classes):
     margin = 1 - math.cos(2 * math.pi / classes)  # a vertex over the chord of its neighbors
     if classes == 3:
         margin = 1.5
-    assert ncsolve.measure(polygon, labels, polygon)["nc2_margin"] == pytest.approx(margin, abs=1e-10)
-    assert ncsolve.measure(simplex, labels, simplex)["nc2_margin"] == pytest.approx((classes / (classes - 1)) ** 0.5, abs=1e-10)
+    assert ncsolve.measure(polygon, labels, polygon)["nc2_margin"] == pytest.approx(
+        margin, abs=1e-10
+    )
+    assert ncsolve.measure(simplex, labels, simplex)["nc2_margin"] == pytest.approx(
+        (classes / (classes - 1)) ** 0.5, abs=1e-10
+    )
     inside = np.vstack([polygon, [[0.1, 0.05]]])
     assert ncsolve.measure(inside, np.arange(classes + 1), inside)["nc2_margin"] < 1e-10
 
@@ -152,7 +188,9 @@ def test_a_hull_through_the_origin_has_distance_zero_and_scale_does_not_matter()
     points[-1] = -np.array([0.1, 0.2, 0.3, 0.2, 0.2]) @ points[:-1]
     for scale in (1e-9, 1.0, 1e9):
         assert hull_distance(scale * points) < 1e-12 * scale
-        assert hull_distance(scale * (points[:3] + 5)) == pytest.approx(scale * hull_distance(points[:3] + 5), rel=1e-12)
+        assert hull_distance(scale * (points[:3] + 5)) == pytest.approx(
+            scale * hull_distance(points[:3] + 5), rel=1e-12
+        )
 
 
 # Limits that are known
@@ -169,7 +207,11 @@ def test_a_collapsed_simplex_has_every_distance_zero_but_the_frames():
     bias = np.zeros(5)
     found = ncsolve.measure(points[labels] + 0.3, labels, 2.0 * points, bias)
     assert found["nc3_cos"] > 0.1  # not centered, it sees the shift
-    zero = [key for key in found if key not in ("nc2_of_H", "nc2_of_W", "nc_bias", "nc2_margin", "nc3_cos")]
+    zero = [
+        key
+        for key in found
+        if key not in ("nc2_of_H", "nc2_of_W", "nc_bias", "nc2_margin", "nc3_cos")
+    ]
     for key in zero:
         assert found[key] < 1e-14, key
     assert found["nc2_of_W"] == pytest.approx(math.sqrt(2 - 2 * 4 / math.sqrt(4 * 5)), rel=1e-12)
@@ -189,7 +231,9 @@ def test_an_orthogonal_frame_is_zero_away_from_frames_and_not_from_simplices():
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("bias", ["none", "free"])
 def test_at_the_prediction_every_distance_to_it_is_zero_at_every_layer(depth, bias):
-    ufm = ncsolve.UFM([40, 20, 10, 5], depth=depth, bias=bias, weight_decay=1e-3, feature_decay=1e-3)
+    ufm = ncsolve.UFM(
+        [40, 20, 10, 5], depth=depth, bias=bias, weight_decay=1e-3, feature_decay=1e-3
+    )
     prediction = ncsolve.predict(ufm)
     features, labels, weights = near(prediction, dimension=9)
     found = ncsolve.measure(passed(features, weights), labels, weights, prediction.bias, prediction)
@@ -249,11 +293,20 @@ def test_coincident_class_means_have_rank_k_minus_2_and_the_right_number():
         b = oracle.sigma_b(features, labels.tolist())
         vectors, values, _ = np.linalg.svd(b)
         span = vectors[:, :3]
-        expected = np.trace(span.T @ oracle.sigma_w(features, labels.tolist()) @ span @ np.diag(1 / values[:3])) / 5
+        expected = (
+            np.trace(
+                span.T @ oracle.sigma_w(features, labels.tolist()) @ span @ np.diag(1 / values[:3])
+            )
+            / 5
+        )
         assert found["nc1_pinv"] == pytest.approx(expected, rel=tight)
         assert found["nc1_cdnv"] == math.inf
-    naive = np.linalg.pinv(oracle.sigma_b(features.astype(np.float32), labels.tolist()).astype(np.float32), rcond=1e-15)
-    assert abs(np.trace(oracle.sigma_w(features, labels.tolist()) @ naive)) / 5 > 100 * expected  # what must not be repeated
+    naive = np.linalg.pinv(
+        oracle.sigma_b(features.astype(np.float32), labels.tolist()).astype(np.float32), rcond=1e-15
+    )
+    assert (
+        abs(np.trace(oracle.sigma_w(features, labels.tolist()) @ naive)) / 5 > 100 * expected
+    )  # what must not be repeated
 
 
 @pytest.mark.parametrize("center", ["classes", "samples"])
@@ -336,7 +389,9 @@ def test_scale_and_rotation_do_not_matter_to_what_is_scale_free():
 def test_every_size_that_is_measured_is_measured_to_the_last_digit(power, other):
     """Powers of two from 1e-129 to 1e139 change nothing that has no unit, and what has one by themselves."""
     features, labels, weight, bias = network(4, 6, 1)
-    prediction = ncsolve.predict(ncsolve.UFM(np.bincount(labels), weight_decay=1e-3, feature_decay=1e-3))
+    prediction = ncsolve.predict(
+        ncsolve.UFM(np.bincount(labels), weight_decay=1e-3, feature_decay=1e-3)
+    )
     one = ncsolve.measure(features, labels, weight, bias, prediction)
     scaled = np.ldexp(features, power), labels, np.ldexp(weight, other)
     bias = np.ldexp(bias, power + other) if -400 < power + other < 400 else np.zeros(4)
@@ -346,7 +401,9 @@ def test_every_size_that_is_measured_is_measured_to_the_last_digit(power, other)
         if key in ("nc_bias", "nc4_ncc_mismatch") and not bias.any():
             continue
         # the roots of small and large squares round differently; measured: 5e-16
-        assert np.ldexp(found[key], -units.get(key, 0)) == pytest.approx(one[key], rel=1e-13, abs=1e-15), key
+        assert np.ldexp(found[key], -units.get(key, 0)) == pytest.approx(
+            one[key], rel=1e-13, abs=1e-15
+        ), key
     assert all(math.isfinite(found[key]) for key in ("nc2_abs_H", "nc2_abs_W", "nc3_abs"))
     json.dumps(ncsolve.compare(found, prediction).to_dict(), allow_nan=False)
 
@@ -360,18 +417,25 @@ def test_the_signed_mean_of_angles_is_blind_where_ours_sees():
     cos = rows @ rows.T
     off = ~np.eye(6, dtype=bool)
     assert abs((cos[off] + 1 / 5).mean()) < 1e-15
-    assert ncsolve.measure(rows, np.arange(6))["nc2_equiangle_H"] == pytest.approx((24 * 0.2 + 6 * 0.8) / 30)
+    assert ncsolve.measure(rows, np.arange(6))["nc2_equiangle_H"] == pytest.approx(
+        (24 * 0.2 + 6 * 0.8) / 30
+    )
 
 
 def test_the_spread_of_norms_does_not_depend_on_the_order_of_the_classes():
     features, labels, weight, _ = network(4, 6, 0)
     order = np.array([2, 0, 3, 1])
-    one, other = ncsolve.measure(features, labels, weight), ncsolve.measure(features, np.argsort(order)[labels], weight[order])
+    one, other = (
+        ncsolve.measure(features, labels, weight),
+        ncsolve.measure(features, np.argsort(order)[labels], weight[order]),
+    )
     for key in one:
         assert other[key] == pytest.approx(one[key], rel=1e-12), key
     norms = np.log(np.linalg.norm(weight, axis=1))
     signed = np.diff(norms).mean()
-    assert np.diff(norms[order]).mean() != pytest.approx(signed)  # differences of logarithms with their signs do
+    assert np.diff(norms[order]).mean() != pytest.approx(
+        signed
+    )  # differences of logarithms with their signs do
 
 
 def test_self_duality_is_not_read_off_the_angles():
@@ -406,13 +470,17 @@ def test_the_sample_mean_is_not_the_mean_of_class_means():
 def test_the_share_of_mismatches_is_exact_where_many_samples_are_between_means():
     rng = np.random.default_rng(0)
     labels = np.arange(3000) % 5
-    means = rng.normal(size=(5, 3)) * np.array([0.2, 1.0, 2.0, 3.0, 5.0])[:, None]  # unequal distances from their mean
+    means = (
+        rng.normal(size=(5, 3)) * np.array([0.2, 1.0, 2.0, 3.0, 5.0])[:, None]
+    )  # unequal distances from their mean
     features = means[labels] + 2.0 * rng.normal(size=(3000, 3))
     weight, bias = rng.normal(size=(5, 3)), rng.normal(size=5)
     for dtype in (np.float64, np.float32):
         given = features.astype(dtype)
         found = ncsolve.measure(given, labels, weight, bias, keys=["nc4_ncc_mismatch"])
-        assert found["nc4_ncc_mismatch"] == oracle.ncc_mismatch(given.astype(float), labels.tolist(), weight, bias)
+        assert found["nc4_ncc_mismatch"] == oracle.ncc_mismatch(
+            given.astype(float), labels.tolist(), weight, bias
+        )
 
 
 def _floats(kind, values):
@@ -449,7 +517,9 @@ def test_a_sample_as_far_from_one_mean_as_from_the_other_agrees_with_both(offset
     rng = np.random.default_rng(3)
     part = rng.integers(-2, 3, size=(7, 3)) + np.array([3, 0, 0])
     between = rng.integers(-3, 4, size=(12, 3)) * [0, 1, 1]
-    grid = np.concatenate([part, part * [-1, 1, 1], between, [[0, 90, 90], [1, 90, 97]]]).astype(float)
+    grid = np.concatenate([part, part * [-1, 1, 1], between, [[0, 90, 90], [1, 90, 97]]]).astype(
+        float
+    )
     labels = np.repeat([0, 1, 2], [7, 7, 14])
     moved = grid + float(np.float32(offset))  # exact: a float32 has bits to spare for the grid
     weight, bias = np.tile([1.0, 2.0, -1.0], (3, 1)), np.array([0.0, 0.0, -9.0])
@@ -465,9 +535,15 @@ def test_means_that_differ_in_the_given_floats_have_a_quotient_and_a_variance(ki
     """Coarse floats far from the origin: the class means are apart by less than the spacing of the floats times their norm."""
     rng = np.random.default_rng(1)
     labels = np.arange(60) % 3
-    given, doubles = _floats(kind, 0.5 * np.eye(3, 40)[labels] + 0.5 * rng.normal(size=(60, 40)) + 50)
+    given, doubles = _floats(
+        kind, 0.5 * np.eye(3, 40)[labels] + 0.5 * rng.normal(size=(60, 40)) + 50
+    )
     found, exact = ncsolve.measure(given, labels), ncsolve.measure(doubles, labels)
-    assert found["nc1_cdnv"] == exact["nc1_cdnv"] == pytest.approx(oracle.cdnv(doubles, labels.tolist()), rel=1e-12)
+    assert (
+        found["nc1_cdnv"]
+        == exact["nc1_cdnv"]
+        == pytest.approx(oracle.cdnv(doubles, labels.tolist()), rel=1e-12)
+    )
     assert found["nc1_quotient"] == exact["nc1_quotient"] < 1e3
 
 
@@ -481,7 +557,9 @@ def test_an_offset_costs_no_digits_of_the_within_class_scatter(offset, noise):
     means = np.stack([exact[labels == k].mean(axis=0) for k in range(3)])
     within = ((exact - means[labels]).T @ (exact - means[labels]) / 30).astype(float)
     apart = means - means.mean(axis=0)
-    expected = np.trace(within @ np.linalg.pinv((apart.T @ apart / 3).astype(float), rcond=1e-8)) / 3
+    expected = (
+        np.trace(within @ np.linalg.pinv((apart.T @ apart / 3).astype(float), rcond=1e-8)) / 3
+    )
     stream = ncsolve.StreamingMeasure()
     for i in rng.permutation(30):
         stream.update(features[i : i + 1], labels[i : i + 1])

@@ -80,7 +80,13 @@ def test_zhu():
 def test_dang():
     moved = MU - MU_S
     sigma_b = sum(np.outer(m, m) for m in moved) / K
-    gram_w, gram_h, gram_moved, product, logits = W @ W.T, MU @ MU.T, moved @ moved.T, W @ moved.T, W @ MU.T
+    gram_w, gram_h, gram_moved, product, logits = (
+        W @ W.T,
+        MU @ MU.T,
+        moved @ moved.T,
+        W @ moved.T,
+        W @ MU.T,
+    )
     expected = {
         "NC1": np.trace(SIGMA_W @ np.linalg.pinv(sigma_b, rcond=1e-10)) / K,
         "NC2 ETF, W": fro(gram_w / fro(gram_w) - E),
@@ -98,7 +104,11 @@ def test_dang():
         roots = np.roots([b / n, 0, 2 * b / n, -2, b / n])
         x.append(max(r.real for r in roots if abs(r.imag) < 1e-9))
     s2 = N * 2e-3 * np.array(x) ** 2
-    weights, features, values = np.diag(s2), np.diag(s2 / (s2 + N * 2e-3) ** 2), np.diag(s2 / (s2 + N * 2e-3))
+    weights, features, values = (
+        np.diag(s2),
+        np.diag(s2 / (s2 + N * 2e-3) ** 2),
+        np.diag(s2 / (s2 + N * 2e-3)),
+    )
     expected |= {
         "NC2 GOF, W": fro(gram_w / fro(gram_w) - weights / fro(weights)),
         "NC2 GOF, H": fro(gram_h / fro(gram_h) - features / fro(features)),
@@ -109,21 +119,28 @@ def test_dang():
 
 def test_hong_ling():
     sigma_b = sum(n / N * np.outer(m - MU_S, m - MU_S) for n, m in zip(COUNTS, MU, strict=True))
-    agree(published("hong-ling"), {"NC1": np.trace(SIGMA_W @ np.linalg.pinv(sigma_b, rcond=1e-10)) / K})
+    agree(
+        published("hong-ling"),
+        {"NC1": np.trace(SIGMA_W @ np.linalg.pinv(sigma_b, rcond=1e-10)) / K},
+    )
 
 
 def test_galanti():
     total = 0.0
     for i in range(K):
         for j in range(i + 1, K):
-            v = [(H[k == Y] ** 2).sum(axis=1).mean() - (MU[k] ** 2).sum() for k in (i, j)]  # their variance by moments
+            v = [
+                (H[k == Y] ** 2).sum(axis=1).mean() - (MU[k] ** 2).sum() for k in (i, j)
+            ]  # their variance by moments
             total += (v[0] + v[1]) / 2 / ((MU[i] - MU[j]) ** 2).sum()
     agree(published("galanti"), {"CDNV": total / (K * (K - 1) / 2)})
 
 
 def test_one_name_has_many_values():
     """NC1 of one set of features, by paper: the same name, values far apart."""
-    nc1 = [published(name)["NC1"] for name in ("papyan", "zhu", "hong-ling")] + [published("papyan")["NC1 (notebook)"]]
+    nc1 = [published(name)["NC1"] for name in ("papyan", "zhu", "hong-ling")] + [
+        published("papyan")["NC1 (notebook)"]
+    ]
     assert max(nc1) / min(nc1) > 3
 
 
@@ -137,4 +154,6 @@ def test_a_preset_sets_the_convention_of_the_keys_too_and_excludes_another():
         ncsolve.measure(H, Y, preset="zhu", convention=ncsolve.Convention())
     with pytest.raises(ncsolve.ProblemError, match="did you mean 'papyan'"):
         ncsolve.measure(H, Y, preset="papian")
-    assert not any(name.lower() == "nc4" for preset in PRESETS.values() for name, *_ in preset.names)
+    assert not any(
+        name.lower() == "nc4" for preset in PRESETS.values() for name, *_ in preset.names
+    )

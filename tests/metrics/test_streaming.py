@@ -13,9 +13,13 @@ import ncsolve
 from ncsolve import StreamingMeasure
 from ncsolve.metrics.accumulator import Accumulator
 
-PREDICTION = ncsolve.predict(ncsolve.UFM([60, 25, 10, 4, 1], depth=2, weight_decay=1e-4, feature_decay=1e-4))
+PREDICTION = ncsolve.predict(
+    ncsolve.UFM([60, 25, 10, 4, 1], depth=2, weight_decay=1e-4, feature_decay=1e-4)
+)
 H, Y, WEIGHTS = near(PREDICTION, noise=0.2, dimension=7, rng=5)
-MIXED = np.concatenate([[99], np.random.default_rng(1).permutation(99)])  # the class of one sample first
+MIXED = np.concatenate(
+    [[99], np.random.default_rng(1).permutation(99)]
+)  # the class of one sample first
 H, Y = H[MIXED], Y[MIXED]
 B = np.array([0.1, -0.3, 0.0, 0.2, 0.05])
 LAYERS = passed(H, WEIGHTS)
@@ -39,7 +43,9 @@ def fed(order, sizes, stream=None, layers=LAYERS):
 
 
 @settings(max_examples=40, deadline=None)
-@given(order=st.permutations(range(100)), cuts=st.lists(st.integers(1, 99), max_size=12, unique=True))
+@given(
+    order=st.permutations(range(100)), cuts=st.lists(st.integers(1, 99), max_size=12, unique=True)
+)
 @example(order=list(range(100)), cuts=list(range(1, 100)))
 @example(order=list(range(99, -1, -1)), cuts=[])
 def test_batches_in_any_order_give_what_one_pass_gives(order, cuts):
@@ -47,7 +53,9 @@ def test_batches_in_any_order_give_what_one_pass_gives(order, cuts):
     stream = fed(np.array(order), sizes)
     second = stream.second_pass(WEIGHTS, B)
     for start in range(0, 100, 17):
-        second.update({name: rows[start : start + 17] for name, rows in LAYERS.items()}, Y[start : start + 17])
+        second.update(
+            {name: rows[start : start + 17] for name, rows in LAYERS.items()}, Y[start : start + 17]
+        )
     found = stream.compute(WEIGHTS, B, PREDICTION, second_pass=second)
     close(found, WHOLE)  # measured: 3e-14
     for name, layer in WHOLE.layers.items():
@@ -75,7 +83,9 @@ def test_second_passes_merge_too():
     for second, half in zip(passes, (slice(0, 40), slice(40, 100)), strict=True):
         second.update({name: rows[half] for name, rows in LAYERS.items()}, Y[half])
     passes[0].merge(passes[1])
-    close(stream.compute(prediction=PREDICTION, second_pass=passes[0]), WHOLE)  # the classifier is that of the pass
+    close(
+        stream.compute(prediction=PREDICTION, second_pass=passes[0]), WHOLE
+    )  # the classifier is that of the pass
     other = fed(np.arange(50), [50]).second_pass(WEIGHTS, B)
     with pytest.raises(ncsolve.DataError, match="different class means"):
         passes[0].merge(other)
@@ -156,7 +166,10 @@ def test_reset_forgets():
     assert stream.samples == 0
     with pytest.raises(ncsolve.DataError, match="no samples were seen"):
         stream.compute()
-    close(fed(np.arange(100), [100], stream).compute(WEIGHTS), fed(np.arange(100), [100]).compute(WEIGHTS))
+    close(
+        fed(np.arange(100), [100], stream).compute(WEIGHTS),
+        fed(np.arange(100), [100]).compute(WEIGHTS),
+    )
 
 
 def test_a_refused_batch_leaves_no_trace():
@@ -166,7 +179,9 @@ def test_a_refused_batch_leaves_no_trace():
     bad["H_2"][-1, -1] = np.nan
     second = stream.second_pass(WEIGHTS)
     for one in (stream, second):
-        with pytest.raises(ncsolve.DataError, match=r"layer 'H_2': sample 39, coordinate 4 .* is nan"):
+        with pytest.raises(
+            ncsolve.DataError, match=r"layer 'H_2': sample 39, coordinate 4 .* is nan"
+        ):
             one.update(bad, Y[60:])
     assert dict(stream.compute(WEIGHTS)) == before
     assert second._revisits["H_1"].samples == 0
@@ -181,7 +196,9 @@ def test_a_class_given_and_never_seen_is_named_and_so_is_a_stranger():
     stream.update(np.eye(2), ["ant", "bee"])
     with pytest.raises(ncsolve.DataError, match="no sample of class 'cat'"):
         stream.compute()
-    with pytest.raises(ncsolve.DataError, match="labels 'dog' are not among the classes 'ant', 'bee', 'cat'"):
+    with pytest.raises(
+        ncsolve.DataError, match="labels 'dog' are not among the classes 'ant', 'bee', 'cat'"
+    ):
         stream.update(np.eye(2), ["ant", "dog"])
     with pytest.raises(ncsolve.DataError, match="'ant' stands twice"):
         StreamingMeasure(classes=["ant", "bee", "ant"])
@@ -234,7 +251,9 @@ def test_digits_survive_far_from_the_origin():
     """Samples 1e-7 around means of norm 1e6, merged from batches of one: the scatter has the digits of the data."""
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 2
-    exact = rng.integers(-50, 50, size=(200, 3)) * 2.0**-23  # sums of these with the means are exact
+    exact = (
+        rng.integers(-50, 50, size=(200, 3)) * 2.0**-23
+    )  # sums of these with the means are exact
     features = exact + np.array([[2.0**20, 0, 5], [0, -(2.0**20), 3]])[labels]
     stream = StreamingMeasure()
     for i in rng.permutation(200):
@@ -242,7 +261,9 @@ def test_digits_survive_far_from_the_origin():
     found = stream.compute()
     for k in (0, 1):
         part = exact[labels == k]
-        assert found.variances[k] == pytest.approx(((part - part.mean(axis=0)) ** 2).sum() / 100, rel=1e-12)
+        assert found.variances[k] == pytest.approx(
+            ((part - part.mean(axis=0)) ** 2).sum() / 100, rel=1e-12
+        )
 
 
 def test_an_accumulator_that_forgets_the_shift_between_batches_would_be_caught(monkeypatch):

@@ -27,7 +27,9 @@ def test_tensors_give_the_numbers_of_arrays(device, grad):
     with torch.no_grad():
         linear.weight.copy_(torch.tensor(W))
         linear.bias.copy_(torch.tensor(B))
-    found = ncsolve.measure(features, torch.tensor(Y, device=device), linear.weight, linear.bias, PREDICTION)
+    found = ncsolve.measure(
+        features, torch.tensor(Y, device=device), linear.weight, linear.bias, PREDICTION
+    )
     assert dict(found) == dict(ncsolve.measure(H, Y, W, B, PREDICTION))
     assert features.requires_grad == grad
 
@@ -59,11 +61,15 @@ def test_a_list_of_scalar_tensors_is_labels():
 
 def test_hooks_batches_and_a_stream_give_what_all_at_once_gives():
     torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 5), torch.nn.Linear(5, 3))
+    net = torch.nn.Sequential(
+        torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 5), torch.nn.Linear(5, 3)
+    )
     inputs = torch.tensor(H, dtype=torch.float32)
     stream = ncsolve.StreamingMeasure()
     head = net[2:]
-    for batch in torch.utils.data.DataLoader(list(zip(inputs, Y.tolist(), strict=True)), batch_size=8, shuffle=True):
+    for batch in torch.utils.data.DataLoader(
+        list(zip(inputs, Y.tolist(), strict=True)), batch_size=8, shuffle=True
+    ):
         hidden = net[:2](batch[0])
         stream.update({"H_1": hidden, "H_2": head[0](hidden)}, batch[1])
     hidden = net[:2](inputs)
@@ -71,7 +77,9 @@ def test_hooks_batches_and_a_stream_give_what_all_at_once_gives():
     whole = ncsolve.measure({"H_1": hidden, "H_2": head[0](hidden)}, Y, weights, head[1].bias)
     found = stream.compute(weights, head[1].bias)
     for key in found:
-        assert found[key] == pytest.approx(whole[key], rel=1e-6), key  # float32 products of other batch sizes differ
+        assert found[key] == pytest.approx(whole[key], rel=1e-6), (
+            key
+        )  # float32 products of other batch sizes differ
 
 
 @pytest.fixture
@@ -84,7 +92,10 @@ def folder(tmp_path, monkeypatch):
         net[1].bias.copy_(torch.tensor(B))
     torch.save(net.state_dict(), "model.pt")
     torch.save({"epoch": 3, "model": net.state_dict(), "optimizer": {"lr": 0.1}}, "checkpoint.pth")
-    torch.save({"H": torch.tensor(H), "y": torch.tensor(Y), "W": torch.tensor(W), "b": torch.tensor(B)}, "all.pt")
+    torch.save(
+        {"H": torch.tensor(H), "y": torch.tensor(Y), "W": torch.tensor(W), "b": torch.tensor(B)},
+        "all.pt",
+    )
     torch.save(net, "whole.pt")
     torch.save({"lr": 0.1}, "numbers.pt")
     return tmp_path
@@ -95,7 +106,15 @@ def folder(tmp_path, monkeypatch):
     [
         ["all.pt"],
         ["h.npz", "--classifier", "model.pt", "--weight-key", "1.weight", "--bias-key", "1.bias"],
-        ["h.npz", "--classifier", "checkpoint.pth", "--weight-key", "model.1.weight", "--bias-key", "model.1.bias"],
+        [
+            "h.npz",
+            "--classifier",
+            "checkpoint.pth",
+            "--weight-key",
+            "model.1.weight",
+            "--bias-key",
+            "model.1.bias",
+        ],
     ],
     ids=lambda argv: argv[-3] if len(argv) > 1 else argv[0],
 )
@@ -113,7 +132,10 @@ def test_checkpoints_are_read(capsys, folder, argv):
             ["h.npz", "--classifier", "model.pt", "--weight-key", "fc.weight"],
             ["'fc.weight'", "0.weight (6, 4)", "1.weight (3, 6)"],
         ),
-        (["h.npz", "--classifier", "model.pt", "--weight-key", "1.weight", "--bias-key", "b"], ["1.bias (3,)"]),
+        (
+            ["h.npz", "--classifier", "model.pt", "--weight-key", "1.weight", "--bias-key", "b"],
+            ["1.bias (3,)"],
+        ),
         (["h.npz", "--classifier", "model.pt", "--weight-key", "0.weight"], ["(6, 4)", "(3, 6)"]),
         (["h.npz", "--classifier", "whole.pt"], ["whole.pt", "state_dict"]),
         (["numbers.pt"], ["no tensors"]),
@@ -137,7 +159,10 @@ def test_a_bad_checkpoint_is_one_line(capsys, folder, argv, said):
 def test_a_checkpoint_beside_features_needs_a_key_unless_one_matrix_fits(capsys, folder):
     assert main(["measure", "h.npz", "--classifier", "model.pt"]) == 0
     said = capsys.readouterr().err
-    assert "the classifier is 1.weight, the only array of its shape; --weight-key chooses another" in said
+    assert (
+        "the classifier is 1.weight, the only array of its shape; --weight-key chooses another"
+        in said
+    )
     assert "the bias is 1.bias, which stands beside 1.weight" in said
     torch.save({"a": torch.eye(3, 6), "b": torch.eye(3, 6)}, "two.pt")
     assert main(["measure", "h.npz", "--classifier", "two.pt", "--quiet"]) == 4

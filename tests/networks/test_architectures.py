@@ -19,16 +19,40 @@ def _size(module):
 def test_resnet18_has_the_published_number_of_parameters():
     trunk, outputs = ResNet18().trunk((3, 32, 32))
     assert outputs == 512
-    assert _size(trunk) + 512 * 10 + 10 == 11_173_962  # the common 32 x 32 variant with its classifier
-    assert sum(isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3) for module in trunk.modules()) == 17
+    assert (
+        _size(trunk) + 512 * 10 + 10 == 11_173_962
+    )  # the common 32 x 32 variant with its classifier
+    assert (
+        sum(
+            isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3)
+            for module in trunk.modules()
+        )
+        == 17
+    )
 
 
 def test_vgg16_has_the_published_convolutions():
     trunk, outputs = VGG16().trunk((3, 32, 32))
     convolutions = [module for module in trunk.modules() if isinstance(module, torch.nn.Conv2d)]
     assert outputs == 512
-    assert [c.out_channels for c in convolutions] == [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
-    assert sum(c.weight.numel() for c in convolutions) == 14_714_688 - 4_224  # published with biases, which batch norm replaces
+    assert [c.out_channels for c in convolutions] == [
+        64,
+        64,
+        128,
+        128,
+        256,
+        256,
+        256,
+        512,
+        512,
+        512,
+        512,
+        512,
+        512,
+    ]
+    assert (
+        sum(c.weight.numel() for c in convolutions) == 14_714_688 - 4_224
+    )  # published with biases, which batch norm replaces
 
 
 @pytest.mark.parametrize("kind", [ResNet18, VGG16])
@@ -61,10 +85,21 @@ def test_convolutional_networks_train_end_to_end_with_three_linear_layers(kind, 
     pattern = rng.normal(size=(3, 1, 8, 8))
     labels = np.repeat([0, 1, 2], [8, 6, 4])
     data = Dataset.of(pattern[labels] + 0.1 * rng.normal(size=(18, 1, 8, 8)), labels)
-    ufm = ncsolve.UFM(data.counts, loss, 3 if loss == "mse" else 1, 16, 5e-3, 5e-3, features=features)
+    ufm = ncsolve.UFM(
+        data.counts, loss, 3 if loss == "mse" else 1, 16, 5e-3, 5e-3, features=features
+    )
     task = Task(ufm, data, kind(width=2))
     trained = train(
-        task, Training(optimizer="adam", epochs=30, batch=9, learning_rate=5e-3, precision="single", log_every=30), rng=0
+        task,
+        Training(
+            optimizer="adam",
+            epochs=30,
+            batch=9,
+            learning_rate=5e-3,
+            precision="single",
+            log_every=30,
+        ),
+        rng=0,
     )
     first, last = trained.records[0], trained.records[-1]
     assert last["objective"] < 0.85 * first["objective"]

@@ -15,11 +15,15 @@ nn = torch.nn
 
 def _model():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 4, bias=False), nn.Linear(4, 3)).double()
+    return nn.Sequential(
+        nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 4, bias=False), nn.Linear(4, 3)
+    ).double()
 
 
 def _hooks(model):
-    return [len(module._forward_pre_hooks) + len(module._forward_hooks) for module in model.modules()]
+    return [
+        len(module._forward_pre_hooks) + len(module._forward_hooks) for module in model.modules()
+    ]
 
 
 def test_inputs_of_every_linear_layer_are_what_a_pass_by_hand_gives():
@@ -88,7 +92,9 @@ def test_a_layer_that_is_called_twice_or_sees_no_vectors_is_named():
 
 
 def test_the_predicted_features_pass_the_predicted_head_without_a_distance():
-    prediction = ncsolve.predict(ncsolve.UFM([30, 20, 10], depth=2, width=(6, 5), weight_decay=4e-3, feature_decay=4e-3))
+    prediction = ncsolve.predict(
+        ncsolve.UFM([30, 20, 10], depth=2, width=(6, 5), weight_decay=4e-3, feature_decay=4e-3)
+    )
     head = nn.Sequential(nn.Linear(6, 5, bias=False), nn.Linear(5, 3, bias=False)).double()
     ncsolve.to_torch(prediction, head)
     found = capture(head, torch.from_numpy(prediction.features().T.copy()))

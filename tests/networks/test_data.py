@@ -25,8 +25,12 @@ def _idx_labels(labels=LABELS, magic=0x801):
 
 
 def _write_idx(folder, zipped="", images=None, labels=None):
-    (folder / f"train-images-idx3-ubyte{zipped}").write_bytes(_idx_images() if images is None else images)
-    (folder / f"train-labels-idx1-ubyte{zipped}").write_bytes(_idx_labels() if labels is None else labels)
+    (folder / f"train-images-idx3-ubyte{zipped}").write_bytes(
+        _idx_images() if images is None else images
+    )
+    (folder / f"train-labels-idx1-ubyte{zipped}").write_bytes(
+        _idx_labels() if labels is None else labels
+    )
     return folder
 
 
@@ -57,7 +61,10 @@ BAD_IDX = {
     "header only": (dict(images=_idx_images()[:9]), "inside its header"),
     "three bytes": (dict(images=b"\0\0\x08"), "000008"),
     "a size of zero": (dict(images=struct.pack(">IIII", 0x803, 0, 5, 4)), "(0, 5, 4)"),
-    "a size that nothing holds": (dict(images=struct.pack(">IIII", 0x803, 2**31, 2**31, 2**31)), "2147483648"),
+    "a size that nothing holds": (
+        dict(images=struct.pack(">IIII", 0x803, 2**31, 2**31, 2**31)),
+        "2147483648",
+    ),
     "another number of labels": (dict(labels=_idx_labels(LABELS[:-1])), "11 labels"),
     "empty": (dict(images=b""), "empty"),
 }
@@ -99,7 +106,9 @@ def _refused(path, said):
 
 def _cifar(labels, rng):
     planes = rng.integers(0, 256, (len(labels), 3, 32, 32), dtype=np.uint8)
-    return planes, b"".join(bytes([label]) + image.tobytes() for label, image in zip(labels, planes, strict=True))
+    return planes, b"".join(
+        bytes([label]) + image.tobytes() for label, image in zip(labels, planes, strict=True)
+    )
 
 
 def test_cifar_batches_are_read_in_order(tmp_path):
@@ -118,7 +127,12 @@ def test_cifar_batches_are_read_in_order(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"\0" * 3072, "3072 bytes"), (b"\0" * 3074, "3074 bytes"), (b"\x0a" + b"\0" * 3072, "label 10"), (b"", "empty")],
+    [
+        (b"\0" * 3072, "3072 bytes"),
+        (b"\0" * 3074, "3074 bytes"),
+        (b"\x0a" + b"\0" * 3072, "label 10"),
+        (b"", "empty"),
+    ],
 )
 def test_a_broken_cifar_file_is_named_in_one_line(tmp_path, content, said):
     path = tmp_path / "data_batch_1.bin"
@@ -144,13 +158,19 @@ def _npz(**arrays):
 
 BAD_NPZ = {
     "no X": (_npz(x=np.zeros((2, 2)), y=np.arange(2)), "holds x, y"),
-    "nan": (_npz(X=np.array([[0.0, 1.0], [np.nan, 1.0]]), y=np.array([1, 0])), "sample 1 holds nan"),
+    "nan": (
+        _npz(X=np.array([[0.0, 1.0], [np.nan, 1.0]]), y=np.array([1, 0])),
+        "sample 1 holds nan",
+    ),
     "too few labels": (_npz(X=np.zeros((3, 2)), y=np.arange(2)), "3 samples and 2 labels"),
     "one class": (_npz(X=np.zeros((3, 2)), y=np.zeros(3)), "at least 2 classes"),
     "a line of samples": (_npz(X=np.zeros(3), y=np.arange(3)), "shape (3,)"),
     "words": (_npz(X=np.array([["a"], ["b"]]), y=np.arange(2)), "dtype"),
     "objects": (_npz(X=np.array([[1], [None]], dtype=object), y=np.arange(2)), "Python objects"),
-    "not a zip": (b"not a zip file at all", "cannot be read as .npz (it does not begin like an archive of arrays)"),
+    "not a zip": (
+        b"not a zip file at all",
+        "cannot be read as .npz (it does not begin like an archive of arrays)",
+    ),
     "a cut zip": (_npz(X=np.zeros((3, 2)), y=np.arange(3))[:300], "cannot be read"),
 }
 
@@ -163,7 +183,9 @@ def test_a_broken_npz_is_named_in_one_line(tmp_path, name):
     _refused(path, said)
 
 
-@pytest.mark.parametrize("name", ["nowhere", "nowhere.npz", "nowhere.bin", "nowhere-images-idx3-ubyte", "digit"])
+@pytest.mark.parametrize(
+    "name", ["nowhere", "nowhere.npz", "nowhere.bin", "nowhere-images-idx3-ubyte", "digit"]
+)
 def test_a_missing_file_is_named(tmp_path, name):
     _refused(tmp_path / name, name)
 

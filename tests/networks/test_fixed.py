@@ -41,7 +41,9 @@ def test_layers_that_are_not_frozen_go_on_learning_from_the_prediction():
 
 
 def test_m_layers_receive_the_factors_and_one_layer_their_product():
-    head = torch.nn.Sequential(*(Linear(d, k, bias=False, dtype=torch.float64) for d, k in ((16, 8), (8, 5), (5, 3))))
+    head = torch.nn.Sequential(
+        *(Linear(d, k, bias=False, dtype=torch.float64) for d, k in ((16, 8), (8, 5), (5, 3)))
+    )
     to_torch(DEEP, head)
     one = Linear(16, 3, bias=False, dtype=torch.float64)
     to_torch(DEEP, one)
@@ -62,12 +64,20 @@ REFUSED = {
     "a wrong number of classes": (PREDICTION, lambda: Linear(16, 4, bias=False), "16 -> 4"),
     "transposed": (PREDICTION, lambda: Linear(3, 16, bias=False), "3 -> 16"),
     "no linear layer": (PREDICTION, lambda: [torch.nn.ReLU()], "ReLU"),
-    "a convolution": (PREDICTION, lambda: torch.nn.Conv2d(16, 3, 1), "Conv2d is not a torch.nn.Linear"),
+    "a convolution": (
+        PREDICTION,
+        lambda: torch.nn.Conv2d(16, 3, 1),
+        "Conv2d is not a torch.nn.Linear",
+    ),
     "a number": (PREDICTION, lambda: 3, "int is not a torch.nn.Linear"),
     "too many layers": (PREDICTION, lambda: [Linear(16, 16), Linear(16, 3)], "2 linear layers"),
     "too few layers": (DEEP, lambda: [Linear(16, 3)], "depth 3"),
     "no place for a bias": (BIASED, lambda: Linear(16, 3, bias=False), "bias=True"),
-    "a hidden bias": (DEEP, lambda: [Linear(16, 8), Linear(8, 5, bias=False), Linear(5, 3, bias=False)], "layer 1 has a bias"),
+    "a hidden bias": (
+        DEEP,
+        lambda: [Linear(16, 8), Linear(8, 5, bias=False), Linear(5, 3, bias=False)],
+        "layer 1 has a bias",
+    ),
 }
 
 

@@ -10,7 +10,9 @@ from ncsolve.networks import orthogonal_frame, simplex_frame
 @pytest.mark.parametrize(("classes", "width"), [(2, 1), (2, 5), (3, 2), (4, 3), (10, 9), (10, 64)])
 def test_a_simplex_has_unit_rows_with_equal_cosines_and_mean_zero(classes, width):
     frame = simplex_frame(classes, width, rng=1)
-    cosine = np.array([[1.0 if k == l else -1.0 / (classes - 1) for l in range(classes)] for k in range(classes)])
+    cosine = np.array(
+        [[1.0 if k == l else -1.0 / (classes - 1) for l in range(classes)] for k in range(classes)]
+    )
     assert frame.shape == (classes, width)
     assert np.abs(frame @ frame.T - cosine).max() < 1e-14
     assert np.abs(frame.sum(axis=0)).max() < 1e-14

@@ -52,11 +52,15 @@ def test_a_step_limit_is_reported_and_kept(optimizer):
 
 def test_momentum_takes_its_steps_once():
     method = ncsolve.Descent(optimizer=ncsolve.Momentum(steps=3000), polish=None, starts=1)
-    assert [run.steps for run in _runs(DEEP, method)] == [3000]  # no switch goes lower here, so nothing starts again
+    assert [run.steps for run in _runs(DEEP, method)] == [
+        3000
+    ]  # no switch goes lower here, so nothing starts again
 
 
 def test_a_run_that_rounding_stops_is_stalled():
-    (run,) = _runs(SHALLOW, ncsolve.Descent(optimizer=ncsolve.LBFGS(tolerance=0.0), polish=None, starts=1))
+    (run,) = _runs(
+        SHALLOW, ncsolve.Descent(optimizer=ncsolve.LBFGS(tolerance=0.0), polish=None, starts=1)
+    )
     assert run.ending is Ending.STALLED
     assert run.value == pytest.approx(ncsolve.predict(SHALLOW).value, rel=1e-14)
 
@@ -65,7 +69,9 @@ def test_a_run_that_rounding_stops_is_stalled():
 @pytest.mark.parametrize("rate", [10.0, 1e3, 1e30, 1e200])
 @pytest.mark.parametrize("switch", [True, False], ids=["switch", "plain"])
 def test_a_rate_that_is_too_large_diverges_without_a_warning(rate, switch, features):
-    method = ncsolve.Descent(optimizer=ncsolve.Momentum(steps=500, learning_rate=rate), switch=switch)
+    method = ncsolve.Descent(
+        optimizer=ncsolve.Momentum(steps=500, learning_rate=rate), switch=switch
+    )
     verification = ncsolve.verify(DEEP.replace(features=features), method, rng=0)
     assert verification.verdict is ncsolve.Verdict.STUCK
     json.dumps(verification.to_dict(), allow_nan=False)
@@ -77,7 +83,9 @@ def test_a_rate_that_is_too_large_diverges_without_a_warning(rate, switch, featu
 
 def test_a_deep_run_that_diverges_past_the_largest_double_is_kept_finite():
     ufm = ncsolve.UFM([5, 3], depth=60, weight_decay=1e-3, feature_decay=1e-3)
-    method = ncsolve.Descent(optimizer=ncsolve.Momentum(steps=50, learning_rate=1e10), polish=None, starts=1)
+    method = ncsolve.Descent(
+        optimizer=ncsolve.Momentum(steps=50, learning_rate=1e10), polish=None, starts=1
+    )
     (run,) = _runs(ufm, method)
     assert run.ending is Ending.DIVERGED
     assert np.isfinite(run.value)
@@ -85,7 +93,10 @@ def test_a_deep_run_that_diverges_past_the_largest_double_is_kept_finite():
 
 def test_a_start_that_overflows_is_refused():
     for optimizer in METHODS.values():
-        with pytest.raises(ncsolve.ProblemError, match="at the start: its matrices are too large; a smaller scale works"):
+        with pytest.raises(
+            ncsolve.ProblemError,
+            match="at the start: its matrices are too large; a smaller scale works",
+        ):
             _runs(DEEP, ncsolve.Descent(optimizer=optimizer, scale=1e100))
 
 
@@ -159,7 +170,11 @@ def test_gradient_descent_never_raises_the_objective(ufm, features):
     nonnegative = objective.feature_slice if features == "relu" else None
     for seed in range(3):
         rng = np.random.default_rng(seed)
-        theta = np.abs(rng.normal(size=objective.size)) if nonnegative else rng.normal(scale=2.0, size=objective.size)
+        theta = (
+            np.abs(rng.normal(size=objective.size))
+            if nonnegative
+            else rng.normal(scale=2.0, size=objective.size)
+        )
         values, steps = [objective.value(theta)], [0]
 
         def watch(step, theta, value, gradient, values=values, steps=steps):
@@ -173,7 +188,10 @@ def test_gradient_descent_never_raises_the_objective(ufm, features):
 
 
 def test_momentum_does_raise_the_objective_on_its_way():
-    (run,) = _runs(SHALLOW, ncsolve.Descent(optimizer=ncsolve.Momentum(learning_rate=0.3), polish=None, starts=1))
+    (run,) = _runs(
+        SHALLOW,
+        ncsolve.Descent(optimizer=ncsolve.Momentum(learning_rate=0.3), polish=None, starts=1),
+    )
     assert (np.diff(run.trajectory.objective) > 0).any()  # so the check above can fail
 
 

@@ -37,7 +37,9 @@ def _on_axes(ufm, sigma):
     decays, depth = ufm.decays, ufm.depth
     share = np.prod(decays) ** (1 / (depth + 1)) * sigma ** (2 / (depth + 1))
     factors = [np.diag(np.sqrt(share / decay)) for decay in decays]
-    return _point(ufm, Parameters(tuple(factors[1:]), factors[0] / np.sqrt(ufm.counts), np.zeros(ufm.outputs)))
+    return _point(
+        ufm, Parameters(tuple(factors[1:]), factors[0] / np.sqrt(ufm.counts), np.zeros(ufm.outputs))
+    )
 
 
 def _roots(tau, samples, decays):
@@ -49,14 +51,19 @@ def _roots(tau, samples, decays):
         return sigma - tau + pull * sigma ** (q - 1)
 
     fold = ((1 - q) * pull) ** (1 / (2 - q))
-    return tuple(brentq(slope, *ends, xtol=1e-300, rtol=1e-15) for ends in ((1e-12 * fold, fold), (fold, tau)))
+    return tuple(
+        brentq(slope, *ends, xtol=1e-300, rtol=1e-15)
+        for ends in ((1e-12 * fold, fold), (fold, tau))
+    )
 
 
 @pytest.mark.parametrize("decays", [(2e-2, 2e-2), (8e-2, 5e-3)], ids=["equal", "unequal"])
 @pytest.mark.parametrize("width", [1, 3, 5])
 @pytest.mark.parametrize("bias", ["none", "free"])
 def test_the_whole_spectrum_at_zero_of_one_layer_is_that_of_theory(bias, width, decays):
-    ufm = ncsolve.UFM([12, 8, 3, 1], width=width, bias=bias, weight_decay=decays[0], feature_decay=decays[1])
+    ufm = ncsolve.UFM(
+        [12, 8, 3, 1], width=width, bias=bias, weight_decay=decays[0], feature_decay=decays[1]
+    )
     target = np.diag(np.sqrt(ufm.counts))
     if bias == "free":
         target -= np.outer(ufm.counts, np.sqrt(ufm.counts)) / ufm.samples
@@ -65,7 +72,11 @@ def test_the_whole_spectrum_at_zero_of_one_layer_is_that_of_theory(bias, width, 
     reach = np.sqrt(half**2 + (tau / ufm.samples) ** 2)
     within = min(width, 24 - 4)
     expected = np.concatenate(
-        [np.repeat([middle - reach, middle + reach], width), [decays[1]] * (width * within), [1.0] * (4 * (bias == "free"))]
+        [
+            np.repeat([middle - reach, middle + reach], width),
+            [decays[1]] * (width * within),
+            [1.0] * (4 * (bias == "free")),
+        ]
     )
     objective, theta = _zero(ufm)
     assert np.abs(_spectrum(objective, theta) - np.sort(expected)).max() < 1e-15  # measured 3e-16
@@ -79,21 +90,30 @@ def test_the_whole_spectrum_at_zero_of_one_layer_is_that_of_theory(bias, width, 
 @pytest.mark.parametrize("depth", [2, 3, 6])
 def test_every_eigenvalue_at_zero_of_a_deep_problem_is_a_decay(depth):
     decays = np.geomspace(1e-3, 8e-3, depth + 1)
-    ufm = ncsolve.UFM([30, 20, 8], depth=depth, weight_decay=decays[1:].tolist(), feature_decay=float(decays[0]))
+    ufm = ncsolve.UFM(
+        [30, 20, 8], depth=depth, weight_decay=decays[1:].tolist(), feature_decay=float(decays[0])
+    )
     objective, theta = _zero(ufm)
     assert np.allclose(np.unique(_spectrum(objective, theta).round(12)), decays, rtol=1e-9)
     assert hessian_check(objective, theta).is_minimum
 
 
-@pytest.mark.parametrize("pattern", list(product(("zero", "inner", "outer"), repeat=3)), ids="-".join)
+@pytest.mark.parametrize(
+    "pattern", list(product(("zero", "inner", "outer"), repeat=3)), ids="-".join
+)
 @pytest.mark.parametrize("depth", [2, 3, 6])
 def test_ways_down_are_unstable_roots_and_pairs_of_modes_in_the_wrong_order(depth, pattern):
     ufm = ncsolve.UFM([30, 20, 8], depth=depth, weight_decay=3e-3, feature_decay=3e-3)
-    roots = [dict(zip(("inner", "outer"), _roots(np.sqrt(n), ufm.samples, ufm.decays), strict=True)) for n in ufm.counts]
+    roots = [
+        dict(zip(("inner", "outer"), _roots(np.sqrt(n), ufm.samples, ufm.decays), strict=True))
+        for n in ufm.counts
+    ]
     sigma = np.array([found.get(name, 0.0) for found, name in zip(roots, pattern, strict=True)])
     objective, theta = _on_axes(ufm, sigma)
     assert np.linalg.norm(objective.value_and_gradient(theta)[1]) < 1e-14  # measured 9e-16
-    swaps = sum(sigma[i] < sigma[j] for i in range(3) for j in range(i + 1, 3))  # counts descend, so should sigma
+    swaps = sum(
+        sigma[i] < sigma[j] for i in range(3) for j in range(i + 1, 3)
+    )  # counts descend, so should sigma
     check = hessian_check(objective, theta)
     assert check.negative_modes == pattern.count("inner") + swaps
     assert check.zero_modes == check.expected_zero_modes
@@ -121,7 +141,9 @@ def test_at_the_exact_threshold_of_one_layer_neither_minimum_nor_saddle_is_claim
 
 def test_where_the_two_roots_merge_neither_minimum_nor_saddle_is_claimed():
     tau, samples = np.sqrt(20), 50
-    decay = 2 * tau / 3 * np.sqrt(tau / 3) / samples  # M = 3: the roots of sigma - tau + N decay / sqrt(sigma) merge at tau/3
+    decay = (
+        2 * tau / 3 * np.sqrt(tau / 3) / samples
+    )  # M = 3: the roots of sigma - tau + N decay / sqrt(sigma) merge at tau/3
     ufm = ncsolve.UFM([30, 20], depth=3, weight_decay=decay, feature_decay=decay)
     outer = _roots(np.sqrt(30), samples, ufm.decays)[1]
     check = hessian_check(*_on_axes(ufm, np.array([outer, tau / 3])), tolerance=1e-7)
@@ -149,13 +171,17 @@ def test_a_bottleneck_through_equal_counts_has_the_zero_modes_of_its_continuum(d
     check = hessian_check(*_point(ufm, ncsolve.predict(ufm).parameters()))
     assert not check.is_minimum
     assert not check.is_strict_saddle
-    assert check.zero_modes == check.expected_zero_modes + 2 * (4 - 2)  # planes in the tied space of dimension 4
+    assert check.zero_modes == check.expected_zero_modes + 2 * (
+        4 - 2
+    )  # planes in the tied space of dimension 4
 
 
 @pytest.mark.parametrize("width", [14, [14, 15, 13]], ids=str)
 @pytest.mark.parametrize("bias", ["none", "free"])
 def test_the_sparse_path_finds_the_first_eigenvalue_after_the_rotations(width, bias):
-    ufm = ncsolve.UFM([30, 20, 12, 8], depth=3, width=width, bias=bias, weight_decay=4e-3, feature_decay=6e-3)
+    ufm = ncsolve.UFM(
+        [30, 20, 12, 8], depth=3, width=width, bias=bias, weight_decay=4e-3, feature_decay=6e-3
+    )
     objective, theta = _point(ufm, ncsolve.predict(ufm).parameters())
     assert objective.size > 600
     check = hessian_check(objective, theta)

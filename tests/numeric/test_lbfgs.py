@@ -32,7 +32,13 @@ def test_a_curved_valley_takes_no_more_steps_than_scipy_needs_and_a_quarter():
         path.append(point)
         if point[1] < 1e-20:
             break
-    theirs = minimize(rosen, start, jac=rosen_der, method="L-BFGS-B", options={"ftol": 0, "gtol": 1e-10, "maxcor": 10}).nit
+    theirs = minimize(
+        rosen,
+        start,
+        jac=rosen_der,
+        method="L-BFGS-B",
+        options={"ftol": 0, "gtol": 1e-10, "maxcor": 10},
+    ).nit
     np.testing.assert_allclose(path[-1][0], 1.0, atol=1e-9)
     assert len(path) <= 1.25 * theirs  # measured 54 against 56
 
@@ -64,7 +70,16 @@ def test_a_stationary_start_yields_nothing():
 
 
 def test_a_function_that_only_rises_or_is_not_finite_ends_the_run():
-    assert list(lbfgs(lambda x: (float(np.abs(x).sum()) if not x.any() else np.nan, np.ones(3)), np.zeros(3), 5)) == []
+    assert (
+        list(
+            lbfgs(
+                lambda x: (float(np.abs(x).sum()) if not x.any() else np.nan, np.ones(3)),
+                np.zeros(3),
+                5,
+            )
+        )
+        == []
+    )
 
 
 def test_noise_at_rounding_level_does_not_run_for_ever():

@@ -26,7 +26,9 @@ def _small(rng):
 @pytest.mark.parametrize("seed", range(40))
 def test_newton_reaches_the_last_digits(seed):
     ufm = _small(np.random.default_rng(seed))
-    rough = ncsolve.Descent(optimizer=ncsolve.LBFGS(tolerance=1e-8), polish=None, switch=False, starts=1)
+    rough = ncsolve.Descent(
+        optimizer=ncsolve.LBFGS(tolerance=1e-8), polish=None, switch=False, starts=1
+    )
     polished = ncsolve.Descent(optimizer=ncsolve.LBFGS(tolerance=1e-8), switch=False, starts=1)
     (before,), (after,) = (list(descend(ufm, method, rng=seed)) for method in (rough, polished))
     assert after.value <= before.value * (1 + 1e-15)
@@ -38,7 +40,9 @@ def test_newton_leaves_active_bounds_where_they_are():
     ufm = ncsolve.UFM([6, 4, 2], width=5, features="relu", weight_decay=2e-2, feature_decay=2e-2)
     objective = objective_over(ufm, samples(ufm).columns)
     where = objective.feature_slice
-    (run,) = descend(ufm, ncsolve.Descent(optimizer=ncsolve.LBFGS(tolerance=1e-6), polish=None, starts=1), rng=0)
+    (run,) = descend(
+        ufm, ncsolve.Descent(optimizer=ncsolve.LBFGS(tolerance=1e-6), polish=None, starts=1), rng=0
+    )
     outcome = ncsolve.Newton().minimize(objective, run.theta, lambda *step: None, where)
     assert outcome.theta[where].min() == 0.0
     assert (outcome.theta[where][run.theta[where] == 0] == 0).all()
@@ -83,20 +87,26 @@ def _predicted(ufm, without=()):
     if ufm.depth > 1:
         inner = np.linalg.qr(prediction.weights[-1].T @ left)[0]
         weights = (*weights[:-2], weights[-2] - inner @ (inner.T @ weights[-2]), last)
-    return objective, objective.pack(Parameters(weights, features - features @ right.T @ right, prediction.bias))
+    return objective, objective.pack(
+        Parameters(weights, features - features @ right.T @ right, prediction.bias)
+    )
 
 
 @pytest.mark.parametrize("bias", ["none", "free"])
 @pytest.mark.parametrize("depth", [2, 3, 6])
 def test_no_switch_goes_below_a_prediction(depth, bias):
-    ufm = ncsolve.UFM([40, 20, 10, 5, 1], depth=depth, width=8, bias=bias, weight_decay=3e-3, feature_decay=3e-3)
+    ufm = ncsolve.UFM(
+        [40, 20, 10, 5, 1], depth=depth, width=8, bias=bias, weight_decay=3e-3, feature_decay=3e-3
+    )
     assert switch(*_predicted(ufm)) is None
 
 
 @pytest.mark.parametrize("bias", ["none", "free"])
 @pytest.mark.parametrize("dropped", [0, 1, 2])
 def test_a_direction_that_was_left_out_is_switched_on(dropped, bias):
-    ufm = ncsolve.UFM([40, 20, 10, 5], depth=2, width=8, bias=bias, weight_decay=3e-3, feature_decay=3e-3)
+    ufm = ncsolve.UFM(
+        [40, 20, 10, 5], depth=2, width=8, bias=bias, weight_decay=3e-3, feature_decay=3e-3
+    )
     objective, theta = _predicted(ufm, [dropped])
     assert objective.value(theta) > 1.01 * ncsolve.predict(ufm).value
     trial = switch_on(objective, theta)
@@ -104,13 +114,20 @@ def test_a_direction_that_was_left_out_is_switched_on(dropped, bias):
     assert objective.value(trial) < objective.value(theta)
 
 
-@pytest.mark.parametrize("scale", [None, 0.3, 0.5], ids=["isometries", "gaussian-.3", "gaussian-.5"])
+@pytest.mark.parametrize(
+    "scale", [None, 0.3, 0.5], ids=["isometries", "gaussian-.3", "gaussian-.5"]
+)
 def test_every_start_ends_at_the_prediction_with_switches_and_only_some_without(scale):
     ufm = ncsolve.UFM([1000, 100, 10, 2], depth=3, weight_decay=5e-4, feature_decay=5e-4)
     prediction = ncsolve.predict(ufm)
     assert list(prediction.classes.state) == ["active"] * 3 + ["vanished"]
-    plain, switched = (list(descend(ufm, ncsolve.Descent(switch=s, scale=scale, starts=10), rng=0)) for s in (False, True))
-    above = [run for run in plain if run.value > prediction.value * (1 + 1e-3)]  # the class of 2 lives, or a larger one died
+    plain, switched = (
+        list(descend(ufm, ncsolve.Descent(switch=s, scale=scale, starts=10), rng=0))
+        for s in (False, True)
+    )
+    above = [
+        run for run in plain if run.value > prediction.value * (1 + 1e-3)
+    ]  # the class of 2 lives, or a larger one died
     assert 1 <= len(above) <= 9  # found: 2, 4, 2
     if scale is None:
         assert all(np.linalg.norm(run.parameters.features[:, 3]) > 0.5 for run in above)

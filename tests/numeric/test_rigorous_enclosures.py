@@ -8,13 +8,12 @@ from pathlib import Path
 
 import mpmath
 import numpy as np
-from oracles import objective as oracle
 import pytest
 from mpmath import mpf
+from oracles import objective as oracle
 
 import ncsolve
 from ncsolve import Squared
-from ncsolve.problem.exact_decimals import exact_decimal, exact_decimals
 from ncsolve.numeric.rigorous import Claimed, certify_rigorously, point, spectral
 from ncsolve.numeric.rigorous.balanced import _off_diagonal
 from ncsolve.numeric.rigorous.balls import flint
@@ -34,6 +33,7 @@ from ncsolve.numeric.rigorous.propose import dual_point
 from ncsolve.numeric.rigorous.rejected import Rejected
 from ncsolve.numeric.rigorous.scalar import Scalar, Stand
 from ncsolve.numeric.rigorous.secular import Secular
+from ncsolve.problem.exact_decimals import exact_decimal, exact_decimals
 
 DIGITS = 70
 SLACK = mpf(10) ** -60
@@ -60,9 +60,13 @@ def _targets(ufm):
     with mpmath.workdps(DIGITS):
         n = [_decimal(x) for x in ufm.counts]
         total = mpmath.fsum(n)
-        y = mpmath.matrix(ufm.loss.targets(ufm.classes).tolist()).apply(lambda x: mpf(repr(float(x))))
+        y = mpmath.matrix(ufm.loss.targets(ufm.classes).tolist()).apply(
+            lambda x: mpf(repr(float(x)))
+        )
         if ufm.bias == "free":
-            mean = [mpmath.fsum(y[j, k] * n[k] for k in range(len(n))) / total for j in range(y.rows)]
+            mean = [
+                mpmath.fsum(y[j, k] * n[k] for k in range(len(n))) / total for j in range(y.rows)
+            ]
             y = mpmath.matrix(y.rows, y.cols).apply(lambda x: x) + mpmath.matrix(
                 [[y[j, k] - mean[j] for k in range(y.cols)] for j in range(y.rows)]
             )
@@ -100,7 +104,9 @@ def _draw(seed):
         n = rng.choice(n[:2], k)
     depth = int(rng.integers(1, 21))
     decays = np.exp(rng.uniform(np.log(1e-6), 0, depth + 1))
-    mean = rng.choice(n) ** (depth / (depth + 1)) / n.sum() * np.exp(rng.uniform(-3, 0.2))  # where modes live and die
+    mean = (
+        rng.choice(n) ** (depth / (depth + 1)) / n.sum() * np.exp(rng.uniform(-3, 0.2))
+    )  # where modes live and die
     decays = [float(f"{x:.4g}") for x in decays * mean / np.exp(np.log(decays).mean())]
     return ncsolve.UFM(
         n,
@@ -127,7 +133,9 @@ def test_every_enclosure_of_a_random_problem_holds_what_mpmath_finds(seed):
     for mode, sigma in zip(kept, sigmas, strict=True):
         assert (mode.stand is Stand.ALIVE) == (sigma > 0)
         assert mode.sigma is None or _holds(mode.sigma, sigma)
-    relative = [e.high / e.low - 1 for mode in modes for e in (mode.tau2, mode.shrinkage) if e is not None]
+    relative = [
+        e.high / e.low - 1 for mode in modes for e in (mode.tau2, mode.shrinkage) if e is not None
+    ]
     assert max(relative) <= Fraction(1, 2**63)
 
 
@@ -159,11 +167,15 @@ TIES = {  # counts, decays (H, W_1, ...), which class lies exactly at its thresh
 def test_a_threshold_is_decided_in_decimals_at_it_and_one_ulp_beside(depth, step):
     counts, decays = TIES[depth]
     lowest = counts[0] if step == 0 else float(np.nextafter(counts[0], counts[0] + step))
-    ufm = ncsolve.UFM([lowest, counts[1]], depth=depth, weight_decay=decays[1:], feature_decay=decays[0])
+    ufm = ncsolve.UFM(
+        [lowest, counts[1]], depth=depth, weight_decay=decays[1:], feature_decay=decays[0]
+    )
     mode = spectral.modes(ExactProblem(ufm))[-1]
     n, total = exact_decimal(lowest), exact_decimal(lowest) + counts[1]
     product = np.prod([exact_decimal(x) for x in decays])
-    difference = n**depth * (depth - 1) ** (depth - 1) - total ** (depth + 1) * product * depth ** (2 * depth)
+    difference = n**depth * (depth - 1) ** (depth - 1) - total ** (depth + 1) * product * depth ** (
+        2 * depth
+    )
     assert (difference > 0) - (difference < 0) == step
     expected = {1: Stand.ALIVE, -1: Stand.ZERO, 0: Stand.ZERO if depth == 1 else Stand.TIE}[step]
     assert mode.stand is expected
@@ -171,7 +183,9 @@ def test_a_threshold_is_decided_in_decimals_at_it_and_one_ulp_beside(depth, step
     assert _holds(spectral.minimum(ExactProblem(ufm), spectral.modes(ExactProblem(ufm))), value)
     for state in ("active", "vanished"):  # at the tie both are right
         prediction = ncsolve.predict(ufm)
-        found = certify_rigorously(ufm, Claimed(prediction.parameters(), prediction.value, (state, "active")))
+        found = certify_rigorously(
+            ufm, Claimed(prediction.parameters(), prediction.value, (state, "active"))
+        )
         right = (step == 0 and depth > 1) or (state == "active") == (expected is Stand.ALIVE)
         assert found.outcome is (ncsolve.Outcome.PROVED if right else ncsolve.Outcome.DISPROVED)
 
@@ -190,7 +204,11 @@ def test_a_root_of_the_secular_equation_that_is_a_short_number_is_enclosed():
     roots = secular.roots()
     for mu, (a, b) in zip(roots, [(2, 3), (3, 6)], strict=True):
         assert a < mu.low < mu.high < b
-        assert sum(n / (n - mu.low) for n in secular.poles) <= 0 < sum(n / (n - mu.high) for n in secular.poles)
+        assert (
+            sum(n / (n - mu.low) for n in secular.poles)
+            <= 0
+            < sum(n / (n - mu.high) for n in secular.poles)
+        )
     exact = Secular([Fraction(3), Fraction(6)], [1, 1]).roots()[0]  # 2 * 3 * 6 / (3 + 6)
     assert exact == Enclosure(Fraction(4), Fraction(4))
     dyadic = Secular(
@@ -201,15 +219,30 @@ def test_a_root_of_the_secular_equation_that_is_a_short_number_is_enclosed():
 
 
 @pytest.mark.parametrize(("depth", "decays"), [(1, [0.16, 0.1]), (2, [0.1, 0.04, 0.04])])
-def test_a_tie_at_a_root_that_is_known_by_its_enclosure_alone_is_not_decided_but_its_value_is(depth, decays):
-    ufm = ncsolve.UFM([1, 1, 1, 1, 2, 4], depth=depth, bias="free", weight_decay=decays[1:], feature_decay=decays[0])
-    problem = ExactProblem(ufm)  # the secular root 8/5 lies exactly at the threshold, and 8/5 ends no grid cell
+def test_a_tie_at_a_root_that_is_known_by_its_enclosure_alone_is_not_decided_but_its_value_is(
+    depth, decays
+):
+    ufm = ncsolve.UFM(
+        [1, 1, 1, 1, 2, 4],
+        depth=depth,
+        bias="free",
+        weight_decay=decays[1:],
+        feature_decay=decays[0],
+    )
+    problem = ExactProblem(
+        ufm
+    )  # the secular root 8/5 lies exactly at the threshold, and 8/5 ends no grid cell
     modes = spectral.modes(problem)
     assert [mode.stand for mode in modes] == [Stand.ALIVE, Stand.UNDECIDED, Stand.ZERO]
     assert (modes[1].tau2.high - modes[1].tau2.low) < Fraction(1, 2**600)
     found = ncsolve.certify(ncsolve.predict(ufm), rigorous=True)
     verdicts = {finding.about: finding.verdict.name for finding in found.findings}
-    assert verdicts == {"point": "PROVED", "value": "PROVED", "singular values": "OPEN", "class states": "PROVED"}
+    assert verdicts == {
+        "point": "PROVED",
+        "value": "PROVED",
+        "singular values": "OPEN",
+        "class states": "PROVED",
+    }
     assert found.outcome is ncsolve.Outcome.NOT_DECIDED
     assert _holds(found.minimum, _minimum(ufm)[0])
 
@@ -225,7 +258,14 @@ def test_counts_one_ulp_apart_have_a_root_between_them():
 
 @pytest.mark.parametrize(
     ("depth", "bias", "loss"),
-    [(1, "none", "mse"), (3, "free", "mse"), (1, 0.05, "mse"), (1, "none", "ce"), (1, "free", "smooth"), (1, 0.05, "scaled")],
+    [
+        (1, "none", "mse"),
+        (3, "free", "mse"),
+        (1, 0.05, "mse"),
+        (1, "none", "ce"),
+        (1, "free", "smooth"),
+        (1, 0.05, "scaled"),
+    ],
 )
 def test_the_objective_of_random_matrices_is_enclosed(depth, bias, loss):
     losses = {
@@ -247,22 +287,40 @@ def test_the_objective_of_random_matrices_is_enclosed(depth, bias, loss):
             z = exact(weight) * z
         n, total = [_decimal(x) for x in ufm.counts], mpmath.fsum(_decimal(x) for x in ufm.counts)
         value = mpf(0)
-        parameters = [[_decimal(x) for x in row] for row in ufm.loss.per_class(3)] if loss not in ("mse",) else None
+        parameters = (
+            [[_decimal(x) for x in row] for row in ufm.loss.per_class(3)]
+            if loss not in ("mse",)
+            else None
+        )
         delta = _decimal(getattr(ufm.loss, "smoothing", 0.0))
         for k in range(3):
             logits = [z[j, k] + mpf(float(b[j])) for j in range(3)]
             if parameters is None:
-                value += n[k] / total * mpmath.fsum((x - (j == k)) ** 2 for j, x in enumerate(logits)) / 2
+                value += (
+                    n[k]
+                    / total
+                    * mpmath.fsum((x - (j == k)) ** 2 for j, x in enumerate(logits))
+                    / 2
+                )
                 continue
             offset, label, rows = parameters
             u = [label[k] * rows[j] * x + offset[j] for j, x in enumerate(logits)]
             target = [delta / 3 + (1 - delta) * (j == k) for j in range(3)]
             log_sum = mpmath.log(mpmath.fsum(mpmath.exp(x) for x in u))
-            value += n[k] / total * (log_sum - mpmath.fsum(p * x for p, x in zip(target, u, strict=True)))
+            value += (
+                n[k]
+                / total
+                * (log_sum - mpmath.fsum(p * x for p, x in zip(target, u, strict=True)))
+            )
         for decay, weight in zip(ufm.weight_decay, weights, strict=True):
             value += _decimal(decay) / 2 * mpmath.fsum(mpf(x) ** 2 for x in weight.ravel().tolist())
         for k in range(3):
-            value += _decimal(ufm.feature_decay) / 2 * n[k] * mpmath.fsum(mpf(x) ** 2 for x in matrices.features[:, k].tolist())
+            value += (
+                _decimal(ufm.feature_decay)
+                / 2
+                * n[k]
+                * mpmath.fsum(mpf(x) ** 2 for x in matrices.features[:, k].tolist())
+            )
         if not isinstance(bias, str):
             value += _decimal(bias) / 2 * mpmath.fsum(mpf(x) ** 2 for x in b.tolist())
     assert _holds(found, value)
@@ -277,7 +335,9 @@ def test_a_dual_point_bounds_from_below_whatever_point_it_was_made_from():
             rng = np.random.default_rng(2)
             for scale in (0.01, 0.3, 3.0, 30.0):
                 b = np.zeros(3) if bias == "none" else rng.normal(size=3)
-                matrices = ncsolve.Parameters((rng.normal(size=(3, 3)) * scale,), rng.normal(size=(3, 3)), b)
+                matrices = ncsolve.Parameters(
+                    (rng.normal(size=(3, 3)) * scale,), rng.normal(size=(3, 3)), b
+                )
                 dual, _ = dual_point(problem, matrices)
                 assert dual.bound(dual.entropies).high <= Fraction(best) * (1 + Fraction(1, 10**9))
 
@@ -299,7 +359,8 @@ def test_the_norm_of_an_invariant_matrix_is_that_of_the_whole_matrix():
     whole = np.array(
         [
             [
-                float(gamma.own[member[k]] if j == k else gamma.entry[member[j]][member[k]]) * ufm.counts[k] ** 0.5
+                float(gamma.own[member[k]] if j == k else gamma.entry[member[j]][member[k]])
+                * ufm.counts[k] ** 0.5
                 for k in range(6)
             ]
             for j in range(6)
@@ -308,13 +369,17 @@ def test_the_norm_of_an_invariant_matrix_is_that_of_the_whole_matrix():
     assert gamma.norm() == pytest.approx(np.linalg.norm(whole, 2), rel=1e-13)
     gram = whole.T @ whole
     kept = np.where(np.eye(6, dtype=bool), gram, np.maximum(gram, 0))
-    assert gamma.nonnegative_norm() == pytest.approx(np.sqrt(np.linalg.eigvalsh(kept)[-1]), rel=1e-13)
+    assert gamma.nonnegative_norm() == pytest.approx(
+        np.sqrt(np.linalg.eigvalsh(kept)[-1]), rel=1e-13
+    )
     square = exact_decimal(float(np.linalg.norm(whole, 2) ** 2))
     tight = Fraction(1, 10**11)
     assert gamma.is_at_most(square * (1 + tight))
     assert not gamma.is_at_most(square * (1 - tight))
     total = whole @ np.sqrt(ufm.counts)
-    assert [float(x) for x in gamma.total()] == pytest.approx([total[k] for k in dual.groups.first], rel=1e-12, abs=1e-15)
+    assert [float(x) for x in gamma.total()] == pytest.approx(
+        [total[k] for k in dual.groups.first], rel=1e-12, abs=1e-15
+    )
 
 
 def test_a_matrix_that_is_not_semidefinite_is_never_proved_to_be():
@@ -352,7 +417,13 @@ def test_one_cell_is_left_for_every_number():
 
 
 def test_exact_numbers_are_read_as_they_were_written():
-    for number in (Fraction(0), Fraction(-5, 16), Fraction(8, 5), Fraction(3 * 2**70), Fraction(1, 3)):
+    for number in (
+        Fraction(0),
+        Fraction(-5, 16),
+        Fraction(8, 5),
+        Fraction(3 * 2**70),
+        Fraction(1, 3),
+    ):
         assert number_of(text_of(number), "it") == number
     for bad in ("", "1.5", "1e5", "1/0", "2^3", "1*2^9999999", "nan", 5, None, "1 ", "0x10", "--1"):
         with pytest.raises(Rejected):
@@ -366,15 +437,23 @@ def test_the_outer_root_is_the_only_one_on_its_branch(depth):
     left = [p ** (depth + 1) * (1 - p) ** (depth - 1) for p in grid]
     assert all(a < b for a, b in pairwise(left))
     p = Enclosure(Fraction(1, 2**70), Fraction(depth + 1, 2 * depth) + Fraction(1, 2**60))
-    assert not scalar.encloses(p, Enclosure(Fraction(10**9), Fraction(10**9)))  # beyond the branch nothing is proved
+    assert not scalar.encloses(
+        p, Enclosure(Fraction(10**9), Fraction(10**9))
+    )  # beyond the branch nothing is proved
 
 
 def test_the_rigorous_referee_imports_neither_the_theory_nor_the_floating_point_referee():
     for file in (Path(ncsolve.__file__).parent / "rigorous").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
-            assert not any(word in name for name in names for word in ("analytic", "numeric", "verification")), file
+            names += (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import | ast.ImportFrom)
+                else []
+            )
+            assert not any(
+                word in name for name in names for word in ("analytic", "numeric", "verification")
+            ), file
 
 
 def test_a_dual_point_that_is_not_feasible_is_rejected():
@@ -382,7 +461,11 @@ def test_a_dual_point_that_is_not_feasible_is_rejected():
     problem = ExactProblem(ufm)
     dual, _ = dual_point(problem, ncsolve.predict(ufm).parameters())
     dual.check()
-    for change, message in ((Fraction(1, 10**20), "orthogonal"), (Fraction(1), "more than 1"), (Fraction(-1), "negative")):
+    for change, message in (
+        (Fraction(1, 10**20), "orthogonal"),
+        (Fraction(1), "more than 1"),
+        (Fraction(-1), "negative"),
+    ):
         entry = [list(row) for row in dual.entry]
         entry[0][1] += change
         with pytest.raises(Rejected, match=message):
@@ -395,15 +478,28 @@ def test_a_dual_point_that_is_not_feasible_is_rejected():
 @pytest.mark.parametrize("depth", [1, 3])
 def test_the_objective_without_the_dense_product_is_the_one_with_it(depth):
     counts = np.round(np.geomspace(900, 20, 70), 2)
-    ufm = ncsolve.UFM(counts, depth=depth, width=75, bias="free", weight_decay=1e-4, feature_decay=1e-4)
+    ufm = ncsolve.UFM(
+        counts, depth=depth, width=75, bias="free", weight_decay=1e-4, feature_decay=1e-4
+    )
     problem, best = ExactProblem(ufm), ncsolve.predict(ufm).parameters()
     rng = np.random.default_rng(0)
-    for spread in (0.0, 1e-12, 1e-3):  # further off its Gram matrices are no longer diagonal, and the bound grows
-        noise = [spread * rng.normal(size=best.weights[-1].shape), spread * rng.normal(size=best.features.shape)]
+    for spread in (
+        0.0,
+        1e-12,
+        1e-3,
+    ):  # further off its Gram matrices are no longer diagonal, and the bound grows
+        noise = [
+            spread * rng.normal(size=best.weights[-1].shape),
+            spread * rng.normal(size=best.features.shape),
+        ]
         matrices = ncsolve.Parameters(
-            (*best.weights[:-1], best.weights[-1] + noise[0]), best.features + noise[1], best.bias + spread
+            (*best.weights[:-1], best.weights[-1] + noise[0]),
+            best.features + noise[1],
+            best.bias + spread,
         )
-        near, dense = (point.objective_bounds(problem, matrices, precision) for precision in (128, 256))
+        near, dense = (
+            point.objective_bounds(problem, matrices, precision) for precision in (128, 256)
+        )
         assert near[0] <= dense[0] <= dense[1] <= near[1]
         assert near[1] - near[0] > dense[1] - dense[0]
         relative = (near[1] - near[0]) / near[0]
@@ -424,7 +520,9 @@ def _wider(cell, times):
 
 FORGED = {
     "none": ncsolve.UFM([50, 20, 3], depth=3, weight_decay=2e-3, feature_decay=2e-3),
-    "free": ncsolve.UFM([50, 20, 20, 3], depth=2, width=2, bias="free", weight_decay=2e-3, feature_decay=2e-3),
+    "free": ncsolve.UFM(
+        [50, 20, 20, 3], depth=2, width=2, bias="free", weight_decay=2e-3, feature_decay=2e-3
+    ),
     "targets": ncsolve.UFM([9, 5, 3], Squared([[1, -1, 0.3], [0, 2, 1]]), 2, 1, 4e-3, 9e-4),
 }
 
@@ -456,8 +554,15 @@ def test_forged_modes_are_rejected_by_the_check_alone(name):
                 _wider(p, Fraction(1, 2)),
                 _moved(p, Fraction(1, 2)),
             ]
-            changes += [{"shrinkage": q} for q in around] + [{"stand": Stand.UNDECIDED}, {"stand": Stand.TIE}]
-            changes += [{"stand": Stand.ZERO}, {"stand": Stand.ZERO, "shrinkage": None}, {"shrinkage": None}]
+            changes += [{"shrinkage": q} for q in around] + [
+                {"stand": Stand.UNDECIDED},
+                {"stand": Stand.TIE},
+            ]
+            changes += [
+                {"stand": Stand.ZERO},
+                {"stand": Stand.ZERO, "shrinkage": None},
+                {"shrinkage": None},
+            ]
         if not mode.tau2.exact:
             t = mode.tau2
             around = [
@@ -486,7 +591,10 @@ def test_forged_dual_points_are_rejected_by_the_check_alone():
         larger = Fraction(1) + Fraction(1, 10**9)  # away from the targets: the norm exceeds c
         spread = problem.smoothing / 4
         entry = [
-            [spread + larger * (x - spread) if dual.groups.others(h, g) else x for g, x in enumerate(row)]
+            [
+                spread + larger * (x - spread) if dual.groups.others(h, g) else x
+                for g, x in enumerate(row)
+            ]
             for h, row in enumerate(dual.entry)
         ]
         with pytest.raises(Rejected, match="norm"):
@@ -507,8 +615,15 @@ def test_forged_dual_points_are_rejected_by_the_check_alone():
 
 def test_a_norm_above_c_on_contrasts_alone_is_rejected():
     groups = Groups([0, 0, 1], [0, 2], [2, 1], [Fraction(4), Fraction(1)])
-    block = Block([[Fraction(-1, 8), Fraction(0)], [Fraction(0), Fraction(0)]], [Fraction(1, 8), Fraction(0)], [2, 1], groups)
-    assert block.norm() == pytest.approx(0.5, rel=1e-15)  # group means are zero; |1/8 + 1/8| sqrt(4)
+    block = Block(
+        [[Fraction(-1, 8), Fraction(0)], [Fraction(0), Fraction(0)]],
+        [Fraction(1, 8), Fraction(0)],
+        [2, 1],
+        groups,
+    )
+    assert block.norm() == pytest.approx(
+        0.5, rel=1e-15
+    )  # group means are zero; |1/8 + 1/8| sqrt(4)
     assert block.is_at_most(Fraction(1, 4) * (1 + Fraction(1, 10**9)))
     assert not block.is_at_most(Fraction(1, 4) * (1 - Fraction(1, 10**9)))
 
@@ -517,26 +632,38 @@ def test_a_matrix_with_a_negative_eigenvalue_far_below_the_others_is_not_semidef
     module = flint()
     for value in (-1.0, -1e-3, -1e300):
         assert not is_semidefinite(module.arb_mat(2, 2, [1.0, 0.0, 0.0, value]))
-    assert not is_semidefinite(module.arb_mat(2, 2, [module.arb(1, 2), 0, 0, 1]))  # a ball that reaches below zero
+    assert not is_semidefinite(
+        module.arb_mat(2, 2, [module.arb(1, 2), 0, 0, 1])
+    )  # a ball that reaches below zero
 
 
 def test_the_nonnegative_norm_is_at_least_every_value_on_the_cone():
     rng = np.random.default_rng(3)
-    groups = Groups([0, 0, 1, 2, 2, 2], [0, 2, 3], [2, 1, 3], [Fraction(5), Fraction(3), Fraction(1)])
+    groups = Groups(
+        [0, 0, 1, 2, 2, 2], [0, 2, 3], [2, 1, 3], [Fraction(5), Fraction(3), Fraction(1)]
+    )
     for _ in range(20):
         exact = [[Fraction(x) for x in row] for row in rng.normal(size=(3, 3)).tolist()]
         block = Block(exact, [Fraction(x) for x in rng.normal(size=3).tolist()], [2, 1, 3], groups)
         m = groups.member
         root = [float(groups.counts[g]) ** 0.5 for g in m]
         whole = np.array(
-            [[float(block.own[m[k]] if j == k else block.entry[m[j]][m[k]]) * root[k] for k in range(6)] for j in range(6)]
+            [
+                [
+                    float(block.own[m[k]] if j == k else block.entry[m[j]][m[k]]) * root[k]
+                    for k in range(6)
+                ]
+                for j in range(6)
+            ]
         )
         gram = whole.T @ whole
         kept = np.where(np.eye(6, dtype=bool), gram, np.maximum(gram, 0))
         top = float(np.linalg.eigvalsh(kept)[-1])
         assert block.nonnegative_norm() ** 2 == pytest.approx(top, rel=1e-12)
         h = np.abs(rng.normal(size=(6, 200)))
-        assert (np.linalg.norm(whole @ (h / np.linalg.norm(h, axis=0)), axis=0) ** 2).max() <= top * (1 + 1e-12)
+        assert (
+            np.linalg.norm(whole @ (h / np.linalg.norm(h, axis=0)), axis=0) ** 2
+        ).max() <= top * (1 + 1e-12)
         square = Fraction(float(np.linalg.norm(whole, 2) ** 2))
         assert block._is_at_most(square * (1 + Fraction(1, 10**9)))
         assert not block._is_at_most(square * (1 - Fraction(1, 10**9)))
@@ -558,13 +685,23 @@ def test_the_nonnegative_norm_is_at_least_every_value_on_the_cone():
 @pytest.mark.parametrize("mixed", [False, True], ids=["alike", "mixed"])
 def test_off_diagonal_products_bound_what_fractions_find(w, x, n, d, mixed):
     rng = np.random.default_rng(0)
-    left, right, scales = rng.normal(size=(9, 5)), rng.normal(size=(5, 9)), np.abs(rng.normal(size=5))
+    left, right, scales = (
+        rng.normal(size=(9, 5)),
+        rng.normal(size=(5, 9)),
+        np.abs(rng.normal(size=5)),
+    )
     left, right, scales = left * 10.0**w, right * 10.0**x, scales * 10.0**d
     if mixed:
         left[:, 1], right[2], scales[3] = left[:, 1] * 1e-5, right[2] * 1e-5, 5e-324
     counts = rng.uniform(1, 9, 9).round(3) * 10.0**n
     grams = [
-        [[sum(Fraction(a) * Fraction(b) * m for a, b, m in zip(x, y, weight, strict=True)) for y in rows] for x in rows]
+        [
+            [
+                sum(Fraction(a) * Fraction(b) * m for a, b, m in zip(x, y, weight, strict=True))
+                for y in rows
+            ]
+            for x in rows
+        ]
         for rows, weight in ((left.T, [1] * 9), (right, exact_decimals(counts.tolist())))
     ]
     exact = sum(

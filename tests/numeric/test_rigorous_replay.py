@@ -26,20 +26,33 @@ from ncsolve.numeric.rigorous.secular import Secular
 from ncsolve.numeric.rigorous.spectral import Mode, distinct
 
 TIED = ncsolve.UFM([20, 80], depth=2, weight_decay=[0.01, 0.025], feature_decay=0.1)
-UNDECIDED = ncsolve.UFM([1, 1, 1, 1, 2, 4], depth=2, bias="free", weight_decay=0.04, feature_decay=0.1)
+UNDECIDED = ncsolve.UFM(
+    [1, 1, 1, 1, 2, 4], depth=2, bias="free", weight_decay=0.04, feature_decay=0.1
+)
 PROBLEMS = {
     "none": ncsolve.UFM([50, 20, 3], depth=3, weight_decay=2e-3, feature_decay=2e-3),
     "none-bottleneck": ncsolve.UFM([50, 20, 20], width=2, weight_decay=2e-3, feature_decay=2e-3),
-    "free": ncsolve.UFM([50, 20, 20, 3], depth=2, bias="free", weight_decay=2e-3, feature_decay=2e-3),
+    "free": ncsolve.UFM(
+        [50, 20, 20, 3], depth=2, bias="free", weight_decay=2e-3, feature_decay=2e-3
+    ),
     "free-rational": ncsolve.UFM([50, 20], bias="free", weight_decay=2e-3, feature_decay=2e-3),
     "tie": TIED,
     "undecided": UNDECIDED,
     "targets": ncsolve.UFM([9, 5, 3], Squared([[1, -1, 0.3], [0, 2, 1]]), 2, 4, 4e-3, 9e-4, "free"),
     "regularized": ncsolve.UFM([50, 20, 20], bias=0.03, weight_decay=2e-3, feature_decay=2e-3),
     "ce": ncsolve.UFM([50, 20, 20], "ce", weight_decay=2e-3, feature_decay=2e-3),
-    "ce-free": ncsolve.UFM([50, 20, 7], CrossEntropy(0.1, [1, 0, 0.5], [1, 2, 1], [1, 1, 0.7]), bias="free", weight_decay=2e-3),
-    "ce-regularized": ncsolve.UFM([50, 20, 7], "ce", bias=0.05, weight_decay=2e-3, feature_decay=2e-3),
-    "ce-relu": ncsolve.UFM([50, 20, 20], "ce", features="relu", weight_decay=2e-3, feature_decay=2e-3),
+    "ce-free": ncsolve.UFM(
+        [50, 20, 7],
+        CrossEntropy(0.1, [1, 0, 0.5], [1, 2, 1], [1, 1, 0.7]),
+        bias="free",
+        weight_decay=2e-3,
+    ),
+    "ce-regularized": ncsolve.UFM(
+        [50, 20, 7], "ce", bias=0.05, weight_decay=2e-3, feature_decay=2e-3
+    ),
+    "ce-relu": ncsolve.UFM(
+        [50, 20, 20], "ce", features="relu", weight_decay=2e-3, feature_decay=2e-3
+    ),
 }
 
 
@@ -50,11 +63,16 @@ def _document(certificate):
 def _wrong(name):
     prediction = ncsolve.predict(PROBLEMS[name])
     best = prediction.parameters()
-    off = ncsolve.Parameters((*best.weights[:-1], best.weights[-1] * 1.01), best.features, best.bias)
+    off = ncsolve.Parameters(
+        (*best.weights[:-1], best.weights[-1] * 1.01), best.features, best.bias
+    )
     return certify_rigorously(prediction.ufm, Claimed(off, prediction.value))
 
 
-DOCUMENTS = {name: _document(ncsolve.certify(ncsolve.predict(ufm), rigorous=True)) for name, ufm in PROBLEMS.items()}
+DOCUMENTS = {
+    name: _document(ncsolve.certify(ncsolve.predict(ufm), rigorous=True))
+    for name, ufm in PROBLEMS.items()
+}
 DOCUMENTS |= {f"wrong-{name}": _document(_wrong(name)) for name in ("none", "ce-free")}
 
 
@@ -91,7 +109,13 @@ def test_a_certificate_is_accepted_as_it_was_written(name):
     found = replay_document(DOCUMENTS[name])
     assert found.failed is None
     assert found.certificate.outcome.name == DOCUMENTS[name]["outcome"]
-    expected = "DISPROVED" if name.startswith("wrong") else "NOT_DECIDED" if name == "undecided" else "PROVED"
+    expected = (
+        "DISPROVED"
+        if name.startswith("wrong")
+        else "NOT_DECIDED"
+        if name == "undecided"
+        else "PROVED"
+    )
     assert DOCUMENTS[name]["outcome"] == expected
     assert _document(found.certificate) == DOCUMENTS[name]
 
@@ -105,7 +129,13 @@ def test_one_corrupted_endpoint_is_rejected_with_the_digest_left_alone_and_recom
         mine = (low, high)[path[-1]]
         width = high - low or abs(mine) / 2**60
         inwards = 1 if path[-1] == 0 else -1
-        for step in (inwards * width, inwards * width / 2, inwards * width / 2**20, -inwards * width / 2**20, -inwards * width):
+        for step in (
+            inwards * width,
+            inwards * width / 2,
+            inwards * width / 2**20,
+            -inwards * width / 2**20,
+            -inwards * width,
+        ):
             text = text_of(mine + step)
             assert "digest" in replay_document(_changed(document, path, text, sign=False)).failed
             failed = replay_document(_changed(document, path, text)).failed
@@ -123,7 +153,9 @@ def test_one_changed_probability_of_a_dual_point_is_rejected(name):
             x = number_of(text, "it")
             for factor in (1 + 2**-52, 1 - 2**-52):
                 changed = x * Fraction(factor) if x else x + 1
-                found = replay_document(_changed(document, ("enclosures", "dual", h, g), text_of(changed)))
+                found = replay_document(
+                    _changed(document, ("enclosures", "dual", h, g), text_of(changed))
+                )
                 assert not found.accepted, (h, g, factor)
 
 
@@ -149,12 +181,16 @@ CHANGES = [
     for name in ("none", "free", "regularized", "ce", "wrong-ce-free")
     for path in WORDS
     if not (path == ("outcome",) and not name.startswith("wrong"))  # that is its outcome
-    and not (path[-1] in ("tolerance", "states", 0) and name.startswith("wrong") and path[0] == "claim")  # wrong either way
+    and not (
+        path[-1] in ("tolerance", "states", 0) and name.startswith("wrong") and path[0] == "claim"
+    )  # wrong either way
 ]
 
 
 @pytest.mark.parametrize(
-    ("name", "path"), CHANGES, ids=lambda part: part if isinstance(part, str) else ".".join(map(str, part))
+    ("name", "path"),
+    CHANGES,
+    ids=lambda part: part if isinstance(part, str) else ".".join(map(str, part)),
 )
 def test_one_changed_word_is_rejected(name, path):
     document = DOCUMENTS[name]
@@ -171,28 +207,47 @@ def test_an_entry_of_the_claimed_matrices_that_changes_is_rejected():
         stored = document["claim"]["point"]["class_means"]
         means = from_text(stored, tuple(stored["shape"]), "class means")
         means[0, 0] *= 1 + 1e-6
-        assert not replay_document(_changed(document, ("claim", "point", "class_means"), to_text(means))).accepted
+        assert not replay_document(
+            _changed(document, ("claim", "point", "class_means"), to_text(means))
+        ).accepted
 
 
 def test_modes_that_are_left_out_doubled_or_swapped_are_rejected():
     for name in ("none", "free", "targets"):
         document = DOCUMENTS[name]
         modes = document["enclosures"]["modes"]
-        for changed in (modes[:-1], modes[1:], [*modes, modes[-1]], [modes[1], modes[0], *modes[2:]], []):
+        for changed in (
+            modes[:-1],
+            modes[1:],
+            [*modes, modes[-1]],
+            [modes[1], modes[0], *modes[2:]],
+            [],
+        ):
             found = replay_document(_changed(document, ("enclosures", "modes"), changed))
             assert not found.accepted
-        for field, entry in (("copies", 2), ("kept", 0), ("stand", "ZERO"), ("stand", "TIE"), ("p", None), ("copies", True)):
+        for field, entry in (
+            ("copies", 2),
+            ("kept", 0),
+            ("stand", "ZERO"),
+            ("stand", "TIE"),
+            ("p", None),
+            ("copies", True),
+        ):
             found = replay_document(_changed(document, ("enclosures", "modes", 0, field), entry))
             assert not found.accepted, field
 
 
 def test_a_root_on_the_wrong_branch_is_rejected():
-    ufm = ncsolve.UFM([1000, 100, 10, 2], depth=3)  # the class of 2 has an outer root, and zero is lower
+    ufm = ncsolve.UFM(
+        [1000, 100, 10, 2], depth=3
+    )  # the class of 2 has an outer root, and zero is lower
     document = _document(ncsolve.certify(ncsolve.predict(ufm), rigorous=True))
     tau2 = Enclosure(Fraction(2), Fraction(2))
     scalar = Scalar.of(ExactProblem(ufm))
     outer = scalar.shrinkage(tau2)
-    inner = next(Enclosure(p, p + Fraction(1, 2**64)) for p in _bisected(scalar, Fraction(2), outer.high))
+    inner = next(
+        Enclosure(p, p + Fraction(1, 2**64)) for p in _bisected(scalar, Fraction(2), outer.high)
+    )
     for p, why in ((outer, "threshold"), (inner, "threshold")):
         mode = Mode(tau2, 1, 1, Stand.ALIVE, p).to_dict()
         assert why in replay_document(_changed(document, ("enclosures", "modes", 3), mode)).failed
@@ -223,8 +278,28 @@ def _paths(value, path=()):
 def test_damage_of_any_kind_is_rejected_and_never_raises(name):
     document = DOCUMENTS[name]
     rng = np.random.default_rng(0)
-    junk = [None, 0, -1, 2**70, 1.5, "", "x", "nan", "1/3", "5*2^-3", "1*2^90000", [], {}, [1], ["1", "2"], {"a": 1}, True]
-    paths = [path for path in _paths(document) if path and path not in (("digest",), ("feasibility",))]
+    junk = [
+        None,
+        0,
+        -1,
+        2**70,
+        1.5,
+        "",
+        "x",
+        "nan",
+        "1/3",
+        "5*2^-3",
+        "1*2^90000",
+        [],
+        {},
+        [1],
+        ["1", "2"],
+        {"a": 1},
+        True,
+    ]
+    paths = [
+        path for path in _paths(document) if path and path not in (("digest",), ("feasibility",))
+    ]
     for path in paths:
         if path[0] == "versions" or path[:2] == ("problem", "names"):
             continue  # said to people; no check reads them but the digest
@@ -232,7 +307,11 @@ def test_damage_of_any_kind_is_rejected_and_never_raises(name):
             if _at(document, path) == junk[i]:
                 continue
             found = replay_document(_changed(document, path, junk[i]))
-            if path[:2] in (("claim", "singular_values"), ("claim", "states")) and junk[i] is None and len(path) == 2:
+            if (
+                path[:2] in (("claim", "singular_values"), ("claim", "states"))
+                and junk[i] is None
+                and len(path) == 2
+            ):
                 continue  # nothing claimed of them: another claim, with findings of its own
             assert not found.accepted, (path, junk[i])
     for key in document:
@@ -290,7 +369,11 @@ def test_what_is_no_certificate_is_refused_in_one_line(saved, tmp_path, capsys):
         "word": "5",
         "doubled": '{"a": 1, "a": 2}',
     }
-    files |= {"nan": '{"schema": NaN}', "deep": "[" * 100_000, "other": '{"schema": "ncsolve/numeric/rigorous/2"}'}
+    files |= {
+        "nan": '{"schema": NaN}',
+        "deep": "[" * 100_000,
+        "other": '{"schema": "ncsolve/numeric/rigorous/2"}',
+    }
     for command in ("certify", "predict", "verify"):
         main([command, *argv, *(["--rng", "1"] if command == "verify" else [])])
         files[command] = capsys.readouterr().out
@@ -319,10 +402,14 @@ def _cell_of_tau2(name, i, bits):
             if mode.tau2.low <= (root := secular.root(g, None, bits)).low < mode.tau2.high
         )
     else:
-        tau2 = next(e for e, _ in Gram(problem).eigenvalues(bits) if mode.tau2.low <= e.low < mode.tau2.high)
+        tau2 = next(
+            e for e, _ in Gram(problem).eigenvalues(bits) if mode.tau2.low <= e.low < mode.tau2.high
+        )
     assert tau2.high - tau2.low < mode.tau2.high - mode.tau2.low
     scalar = Scalar.of(problem)
-    return certificate, Mode(tau2, mode.copies, mode.kept, scalar.stand(tau2), scalar.shrinkage(tau2))
+    return certificate, Mode(
+        tau2, mode.copies, mode.kept, scalar.stand(tau2), scalar.shrinkage(tau2)
+    )
 
 
 @pytest.mark.parametrize(("name", "i"), [("free", 0), ("targets", 0)])
@@ -341,7 +428,9 @@ def test_a_mode_is_undecided_at_the_most_bits_only():
     scalar, coarse = Scalar.of(certificate.problem), wider(modes[i].tau2, 80)
     assert scalar.stand(coarse) is Stand.UNDECIDED
     mode = Mode(coarse, modes[i].copies, modes[i].kept, Stand.UNDECIDED, scalar.shrinkage(coarse))
-    changed = dataclasses.replace(certificate, evidence=Modes(certificate.problem, [*modes[:i], mode, *modes[i + 1 :]]))
+    changed = dataclasses.replace(
+        certificate, evidence=Modes(certificate.problem, [*modes[:i], mode, *modes[i + 1 :]])
+    )
     assert "640 bits" in replay_document(_document(changed)).failed
 
 
@@ -353,10 +442,18 @@ LARGE = {
     "a huge smoothing": lambda: _with(DOCUMENTS["ce"], "problem", "smoothing", entry=10**400),
     "a huge target": lambda: _with(DOCUMENTS["targets"], "problem", "targets", 0, 0, entry=10**400),
     "a huge count": lambda: _with(DOCUMENTS["ce"], "problem", "counts", 0, entry=10**3000),
-    "a huge endpoint": lambda: _with(DOCUMENTS["free"], "enclosures", "modes", 1, "tau2", 1, entry="1*2^99999"),
-    "a long endpoint": lambda: _with(DOCUMENTS["free"], "enclosures", "modes", 1, "tau2", 1, entry="9" * 4000),
-    "a huge entry of a dual point": lambda: _with(DOCUMENTS["regularized"], "enclosures", "dual", 0, 0, entry="7" * 4000),
-    "a huge width": lambda: _with(DOCUMENTS["none"], "problem", "width", entry=[2**32, 2**32, 2**32]),
+    "a huge endpoint": lambda: _with(
+        DOCUMENTS["free"], "enclosures", "modes", 1, "tau2", 1, entry="1*2^99999"
+    ),
+    "a long endpoint": lambda: _with(
+        DOCUMENTS["free"], "enclosures", "modes", 1, "tau2", 1, entry="9" * 4000
+    ),
+    "a huge entry of a dual point": lambda: _with(
+        DOCUMENTS["regularized"], "enclosures", "dual", 0, 0, entry="7" * 4000
+    ),
+    "a huge width": lambda: _with(
+        DOCUMENTS["none"], "problem", "width", entry=[2**32, 2**32, 2**32]
+    ),
 }
 
 
@@ -431,28 +528,46 @@ def test_an_exact_number_is_written_in_one_way_only():
         with pytest.raises(Rejected):
             number_of(text, "it")
     document = copy.deepcopy(DOCUMENTS["ce"])
-    for pair in (document["enclosures"]["objective"], document["enclosures"]["bound"], document["enclosures"]["dual"][0]):
+    for pair in (
+        document["enclosures"]["objective"],
+        document["enclosures"]["bound"],
+        document["enclosures"]["dual"][0],
+    ):
         for i, text in enumerate(pair):
             m, _, e = text.partition("*2^")
             if e:
                 changed = [*pair[:i], f"{2 * int(m)}*2^{int(e) - 1}", *pair[i + 1 :]]
                 assert number_of(text, "it") == Fraction(2 * int(m)) * Fraction(2) ** (int(e) - 1)
                 pair[i], kept = changed[i], pair[i]
-                assert "shortest form" in replay_document(document | {"digest": digest(document)}).failed
+                assert (
+                    "shortest form"
+                    in replay_document(document | {"digest": digest(document)}).failed
+                )
                 pair[i] = kept
 
 
 @pytest.mark.parametrize(
     ("field", "entry"),
-    [("tolerance", " 1e-08"), ("tolerance", "1e-8"), ("tolerance", "0.00_1"), ("value", "0x1"), ("value", "1.5")],
+    [
+        ("tolerance", " 1e-08"),
+        ("tolerance", "1e-8"),
+        ("tolerance", "0.00_1"),
+        ("value", "0x1"),
+        ("value", "1.5"),
+    ],
 )
 def test_a_claimed_number_is_written_in_one_way_only(field, entry):
-    assert "claim: a number cannot be read" in replay_document(_changed(DOCUMENTS["ce"], ("claim", field), entry)).failed
+    assert (
+        "claim: a number cannot be read"
+        in replay_document(_changed(DOCUMENTS["ce"], ("claim", field), entry)).failed
+    )
 
 
 def test_a_feasibility_belongs_to_a_dual_point():
     assert replay_document(_changed(DOCUMENTS["ce"], ("feasibility",), 1.5)).accepted  # information
-    assert "feasibility" in replay_document(_changed(DOCUMENTS["none"], ("feasibility",), 1.5)).failed
+    assert (
+        "feasibility" in replay_document(_changed(DOCUMENTS["none"], ("feasibility",), 1.5)).failed
+    )
 
 
 @pytest.mark.parametrize("entry", [-7.5, float("inf"), float("nan"), 0, True, None, "0.0"])
@@ -507,11 +622,40 @@ def test_certify_rigorous_on_the_command_line(tmp_path, capsys):
     assert document["schema"] == "ncsolve/certify/1"
     assert document["certificate"]["rigorous"] is True
     assert document["certificate"]["outcome"] == "PROVED"
-    assert main(["certify", "--counts", "5,4,3", "--loss", "ce", "--width", "1", "--rigorous", "--quiet"]) == 3
+    assert (
+        main(
+            [
+                "certify",
+                "--counts",
+                "5,4,3",
+                "--loss",
+                "ce",
+                "--width",
+                "1",
+                "--rigorous",
+                "--quiet",
+            ]
+        )
+        == 3
+    )
     assert "NOT_DECIDED" in capsys.readouterr().out
     assert main(["certify", "--counts", "5,4,3", "--loss", "ce", "--depth", "2", "--rigorous"]) == 2
     assert "not convex" in capsys.readouterr().err
-    assert main(["certify", "--counts", "5,4,3", "--loss", "ce", "--limit", "vanishing-decay", "--rigorous"]) == 2
+    assert (
+        main(
+            [
+                "certify",
+                "--counts",
+                "5,4,3",
+                "--loss",
+                "ce",
+                "--limit",
+                "vanishing-decay",
+                "--rigorous",
+            ]
+        )
+        == 2
+    )
     assert "limit" in capsys.readouterr().err
     assert main(["certify", "--counts", "5,4,3", "--tol", "2", "--rigorous"]) == 2
     assert "tolerance" in capsys.readouterr().err
@@ -525,7 +669,8 @@ def test_a_wrong_prediction_is_contradicted_on_the_command_line(monkeypatch, cap
     def off(*args, **kwargs):
         prediction = predict(*args, **kwargs)
         return dataclasses.replace(
-            prediction, solution=dataclasses.replace(prediction.solution, value=prediction.value * (1 + 1e-6))
+            prediction,
+            solution=dataclasses.replace(prediction.solution, value=prediction.value * (1 + 1e-6)),
         )
 
     monkeypatch.setattr("ncsolve.theorems.predict.predict", off)

@@ -17,6 +17,13 @@ def lowest(ufm, rng, starts=3, scale=1.0):
     for _ in range(starts):
         start = np.maximum(rng.normal(0, scale, objective.size), bounds[:, 0])
         options = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 30, "ftol": 0.0, "gtol": 1e-12}
-        end = minimize(objective.value_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        end = minimize(
+            objective.value_and_gradient,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options=options,
+        )
         runs.append((end.fun, objective.unpack(end.x)))
     return min(runs, key=lambda run: run[0])

@@ -35,7 +35,10 @@ def sigma_b(features, labels, *, center="classes", weights="classes"):
 
 
 def pinv_trace(features, labels, **choices):
-    return np.trace(sigma_w(features, labels) @ np.linalg.pinv(sigma_b(features, labels, **choices), rcond=1e-10))
+    return np.trace(
+        sigma_w(features, labels)
+        @ np.linalg.pinv(sigma_b(features, labels, **choices), rcond=1e-10)
+    )
 
 
 def variances(features, labels):
@@ -55,7 +58,9 @@ def cdnv(features, labels):
 
 
 def etf(size):
-    return np.array([[(float(i == j) - 1 / size) / (size - 1) ** 0.5 for j in range(size)] for i in range(size)])
+    return np.array(
+        [[(float(i == j) - 1 / size) / (size - 1) ** 0.5 for j in range(size)] for i in range(size)]
+    )
 
 
 def normalized_gram(vectors):
@@ -79,7 +84,9 @@ def equiangle(vectors):
     for i in range(size):
         for j in range(size):
             if i != j:
-                cos = np.dot(vectors[i], vectors[j]) / np.sqrt(np.dot(vectors[i], vectors[i]) * np.dot(vectors[j], vectors[j]))
+                cos = np.dot(vectors[i], vectors[j]) / np.sqrt(
+                    np.dot(vectors[i], vectors[i]) * np.dot(vectors[j], vectors[j])
+                )
                 total += abs(cos + 1 / (size - 1))
     return total / (size * (size - 1))
 
@@ -105,9 +112,14 @@ def exact_mismatch(features, labels, weight, bias):
         mu.append([sum(column) / len(mine) for column in zip(*mine, strict=True)])
     wrong = 0
     for x in h:
-        scores = [sum(a * b for a, b in zip(row, x, strict=True)) + Fraction(c) for row, c in zip(w, bias, strict=True)]
+        scores = [
+            sum(a * b for a, b in zip(row, x, strict=True)) + Fraction(c)
+            for row, c in zip(w, bias, strict=True)
+        ]
         distances = [sum((a - b) ** 2 for a, b in zip(x, m, strict=True)) for m in mu]
-        wrong += not any(s == max(scores) and d == min(distances) for s, d in zip(scores, distances, strict=True))
+        wrong += not any(
+            s == max(scores) and d == min(distances) for s, d in zip(scores, distances, strict=True)
+        )
     return wrong / len(h)
 
 

@@ -50,7 +50,9 @@ def secular_eigenvalues(counts, digits=DIGITS) -> list[tuple[mpf, int]]:
         n = [mpf(float(x)) for x in distinct]
         w = [int(m) * x * x for m, x in zip(sizes, n, strict=True)]
         total = mpmath.fsum(int(m) * x for m, x in zip(sizes, n, strict=True))
-        right_digits = digits - 20 - 2 * int(np.log10(distinct[-1] / distinct[0]))  # f cancels like mu / N
+        right_digits = (
+            digits - 20 - 2 * int(np.log10(distinct[-1] / distinct[0]))
+        )  # f cancels like mu / N
 
         def f(mu):
             value, slope = -total, mpf(0)
@@ -72,7 +74,10 @@ def secular_eigenvalues(counts, digits=DIGITS) -> list[tuple[mpf, int]]:
                     low = mu
                 else:
                     high = mu
-                left, right = mu - n[i], n[i + 1] - mu  # Newton on left * right * f, which has no poles nearby
+                left, right = (
+                    mu - n[i],
+                    n[i + 1] - mu,
+                )  # Newton on left * right * f, which has no poles nearby
                 step = left * right * value / (left * right * slope + (right - left) * value)
                 new = mu - step
                 mu, last = (new if low < new < high else (low + high) / 2), mu
@@ -93,7 +98,9 @@ def _bisected(distinct, sizes):
     with np.errstate(divide="ignore", invalid="ignore"):
         for _ in range(55):
             middle = 0.5 * (low + high)
-            f = (sizes * distinct**2 / (offsets - middle[:, None])).sum(axis=1) - (sizes * distinct).sum()
+            f = (sizes * distinct**2 / (offsets - middle[:, None])).sum(axis=1) - (
+                sizes * distinct
+            ).sum()
             low, high = np.where(f < 0, middle, low), np.where(f < 0, high, middle)
     return 0.5 * (low + high)
 
@@ -105,16 +112,23 @@ def best_sigma(tau, samples, c, depth, digits=DIGITS) -> tuple[mpf, mpf]:
     """
     with mpmath.workdps(digits):
         at_zero = tau * tau / (2 * samples)
-        t, pull = float(tau), float(2 * samples * c / (depth + 1))  # stationary: sigma + pull sigma^(q-1) = tau
+        t, pull = (
+            float(tau),
+            float(2 * samples * c / (depth + 1)),
+        )  # stationary: sigma + pull sigma^(q-1) = tau
         power = (1 - depth) / (1 + depth)
-        fold = (-power * pull) ** (1 / (1 - power)) if depth > 1 else 0.0  # the left side falls before it and rises after
+        fold = (
+            (-power * pull) ** (1 / (1 - power)) if depth > 1 else 0.0
+        )  # the left side falls before it and rises after
         if not (fold < t and fold + pull * (fold**power if fold else 1.0) < t * (1 + PLAIN)):
             return mpf(0), at_zero
         low, high = fold, t
         for _ in range(60):
             middle = 0.5 * (low + high)
             low, high = (middle, high) if middle + pull * middle**power < t else (low, middle)
-        if (0.5 * (high - t) ** 2 / float(samples) + float(c) * high ** (1 + power)) / float(at_zero) > 1 + PLAIN:
+        if (0.5 * (high - t) ** 2 / float(samples) + float(c) * high ** (1 + power)) / float(
+            at_zero
+        ) > 1 + PLAIN:
             return mpf(0), at_zero
         q, pull = mpf(2) / (depth + 1), 2 * samples * c / (depth + 1)
         sigma = mpf(0.5 * (low + high))

@@ -3,12 +3,12 @@
 from itertools import combinations
 from types import SimpleNamespace
 
-from support import draws
 import mpmath
 import numpy as np
-from oracles import objective as oracle
 import pytest
 from mpmath import mpf
+from oracles import objective as oracle
+from support import draws
 
 import ncsolve
 
@@ -33,7 +33,13 @@ def test_no_point_of_a_dense_grid_lies_below_the_best_sigma(depth):
 
 @pytest.mark.parametrize(
     "counts",
-    [[3.0, 1.0], [5.0, 5.0, 5.0], [200, 100, 50, 50], [1.5, 1e6, 2, 2, 7.25], [1, 1 + 2**-40, 3, 1e6, 1e6]],
+    [
+        [3.0, 1.0],
+        [5.0, 5.0, 5.0],
+        [200, 100, 50, 50],
+        [1.5, 1e6, 2, 2, 7.25],
+        [1, 1 + 2**-40, 3, 1e6, 1e6],
+    ],
     ids=str,
 )
 def test_secular_eigenvalues_are_those_of_the_explicit_matrix(counts):
@@ -41,9 +47,13 @@ def test_secular_eigenvalues_are_those_of_the_explicit_matrix(counts):
         n = [mpf(float(x)) for x in counts]
         matrix = mpmath.diag(n) - mpmath.matrix([[x * y / mpmath.fsum(n) for x in n] for y in n])
         expected = sorted(mpmath.eigsy(matrix, eigvals_only=True))
-        found = sorted(mu for mu, copies in oracle.secular_eigenvalues(counts) for _ in range(copies))
+        found = sorted(
+            mu for mu, copies in oracle.secular_eigenvalues(counts) for _ in range(copies)
+        )
         assert abs(expected[0]) < mpf(10) ** -48
-        assert all(abs(a / b - 1) < mpf(10) ** -45 for a, b in zip(found, expected[1:], strict=True))
+        assert all(
+            abs(a / b - 1) < mpf(10) ** -45 for a, b in zip(found, expected[1:], strict=True)
+        )
 
 
 @pytest.mark.parametrize("bias", ["none", "free"])
@@ -52,9 +62,15 @@ def test_a_bottleneck_keeps_the_best_of_all_choices_of_modes(bias):
     for rank in (1, 2, 3, 4, 5):
         answer = oracle.solve(counts, decays, bias, rank)
         modes = [mode for mode in answer.modes for _ in range(mode.copies)]
-        chosen = (set(kept) for size in range(rank + 1) for kept in combinations(range(len(modes)), size))
+        chosen = (
+            set(kept) for size in range(rank + 1) for kept in combinations(range(len(modes)), size)
+        )
         best = min(
-            sum(_at(mode, decays, counts) if i in kept else mode.at_zero for i, mode in enumerate(modes)) for kept in chosen
+            sum(
+                _at(mode, decays, counts) if i in kept else mode.at_zero
+                for i, mode in enumerate(modes)
+            )
+            for kept in chosen
         )
         assert abs(answer.value / best - 1) < 1e-15
 

@@ -10,7 +10,11 @@ FAULTS = [  # file, what stands there, what is planted
     ("squared.py", "alive[:, room:] = False", "alive[:, room + 1 :] = False"),
     ("squared.py", "<= fold * limit", "<= -1.0"),
     ("squared.py", "(self.copies - kept)", "1.01 * (self.copies - kept)"),
-    ("squared.py", "np.where(contrasts > 0, contrasts + 1, 0)", "np.where(contrasts > 0, contrasts, 0)"),
+    (
+        "squared.py",
+        "np.where(contrasts > 0, contrasts + 1, 0)",
+        "np.where(contrasts > 0, contrasts, 0)",
+    ),
     ("squared.py", "np.where(moved & (left == 1), 1, 0)", "0"),
     ("squared.py", "np.where(moved & (left > 1), left, 0)", "np.where(left > 1, left, 0)"),
     ("squared.py", "2.0 * exponent / (self.depth + 1.0)", "2.02 * exponent / (self.depth + 1.0)"),
@@ -21,7 +25,11 @@ FAULTS = [  # file, what stands there, what is planted
     ("squared.py", "decay / (2 * classes", "decay / (2.02 * classes"),
     ("squared.py", "(middle - contrast) / (middle", "(middle - contrast) / (1.01 * middle"),
     ("cross_entropy.py", "+ delta) * share", "+ 1.01 * delta) * share"),
-    ("cross_entropy.py", "np.log(classes))\n        active", "np.log(classes + 1))\n        active"),
+    (
+        "cross_entropy.py",
+        "np.log(classes))\n        active",
+        "np.log(classes + 1))\n        active",
+    ),
     ("cross_entropy.py", "np.minimum(active, classes - 1)", "active"),
     ("cross_entropy.py", "(classes - 2.0) * t + total", "(classes - 2.0) * t - total"),
     ("cross_entropy.py", "(2.0 * t - total) * inverse**2", "(2.0 * t + total) * inverse**2"),
@@ -42,9 +50,17 @@ FAULTS = [  # file, what stands there, what is planted
     ),
     ("critical.py", "np.power(tau2, m / (m + 1.0))", "np.power(tau2, 1.01 * m / (m + 1.0))"),
     ("critical.py", "scalar.fold(ufm.depth) / scalar", "1.01 * scalar.fold(ufm.depth) / scalar"),
-    ("critical.py", "(ufm.classes - 1.0) / ufm.classes) * kept", "(ufm.classes - 1.0) / ufm.classes)"),
+    (
+        "critical.py",
+        "(ufm.classes - 1.0) / ufm.classes) * kept",
+        "(ufm.classes - 1.0) / ufm.classes)",
+    ),
     ("critical.py", "root / (1.0 + 1.0 / decay)", "root / (1.0 + 1.01 / decay)"),
-    ("critical.py", "float(spectrum.tau2[: counts.size - 1].max())", "float(spectrum.tau2[: counts.size - 1].min())"),
+    (
+        "critical.py",
+        "float(spectrum.tau2[: counts.size - 1].max())",
+        "float(spectrum.tau2[: counts.size - 1].min())",
+    ),
     ("boundaries.py", "math.log(critical / g)", "math.log(1.01 * critical / g)"),
 ]
 

@@ -5,7 +5,10 @@ from planted.planting import run_on_a_copy, survivors
 from planted.rigorous_mutations import MUTATIONS
 
 READERS = ["rigorous_enclosures", "rigorous_replay", "rigorous_outcomes"]
-FOUND = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)  # the latter: the tests' certificates cannot be made
+FOUND = (
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.INTERRUPTED,
+)  # the latter: the tests' certificates cannot be made
 
 
 @pytest.mark.slow

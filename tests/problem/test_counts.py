@@ -15,7 +15,13 @@ def test_the_mnist_example_holds_the_published_counts_in_the_order_of_the_digits
 
 def test_the_places_lt_example_has_the_published_totals():
     counts = named("places-lt").values()
-    assert (len(counts), sum(counts), max(counts), min(counts), len(set(counts))) == (365, 62_500, 4980, 5, 201)
+    assert (len(counts), sum(counts), max(counts), min(counts), len(set(counts))) == (
+        365,
+        62_500,
+        4980,
+        5,
+        201,
+    )
 
 
 @pytest.mark.parametrize("spelling", ["places-lt", "Places_LT", " PLACES-lt "])
@@ -90,7 +96,10 @@ def test_no_words_at_all_are_refused(text):
 def test_words_that_are_nothing_say_all_three_were_tried(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     message = refusal(parse_counts, "qqqqqq")
-    assert "'qqqqqq' is neither a list of numbers, nor a file that exists, nor a shipped example" in message
+    assert (
+        "'qqqqqq' is neither a list of numbers, nor a file that exists, nor a shipped example"
+        in message
+    )
     assert "write e.g. 200,100,50,50" in message
 
 
@@ -107,7 +116,9 @@ def test_a_near_miss_of_a_file_is_suggested_with_its_folder(tmp_path):
     assert "counts.csv'?" in message
 
 
-@pytest.mark.parametrize("text", ["x" * 100_000, "a\0b", "\ud800", "nowhere/at/all", "two\nlines", "a,b,c"])
+@pytest.mark.parametrize(
+    "text", ["x" * 100_000, "a\0b", "\ud800", "nowhere/at/all", "two\nlines", "a,b,c"]
+)
 def test_strange_words_are_still_one_line(text):
     assert "neither" in refusal(parse_counts, text)
 

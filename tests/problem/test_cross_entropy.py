@@ -24,11 +24,15 @@ def by_definition(loss, z, label):
     """One sample, in mpmath."""
     offset, label_scale, class_scale = loss.per_class(K)
     u = [
-        mpmath.mpf(label_scale[label]) * mpmath.mpf(class_scale[j]) * mpmath.mpf(z[j]) + mpmath.mpf(offset[j]) for j in range(K)
+        mpmath.mpf(label_scale[label]) * mpmath.mpf(class_scale[j]) * mpmath.mpf(z[j])
+        + mpmath.mpf(offset[j])
+        for j in range(K)
     ]
     delta = mpmath.mpf(loss.smoothing)
     target = [(1 - delta) * (j == label) + delta / K for j in range(K)]
-    return mpmath.log(sum(mpmath.exp(x) for x in u)) - sum(t * x for t, x in zip(target, u, strict=True))
+    return mpmath.log(sum(mpmath.exp(x) for x in u)) - sum(
+        t * x for t, x in zip(target, u, strict=True)
+    )
 
 
 @pytest.mark.parametrize("scale", [0.1, 3.0, 40.0, 2000.0])
@@ -37,7 +41,9 @@ def test_the_value_is_the_mean_of_the_definition_over_samples(name, scale):
     loss, rng = LOSSES[name], np.random.default_rng(3)
     z = scale * rng.normal(size=(K, K)) + (scale * 2) * np.eye(K)
     with mpmath.workdps(40):
-        total = sum(int(n) * by_definition(loss, z[:, k], k) for k, n in enumerate(COUNTS)) / int(COUNTS.sum())
+        total = sum(int(n) * by_definition(loss, z[:, k], k) for k, n in enumerate(COUNTS)) / int(
+            COUNTS.sum()
+        )
     by_class = class_columns(loss, COUNTS).value(z * np.sqrt(COUNTS))
     by_sample = sample_columns(loss, COUNTS).value(np.repeat(z, COUNTS.astype(int), axis=1))
     assert abs(by_class / float(total) - 1) < 1e-13  # measured 2e-15
@@ -48,7 +54,10 @@ def test_a_tiny_loss_keeps_its_digits():
     z = 60.0 * np.eye(K)
     with mpmath.workdps(60):
         exact = mpmath.log(1 + 3 * mpmath.exp(-60))
-    assert abs(class_columns(CrossEntropy(), COUNTS).value(z * np.sqrt(COUNTS)) / float(exact) - 1) < 1e-14
+    assert (
+        abs(class_columns(CrossEntropy(), COUNTS).value(z * np.sqrt(COUNTS)) / float(exact) - 1)
+        < 1e-14
+    )
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -81,7 +90,10 @@ def test_fenchel_holds_everywhere_and_is_tight_at_the_gradient(name):
     for _ in range(50):
         other = z + rng.normal(size=(K, K))
         for t in (0.3, 1.0):
-            assert columns.value(other) >= t * np.vdot(dual, other) - columns.conjugate(t * dual) - 1e-14
+            assert (
+                columns.value(other)
+                >= t * np.vdot(dual, other) - columns.conjugate(t * dual) - 1e-14
+            )
 
 
 def test_the_conjugate_is_infinite_outside_the_simplex():
@@ -133,10 +145,16 @@ def test_a_dual_point_made_free_of_a_mean_is_feasible_and_near(name):
 
 @pytest.mark.parametrize("scale", [None, [1.0, 1.3, 0.7, 2.0]])
 def test_no_softmax_sees_a_multiple_of_the_unseen_direction(scale):
-    ufm = ncsolve.UFM([5, 3, 2, 2], ncsolve.CrossEntropy(smoothing=0.1, class_scale=scale), bias="free")
+    ufm = ncsolve.UFM(
+        [5, 3, 2, 2], ncsolve.CrossEntropy(smoothing=0.1, class_scale=scale), bias="free"
+    )
     rng = np.random.default_rng(0)
-    point = ncsolve.Parameters((rng.normal(size=(4, 4)),), rng.normal(size=(4, 4)), rng.normal(size=4))
+    point = ncsolve.Parameters(
+        (rng.normal(size=(4, 4)),), rng.normal(size=(4, 4)), rng.normal(size=4)
+    )
     moved = ncsolve.Parameters(point.weights, point.features, point.bias + 0.7 * ufm.loss.unseen(4))
     assert ncsolve.objective(ufm, moved) == pytest.approx(ncsolve.objective(ufm, point), rel=1e-15)
-    other = ncsolve.Parameters(point.weights, point.features, point.bias + 0.7 * 1.01 ** np.arange(4) * ufm.loss.unseen(4))
+    other = ncsolve.Parameters(
+        point.weights, point.features, point.bias + 0.7 * 1.01 ** np.arange(4) * ufm.loss.unseen(4)
+    )
     assert abs(ncsolve.objective(ufm, other) - ncsolve.objective(ufm, point)) > 1e-4

@@ -41,8 +41,14 @@ def test_whole_numbers_are_counted_whatever_their_type_and_sorted_as_numbers(wri
 
 
 def test_strings_and_booleans_are_sorted_by_letter(write):
-    assert list(read_labels(write(".npy", np.array(["fox", "cat", "fox"]))).items()) == [("cat", 1), ("fox", 2)]
-    assert list(read_labels(write(".npy", np.array([True, False, True]))).items()) == [("False", 1), ("True", 2)]
+    assert list(read_labels(write(".npy", np.array(["fox", "cat", "fox"]))).items()) == [
+        ("cat", 1),
+        ("fox", 2),
+    ]
+    assert list(read_labels(write(".npy", np.array([True, False, True]))).items()) == [
+        ("False", 1),
+        ("True", 2),
+    ]
 
 
 def test_the_letter_n_is_a_label_like_any_other(write):
@@ -52,7 +58,9 @@ def test_the_letter_n_is_a_label_like_any_other(write):
 def test_chunks_are_added_up(write, monkeypatch):
     monkeypatch.setattr("ncsolve.problem.labels.CHUNK", 7)
     labels = np.random.default_rng(0).integers(-3, 4, size=1000)
-    assert read_labels(write(".npy", labels)) == {str(k): int((labels == k).sum()) for k in range(-3, 4)}
+    assert read_labels(write(".npy", labels)) == {
+        str(k): int((labels == k).sum()) for k in range(-3, 4)
+    }
 
 
 @pytest.mark.parametrize(
@@ -170,7 +178,9 @@ def test_a_missing_file_and_a_directory_are_named(tmp_path):
     assert "not a path" in refusal(read_labels, "a\0b.txt")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything is readable to root")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything is readable to root"
+)
 def test_a_file_without_permission_is_named(write):
     path = write(".txt", "0\n1\n")
     path.chmod(0)
@@ -184,14 +194,20 @@ def test_a_huge_file_is_refused_by_its_size_before_it_is_read(tmp_path):
     assert "4096 MiB" in refusal(read_labels, path)
 
 
-@given(labels=st.lists(st.integers(-20, 20), min_size=2, max_size=50).filter(lambda labels: len(set(labels)) > 1))
+@given(
+    labels=st.lists(st.integers(-20, 20), min_size=2, max_size=50).filter(
+        lambda labels: len(set(labels)) > 1
+    )
+)
 @settings(max_examples=50)
 def test_every_road_counts_the_same(tmp_path_factory, labels):
     folder = tmp_path_factory.mktemp("roads")
     np.save(folder / "labels.npy", np.array(labels))
     lines = "".join(f"{label}\n" for label in labels)
     (folder / "labels.txt").write_text(lines)
-    (folder / "labels.csv").write_text(f"id,label\n{re.sub('^(?=.)', '0,', lines, flags=re.MULTILINE)}")
+    (folder / "labels.csv").write_text(
+        f"id,label\n{re.sub('^(?=.)', '0,', lines, flags=re.MULTILINE)}"
+    )
     expected = [(str(label), number) for label, number in sorted(Counter(labels).items())]
     for suffix in (".npy", ".txt", ".csv"):
         assert list(read_labels(folder / f"labels{suffix}").items()) == expected

@@ -19,7 +19,15 @@ def test_the_cifar_long_tail_of_ratio_100_is_the_published_one():
 
 @pytest.mark.parametrize(
     ("largest", "ratio", "last"),
-    [(500, 100, 5), (5000, 10, 500), (11, 2.2, 5), (6, 1.2, 5), (49, 49, 1), (3, 0.3e1, 1), (2**53, 2**53, 1)],
+    [
+        (500, 100, 5),
+        (5000, 10, 500),
+        (11, 2.2, 5),
+        (6, 1.2, 5),
+        (49, 49, 1),
+        (3, 0.3e1, 1),
+        (2**53, 2**53, 1),
+    ],
 )
 @pytest.mark.parametrize("classes", [2, 3, 10, 50, 100, 365, 1000])
 def test_the_last_class_has_exactly_the_smallest_count(classes, largest, ratio, last):
@@ -77,13 +85,19 @@ def test_a_bad_long_tail_is_named(arguments, named_value, step):
     assert named_value in refusal(long_tail, *arguments, step)
 
 
-@pytest.mark.parametrize("text", ["K=10,n=500,ratio=100", "ratio=100, n=500 ,K=10", "n=5e2,ratio=1e2,K=10"])
+@pytest.mark.parametrize(
+    "text", ["K=10,n=500,ratio=100", "ratio=100, n=500 ,K=10", "n=5e2,ratio=1e2,K=10"]
+)
 def test_a_long_tail_is_parsed_in_any_order(text):
     assert parse_long_tail(text) == [500, 299, 179, 107, 64, 38, 23, 13, 8, 5]
 
 
 def test_a_step_is_parsed_anywhere():
-    assert parse_long_tail("step,K=4,n=500,ratio=100") == parse_long_tail("K=4,n=500,ratio=100,step") == [500, 500, 5, 5]
+    assert (
+        parse_long_tail("step,K=4,n=500,ratio=100")
+        == parse_long_tail("K=4,n=500,ratio=100,step")
+        == [500, 500, 5, 5]
+    )
 
 
 @pytest.mark.parametrize(

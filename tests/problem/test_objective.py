@@ -15,7 +15,14 @@ PROBLEMS = {
     "M1-none": ncsolve.UFM([3, 2, 1], width=4, weight_decay=0.3, feature_decay=0.2),
     "M1-free": ncsolve.UFM([3, 2, 1], width=2, weight_decay=0.3, feature_decay=0.2, bias="free"),
     "M1-regularized": ncsolve.UFM([2, 2], width=3, weight_decay=0.3, feature_decay=0.2, bias=0.7),
-    "M3-free": ncsolve.UFM([2, 1, 2], depth=3, width=[3, 2, 4], weight_decay=[0.1, 0.2, 0.4], feature_decay=0.3, bias="free"),
+    "M3-free": ncsolve.UFM(
+        [2, 1, 2],
+        depth=3,
+        width=[3, 2, 4],
+        weight_decay=[0.1, 0.2, 0.4],
+        feature_decay=0.3,
+        bias="free",
+    ),
     "M2-targets": ncsolve.UFM([2, 1, 2], ncsolve.Squared(CODES), 2, [3, 2], [0.1, 0.2], 0.3, 0.05),
 }
 
@@ -67,7 +74,10 @@ def test_class_means_stand_for_all_samples_of_their_class(name):
 
 
 def test_fractional_counts_weigh_classes_like_whole_ones():
-    whole, halved = (ncsolve.UFM(n, weight_decay=0.3, feature_decay=d) for n, d in (([6, 3], 0.2), ([3, 1.5], 0.4)))
+    whole, halved = (
+        ncsolve.UFM(n, weight_decay=0.3, feature_decay=d)
+        for n, d in (([6, 3], 0.2), ([3, 1.5], 0.4))
+    )
     p = _draw(whole, 2)
     assert ncsolve.objective(whole, p) == pytest.approx(ncsolve.objective(halved, p), rel=1e-14)
     with pytest.raises(ncsolve.ProblemError, match="class means"):
@@ -78,12 +88,16 @@ def test_fractional_counts_weigh_classes_like_whole_ones():
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_gradient_is_the_slope_of_the_objective(name, layout):
     ufm = PROBLEMS[name]
-    raw = objective_over(ufm, (sample_columns if layout == "samples" else class_columns)(ufm.loss, ufm.counts))
+    raw = objective_over(
+        ufm, (sample_columns if layout == "samples" else class_columns)(ufm.loss, ufm.counts)
+    )
     theta = np.random.default_rng(1).normal(size=raw.size)
     value, gradient = raw.value_and_gradient(theta)
     assert value == pytest.approx(raw.value(theta), rel=1e-15)
     h = 1e-5
-    slopes = np.array([(raw.value(theta + h * e) - raw.value(theta - h * e)) / (2 * h) for e in np.eye(raw.size)])
+    slopes = np.array(
+        [(raw.value(theta + h * e) - raw.value(theta - h * e)) / (2 * h) for e in np.eye(raw.size)]
+    )
     error = np.abs(gradient - slopes).max() / np.abs(gradient).max()
     assert error < 1e-8  # measured 4e-10
     assert np.abs(1.01 * gradient - slopes).max() > 1e-3 * np.abs(gradient).max()
@@ -97,7 +111,9 @@ def test_the_hessian_product_is_the_slope_of_the_gradient(name):
     theta, v, w = rng.normal(size=(3, raw.size))
     product = raw.hessian_product(theta)
     h = 1e-5
-    slope = (raw.value_and_gradient(theta + h * v)[1] - raw.value_and_gradient(theta - h * v)[1]) / (2 * h)
+    slope = (
+        raw.value_and_gradient(theta + h * v)[1] - raw.value_and_gradient(theta - h * v)[1]
+    ) / (2 * h)
     assert np.abs(product(v) - slope).max() < 1e-8 * np.abs(slope).max()  # measured 2e-10
     assert np.abs(1.01 * product(v) - slope).max() > 1e-3 * np.abs(slope).max()
     assert w @ product(v) == pytest.approx(v @ product(w), rel=1e-12)

@@ -33,12 +33,25 @@ def test_named_counts_are_read_from_a_file_and_from_standard_input(tmp_path, tex
     path = tmp_path / f"counts{suffix}"
     path.write_bytes(text.encode())
     expected = {"cat": 200.0, "dog": 100.0}
-    assert parse_counts(str(path)) == from_stdin(text) == parse_counts("-", stdin=io.StringIO(text)) == expected
+    assert (
+        parse_counts(str(path))
+        == from_stdin(text)
+        == parse_counts("-", stdin=io.StringIO(text))
+        == expected
+    )
     assert list(parse_counts(str(path))) == ["cat", "dog"]
 
 
 @pytest.mark.parametrize(
-    "text", ["200\n100\n50\n", "count\n200\n100\n50", "# n\n200\n100\n50", "200,100,50\n", "200 100 50", "[200,100,50]"]
+    "text",
+    [
+        "200\n100\n50\n",
+        "count\n200\n100\n50",
+        "# n\n200\n100\n50",
+        "200,100,50\n",
+        "200 100 50",
+        "[200,100,50]",
+    ],
 )
 def test_counts_without_names_are_a_list(text):
     assert from_stdin(text) == [200.0, 100.0, 50.0]
@@ -108,7 +121,9 @@ def test_a_malformed_table_is_named(text, complaint):
 # JSON
 
 
-@pytest.mark.parametrize("bad", ["0", "-3", "NaN", "Infinity", "-Infinity", "1e400", "1e-400", "9" * 5000])
+@pytest.mark.parametrize(
+    "bad", ["0", "-3", "NaN", "Infinity", "-Infinity", "1e400", "1e-400", "9" * 5000]
+)
 def test_a_bad_json_number_is_named_as_it_is_written(bad):
     shown = bad[:40]
     assert f"item 2 is '{shown}" in refusal(from_stdin, f"[5, {bad}]")
@@ -117,11 +132,19 @@ def test_a_bad_json_number_is_named_as_it_is_written(bad):
 
 @pytest.mark.parametrize(
     ("bad", "shown"),
-    [("true", "true"), ("null", "null"), ('"5"', "'5'"), ("[1]", "a list"), ('{"c": 1}', "an object")],
+    [
+        ("true", "true"),
+        ("null", "null"),
+        ('"5"', "'5'"),
+        ("[1]", "a list"),
+        ('{"c": 1}', "an object"),
+    ],
 )
 def test_a_json_value_that_is_no_number_is_named(bad, shown):
     assert f"item 2 is {shown}, not a number" in refusal(from_stdin, f"[5, {bad}]")
-    assert f"the count of class 'b' is {shown}, not a number" in refusal(from_stdin, f'{{"a": 5, "b": {bad}}}')
+    assert f"the count of class 'b' is {shown}, not a number" in refusal(
+        from_stdin, f'{{"a": 5, "b": {bad}}}'
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,9 +174,13 @@ def test_a_json_file_that_is_a_number_is_named(tmp_path):
 
 # Round trips
 
-PRINTABLE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12)
+PRINTABLE = st.text(
+    st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12
+)
 NAMES = PRINTABLE.map(str.strip).filter(bool)
-COUNTS = st.dictionaries(NAMES, st.floats(1e-300, 1e300) | st.integers(1, 10**15).map(float), min_size=2, max_size=20)
+COUNTS = st.dictionaries(
+    NAMES, st.floats(1e-300, 1e300) | st.integers(1, 10**15).map(float), min_size=2, max_size=20
+)
 
 
 @given(COUNTS, st.sampled_from(["\n", "\r\n"]))
@@ -161,7 +188,9 @@ COUNTS = st.dictionaries(NAMES, st.floats(1e-300, 1e300) | st.integers(1, 10**15
 @example({"nan": 1.0, "7": 7.0, "#": 2.0, "[": 3.0}, "\r\n")
 def test_any_counts_survive_a_csv_file(counts, end):
     text = io.StringIO()
-    csv.writer(text, lineterminator=end).writerows([("class", "count"), *((name, repr(n)) for name, n in counts.items())])
+    csv.writer(text, lineterminator=end).writerows(
+        [("class", "count"), *((name, repr(n)) for name, n in counts.items())]
+    )
     assert from_stdin(text.getvalue()) == counts
 
 
@@ -170,7 +199,10 @@ def test_any_counts_survive_a_json_file(counts, ascii_only):
     assert from_stdin(json.dumps(counts, ensure_ascii=ascii_only)) == counts
 
 
-@given(st.lists(st.floats(1e-300, 1e300), min_size=2, max_size=20), st.sampled_from([",", ";", " ", ", ", "\n"]))
+@given(
+    st.lists(st.floats(1e-300, 1e300), min_size=2, max_size=20),
+    st.sampled_from([",", ";", " ", ", ", "\n"]),
+)
 def test_any_list_survives(counts, separator):
     text = separator.join(map(repr, counts))
     assert from_stdin(text) == counts

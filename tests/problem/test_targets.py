@@ -12,7 +12,13 @@ import ncsolve
 @pytest.mark.parametrize("counts", [[40, 20, 10, 3], [15, 15, 15], [60, 8, 8, 8, 1]], ids=str)
 @pytest.mark.parametrize("width", [None, 2])
 def test_one_hot_codes_give_the_spectral_theorem(counts, depth, bias, width):
-    fields = {"depth": depth, "bias": bias, "width": width, "weight_decay": 3e-3, "feature_decay": 2e-3}
+    fields = {
+        "depth": depth,
+        "bias": bias,
+        "width": width,
+        "weight_decay": 3e-3,
+        "feature_decay": 2e-3,
+    }
     labels = ncsolve.predict(ncsolve.UFM(counts, **fields))
     codes = ncsolve.predict(ncsolve.UFM(counts, ncsolve.Squared(np.eye(len(counts))), **fields))
     assert (labels.theorem.name, codes.theorem.name) == ("squared_spectral", "squared_targets")
@@ -48,7 +54,11 @@ def test_descent_on_a_regression_finds_the_predicted_fit(width, bias):
 def test_a_regression_in_the_partial_regime_is_cut_in_the_eigenbasis():
     """Two of three singular values survive; W W^T is then singular along one eigenvector, not along a coordinate."""
     rng = np.random.default_rng(5)
-    y = np.linalg.qr(rng.normal(size=(3, 3)))[0] @ np.diag([5.0, 3.0, 0.5]) @ np.linalg.qr(rng.normal(size=(9, 3)))[0].T
+    y = (
+        np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        @ np.diag([5.0, 3.0, 0.5])
+        @ np.linalg.qr(rng.normal(size=(9, 3)))[0].T
+    )
     ufm = ncsolve.UFM(np.ones(9), ncsolve.Squared(y), 1, 3, 0.1, 0.1)
     prediction = ncsolve.predict(ufm)
     assert np.count_nonzero(prediction.singular_values) == 2
@@ -58,13 +68,17 @@ def test_a_regression_in_the_partial_regime_is_cut_in_the_eigenbasis():
 
 
 def test_classes_that_share_a_target_merge():
-    ufm = ncsolve.UFM([9, 5, 4], ncsolve.Squared([[1, 1, -1], [2, 2, 0]]), weight_decay=1e-3, feature_decay=1e-3)
+    ufm = ncsolve.UFM(
+        [9, 5, 4], ncsolve.Squared([[1, 1, -1], [2, 2, 0]]), weight_decay=1e-3, feature_decay=1e-3
+    )
     assert ncsolve.predict(ufm).classes.state.tolist() == ["merged", "merged", "active"]
 
 
 def test_classes_with_different_targets_merge_where_a_mode_is_lost():
     def states(decay):
-        ufm = ncsolve.UFM([50] * 8, ncsolve.Squared(2 * np.eye(8) - 1), weight_decay=decay, feature_decay=decay)
+        ufm = ncsolve.UFM(
+            [50] * 8, ncsolve.Squared(2 * np.eye(8) - 1), weight_decay=decay, feature_decay=decay
+        )
         return set(ncsolve.predict(ufm).classes.state.tolist())
 
     assert [states(decay) for decay in (0.01, 0.04, 0.12)] == [{"active"}, {"merged"}, {"vanished"}]

@@ -63,18 +63,33 @@ def test_bad_counts_are_refused_with_the_class_and_its_value(name):
 
 
 BAD_FIELDS = {
-    "weight decay zero": ({"weight_decay": 0}, "weight_decay is 0: without decay the infimum is not attained"),
+    "weight decay zero": (
+        {"weight_decay": 0},
+        "weight_decay is 0: without decay the infimum is not attained",
+    ),
     "feature decay zero": ({"feature_decay": 0.0}, "feature_decay is 0: without decay"),
-    "decay negative": ({"weight_decay": -1e-3}, "weight_decay is -0.001: not a positive finite number"),
+    "decay negative": (
+        {"weight_decay": -1e-3},
+        "weight_decay is -0.001: not a positive finite number",
+    ),
     "decay nan": ({"feature_decay": NAN}, "feature_decay is nan: not a positive finite number"),
     "decay inf": ({"feature_decay": INF}, "feature_decay is inf: not a positive"),
     "decay subnormal": ({"weight_decay": 1e-310}, "weight_decay is 1e-310: too small for a double"),
     "decay a word": ({"weight_decay": "small"}, "weight_decay 'small' is not a number"),
     "decay None": ({"feature_decay": None}, "feature_decay None is not a number"),
-    "decay a huge integer": ({"weight_decay": 10**5000}, "weight_decay of type int is not a number"),
+    "decay a huge integer": (
+        {"weight_decay": 10**5000},
+        "weight_decay of type int is not a number",
+    ),
     "a bad decay of one layer": ({"depth": 2, "weight_decay": [1e-3, NAN]}, "weight_decay is nan"),
-    "too few decays": ({"depth": 3, "weight_decay": [1e-3, 1e-3]}, "weight_decay has 2 entries for depth 3"),
-    "decays in a matrix": ({"weight_decay": np.ones((1, 2))}, "weight_decay [1.0, 1.0] is not a number"),
+    "too few decays": (
+        {"depth": 3, "weight_decay": [1e-3, 1e-3]},
+        "weight_decay has 2 entries for depth 3",
+    ),
+    "decays in a matrix": (
+        {"weight_decay": np.ones((1, 2))},
+        "weight_decay [1.0, 1.0] is not a number",
+    ),
     "depth zero": ({"depth": 0}, "depth 0 is not between 1 and 1000"),
     "depth negative": ({"depth": -2}, "depth -2 is not between 1 and 1000"),
     "depth without end": ({"depth": 10**9}, "depth 1000000000 is not between 1 and 1000"),
@@ -93,12 +108,18 @@ BAD_FIELDS = {
     "loss unknown": ({"loss": "hinge"}, "loss 'hinge' is unknown; one of 'mse'"),
     "loss empty": ({"loss": ""}, "loss '' is unknown"),
     "loss a number": ({"loss": 2}, "loss 2 is not a Loss"),
-    "bias unknown": ({"bias": "some"}, "bias 'some' is unknown; 'none', 'free' or a positive decay works"),
+    "bias unknown": (
+        {"bias": "some"},
+        "bias 'some' is unknown; 'none', 'free' or a positive decay works",
+    ),
     "bias zero": ({"bias": 0.0}, "bias is 0"),
     "bias negative": ({"bias": -1}, "bias is -1: not a positive finite number"),
     "bias nan": ({"bias": NAN}, "bias is nan"),
     "bias True": ({"bias": True}, "bias True says too little"),
-    "features unknown": ({"features": "gelu"}, "features 'gelu' is unknown; one of 'linear', 'relu' works"),
+    "features unknown": (
+        {"features": "gelu"},
+        "features 'gelu' is unknown; one of 'linear', 'relu' works",
+    ),
 }
 
 
@@ -130,11 +151,15 @@ def test_bad_targets_are_refused(name):
 
 
 def test_targets_for_another_number_of_classes_are_refused():
-    assert "targets have 3 columns for 2 classes" in _refusal(ProblemError, [3, 2], loss=ncsolve.Squared(np.eye(3)))
+    assert "targets have 3 columns for 2 classes" in _refusal(
+        ProblemError, [3, 2], loss=ncsolve.Squared(np.eye(3))
+    )
 
 
 def test_names_that_do_not_fit_are_refused():
-    assert "names ['a', 'b', 'c'] do not fit 2 counts" in _refusal(CountsError, [3, 2], names=["a", "b", "c"])
+    assert "names ['a', 'b', 'c'] do not fit 2 counts" in _refusal(
+        CountsError, [3, 2], names=["a", "b", "c"]
+    )
 
 
 def test_every_refusal_is_a_value_error_of_the_library():
@@ -147,7 +172,12 @@ def test_every_refusal_is_a_value_error_of_the_library():
 
 
 def test_numbers_come_in_many_types():
-    ufm = ncsolve.UFM(np.array([3, 2], dtype=np.int32), depth=np.int64(2), width=np.array([4, 5]), weight_decay=np.array(0.1))
+    ufm = ncsolve.UFM(
+        np.array([3, 2], dtype=np.int32),
+        depth=np.int64(2),
+        width=np.array([4, 5]),
+        weight_decay=np.array(0.1),
+    )
     assert ufm.counts.dtype == np.float64
     assert (ufm.depth, ufm.width, ufm.weight_decay) == (2, (4, 5), (0.1, 0.1))
     assert ncsolve.UFM((3, 2), width=np.array(4)).width == (4,)
@@ -191,7 +221,14 @@ def test_replace_changes_what_is_named_and_keeps_the_rest():
 
 
 def test_the_document_of_a_problem_rebuilds_it():
-    ufm = ncsolve.UFM({"a": 3, "b": 2}, depth=2, width=[4, 5], weight_decay=[0.1, 0.3], feature_decay=0.2, bias=0.5)
+    ufm = ncsolve.UFM(
+        {"a": 3, "b": 2},
+        depth=2,
+        width=[4, 5],
+        weight_decay=[0.1, 0.3],
+        feature_decay=0.2,
+        bias=0.5,
+    )
     document = json.loads(json.dumps(ufm.to_dict(), allow_nan=False))
     assert ncsolve.UFM(**document) == ufm
 
@@ -209,23 +246,47 @@ DECAYS = st.floats(-300, 3).map(lambda x: 10.0**x)
 
 @st.composite
 def valid_problems(draw):
-    pool = draw(st.lists(st.one_of(st.integers(1, 10**15).map(float), st.floats(1e-9, 1e15)), min_size=1, max_size=4))
+    pool = draw(
+        st.lists(
+            st.one_of(st.integers(1, 10**15).map(float), st.floats(1e-9, 1e15)),
+            min_size=1,
+            max_size=4,
+        )
+    )
     counts = draw(st.lists(st.sampled_from(pool), min_size=2, max_size=9))
     depth = draw(st.integers(1, 60))
     base = draw(DECAYS)
-    decays = draw(st.lists(st.floats(-2, 2).map(lambda x: max(base * 10.0**x, 1e-300)), min_size=depth + 1, max_size=depth + 1))
-    width = draw(st.one_of(st.none(), st.integers(1, 12), st.lists(st.integers(1, 12), min_size=depth, max_size=depth)))
+    decays = draw(
+        st.lists(
+            st.floats(-2, 2).map(lambda x: max(base * 10.0**x, 1e-300)),
+            min_size=depth + 1,
+            max_size=depth + 1,
+        )
+    )
+    width = draw(
+        st.one_of(
+            st.none(),
+            st.integers(1, 12),
+            st.lists(st.integers(1, 12), min_size=depth, max_size=depth),
+        )
+    )
     features = draw(st.sampled_from(["linear", "relu"]))
     biases = ["none", "free"] if features == "linear" else ["none"]
     regularized = features == "linear" and depth == 1 and len(set(counts)) == 1 and width is None
-    bias = draw(st.one_of(st.sampled_from(biases), DECAYS) if regularized else st.sampled_from(biases))
+    bias = draw(
+        st.one_of(st.sampled_from(biases), DECAYS) if regularized else st.sampled_from(biases)
+    )
     return ncsolve.UFM(counts, "mse", depth, width, decays[1:], decays[0], bias, features)
 
 
 @settings(max_examples=300, deadline=None)
 @given(valid_problems())
 @example(ncsolve.UFM([4.0, 4.0], depth=2, weight_decay=0.125, feature_decay=0.125))
-@example(ncsolve.UFM([4.0, 4.0], depth=2, weight_decay=0.125, feature_decay=float(np.nextafter(0.125, 1))))
+@example(
+    ncsolve.UFM(
+        [4.0, 4.0], depth=2, weight_decay=0.125, feature_decay=float(np.nextafter(0.125, 1))
+    )
+)
 @example(ncsolve.UFM([1e-90, 1e-90], weight_decay=1.0, feature_decay=1.0))
 @example(ncsolve.UFM([100, 100, 1], weight_decay=0.04, feature_decay=0.04, bias="free"))
 @example(ncsolve.UFM([1e15, 1.0], depth=60, weight_decay=1e-300, feature_decay=1e-300, bias="free"))
@@ -238,7 +299,9 @@ def test_a_valid_problem_never_gives_nan(ufm):
     for matrix in (*prediction.weights, prediction.class_means, prediction.logits, prediction.bias):
         assert np.isfinite(matrix).all()
     if prediction.value > 1e-12:  # below, rounding of the residual of order one hides the value
-        assert ncsolve.objective(ufm, prediction.parameters()) == pytest.approx(prediction.value, rel=1e-12, abs=1e-26)
+        assert ncsolve.objective(ufm, prediction.parameters()) == pytest.approx(
+            prediction.value, rel=1e-12, abs=1e-26
+        )
     tables = prediction.classes
     assert len(tables) == ufm.classes
     assert set(tables.state.tolist()) <= {"active", "vanished", "merged"}

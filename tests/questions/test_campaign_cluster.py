@@ -5,9 +5,9 @@ import os
 import signal
 
 import pytest
-from support.campaigns import rows
 from distributed import Client, LocalCluster
 from questions.test_campaign_kills import Poisoned
+from support.campaigns import rows
 
 import ncsolve
 from ncsolve.questions import campaign
@@ -35,7 +35,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 def cluster():
     """Two worker processes; nothing listens but on the loopback address, and there is no dashboard."""
     with LocalCluster(**LOOPBACK) as found:
-        found.adapt(minimum=2, maximum=2, interval="200ms")  # as real clusters do, replace workers that stay away
+        found.adapt(
+            minimum=2, maximum=2, interval="200ms"
+        )  # as real clusters do, replace workers that stay away
         yield found
 
 
@@ -86,7 +88,10 @@ def test_a_client_may_be_given_and_a_file_gone_on_with(cluster, local, tmp_path)
 
 def test_a_cluster_with_another_version_or_none_is_refused(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "__version__", "0.0.1")
-    with pytest.raises(ncsolve.CampaignError, match=r"the Dask worker tcp://127.0.0.1:\d+ has ncsolve .*, this is 0.0.1"):
+    with pytest.raises(
+        ncsolve.CampaignError,
+        match=r"the Dask worker tcp://127.0.0.1:\d+ has ncsolve .*, this is 0.0.1",
+    ):
         campaign.run(SPEC, tmp_path / "results.jsonl", backend=cluster.scheduler_address)
     with pytest.raises(ncsolve.CampaignError, match="workers 2 is for this machine"):
         campaign.run(SPEC, tmp_path / "results.jsonl", backend=cluster.scheduler_address, workers=2)
@@ -108,7 +113,9 @@ def test_a_problem_that_kills_its_workers_is_an_error_row(cluster, tmp_path):
     found = rows(path)
     assert {i for i, text in found.items() if "WorkerDied" in text} == {7}
     campaign.run(spec, healthy, workers=1)
-    assert {i: t for i, t in found.items() if i != 7} == {i: t for i, t in rows(healthy).items() if i != 7}
+    assert {i: t for i, t in found.items() if i != 7} == {
+        i: t for i, t in rows(healthy).items() if i != 7
+    }
 
 
 @pytest.mark.slow

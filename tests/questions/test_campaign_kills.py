@@ -21,7 +21,9 @@ SIMPLE = {
 }
 
 
-@pytest.mark.parametrize(("kills", "trials"), [(3, 20), pytest.param(20, 60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("kills", "trials"), [(3, 20), pytest.param(20, 60, marks=pytest.mark.slow)]
+)
 def test_a_campaign_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, kills, trials):
     """Killed at a random moment after it has begun to go on: while it starts, solves or writes; with one worker or two."""
     rng = random.Random(kills)
@@ -36,7 +38,11 @@ def test_a_campaign_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, 
         process = started("spec.toml", "--workers", 1 + number % 2, cwd=tmp_path)
         begun = rng.random() < 0.8  # else it may be killed before its first row
         limit = time.monotonic() + 60
-        while begun and process.poll() is None and (not path.exists() or path.stat().st_size <= max(before, 1000)):
+        while (
+            begun
+            and process.poll() is None
+            and (not path.exists() or path.stat().st_size <= max(before, 1000))
+        ):
             assert time.monotonic() < limit
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 1.5 if not begun else 0.15))
@@ -67,7 +73,9 @@ class Poisoned(Spec):
 
     def problem(self, index):
         if index == 7:
-            time.sleep(0.3)  # a nanny of Dask gives up a worker that dies before it is known to have started
+            time.sleep(
+                0.3
+            )  # a nanny of Dask gives up a worker that dies before it is known to have started
             os.kill(os.getpid(), signal.SIGKILL)
         return super().problem(index)
 
@@ -77,11 +85,15 @@ def test_a_problem_that_kills_its_worker_is_an_error_row_and_the_rest_is_solved(
     healthy, poisoned = tmp_path / "healthy.jsonl", tmp_path / "poisoned.jsonl"
     campaign.run(spec, healthy, workers=1)
     summary = campaign.run(Poisoned(spec.document), poisoned, workers=2)
-    assert [(failure.number, failure.first, failure.message[:10]) for failure in summary.failures] == [(1, 7, "WorkerDied")]
+    assert [
+        (failure.number, failure.first, failure.message[:10]) for failure in summary.failures
+    ] == [(1, 7, "WorkerDied")]
     assert (summary.complete, summary.code) == (True, 3)
     found = rows(poisoned)
     assert {i for i, text in found.items() if "WorkerDied" in text} == {7}
-    assert {i: text for i, text in found.items() if i != 7} == {i: text for i, text in rows(healthy).items() if i != 7}
+    assert {i: text for i, text in found.items() if i != 7} == {
+        i: text for i, text in rows(healthy).items() if i != 7
+    }
 
 
 def test_a_worker_that_is_killed_costs_nothing(tmp_path):
@@ -103,7 +115,9 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path):
 
 def test_when_no_worker_can_live_the_campaign_stops(tmp_path, monkeypatch):
     monkeypatch.setattr(Local, "_alive", lambda self: False)
-    summary = campaign.run(Poisoned(campaign.read_spec(SIMPLE).document), tmp_path / "results.jsonl", workers=2)
+    summary = campaign.run(
+        Poisoned(campaign.read_spec(SIMPLE).document), tmp_path / "results.jsonl", workers=2
+    )
     assert "worker processes die as soon as they start" in summary.stopped
     assert (summary.total.errors, summary.code) == (0, 3)
 

@@ -18,12 +18,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.campaigns import ENVIRONMENT, MIXED, QUICK, children, command, lines, rows, started, toml
+from support.campaigns import (
+    ENVIRONMENT,
+    MIXED,
+    QUICK,
+    children,
+    command,
+    lines,
+    rows,
+    started,
+    toml,
+)
 
 import ncsolve
+from ncsolve.cli import main
 from ncsolve.questions import campaign
 from ncsolve.questions.campaigns.journal import Journal
-from ncsolve.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +70,10 @@ def test_a_row_says_what_predict_certify_and_verify_say(finished):
         assert (row["verdict"], row["excess"]) == (found.verdict.name, found.excess)
         assert row["distances"] == found.metrics
         certificate = ncsolve.certify(prediction)
-        assert (row["lower_bound"], row["relative_gap"]) == (certificate.lower_bound, certificate.relative_gap)
+        assert (row["lower_bound"], row["relative_gap"]) == (
+            certificate.lower_bound,
+            certificate.relative_gap,
+        )
         assert row["certified"] is True
         assert 0 < row["seconds"] < 60
 
@@ -70,16 +83,24 @@ def test_the_header_says_what_the_rows_are(finished):
     header = lines(path)[0]
     spec = campaign.read_spec(MIXED)
     assert list(header) == ["schema", "ncsolve_version", "digest", "seed", "problems", "spec"]
-    assert (header["schema"], header["ncsolve_version"]) == ("ncsolve/campaign/1", ncsolve.__version__)
+    assert (header["schema"], header["ncsolve_version"]) == (
+        "ncsolve/campaign/1",
+        ncsolve.__version__,
+    )
     assert (header["digest"], header["seed"], header["problems"]) == (spec.digest, 3, 30)
-    assert campaign.problem(header["spec"] | {"campaign": {"seed": 3, "trials": 5}}, 7) == campaign.problem(MIXED, 7)
+    assert campaign.problem(
+        header["spec"] | {"campaign": {"seed": 3, "trials": 5}}, 7
+    ) == campaign.problem(MIXED, 7)
 
 
 def test_an_impossible_problem_is_an_error_row_and_the_rest_goes_on(finished):
     path, summary = finished
     errors = {row["index"]: row["error"] for row in lines(path)[1:] if "error" in row}
     assert sorted(errors) == [i for i in range(30) if i % 6 in (2, 3)]
-    said = {"type": "ProblemError", "message": "depth 0 is not between 1 and 1000; give the number of weight matrices"}
+    said = {
+        "type": "ProblemError",
+        "message": "depth 0 is not between 1 and 1000; give the number of weight matrices",
+    }
     assert all(error == said for error in errors.values())
     assert (summary.finished, summary.total.errors, summary.unexpected) == (30, 10, 0)
     assert summary.failures[0].number == 10
@@ -96,7 +117,9 @@ def test_the_rows_do_not_depend_on_the_number_of_workers(finished, tmp_path, wor
 
 def test_another_seed_gives_other_rows(finished, tmp_path):
     path = tmp_path / "results.jsonl"
-    campaign.run(MIXED | {"campaign": MIXED["campaign"] | {"seed": 4, "trials": 1}}, path, workers=1)
+    campaign.run(
+        MIXED | {"campaign": MIXED["campaign"] | {"seed": 4, "trials": 1}}, path, workers=1
+    )
     assert rows(path)[0] != rows(finished[0])[0]
 
 
@@ -110,7 +133,11 @@ def test_a_bug_is_an_error_row_that_says_so(tmp_path, monkeypatch):
     path = tmp_path / "results.jsonl"
     summary = campaign.run(QUICK, path, workers=1)
     error = lines(path)[3]["error"]
-    assert error == {"type": "ZeroDivisionError", "message": "integer division or modulo by zero", "unexpected": True}
+    assert error == {
+        "type": "ZeroDivisionError",
+        "message": "integer division or modulo by zero",
+        "unexpected": True,
+    }
     assert (summary.total.errors, summary.unexpected, summary.code) == (1, 1, 3)
 
 
@@ -119,7 +146,11 @@ def test_a_wrong_prediction_is_contradicted_and_named(tmp_path, monkeypatch):
 
     def too_high(ufm, theorem=None):
         found = right(ufm, theorem)
-        return found if ufm.depth != 2 else replace(found, solution=replace(found.solution, value=1.01 * found.value))
+        return (
+            found
+            if ufm.depth != 2
+            else replace(found, solution=replace(found.solution, value=1.01 * found.value))
+        )
 
     monkeypatch.setattr("ncsolve.questions.campaigns.row.predict", too_high)
     spec = QUICK | {"campaign": {"action": "verify", "starts": 1}}
@@ -173,16 +204,32 @@ def test_from_wherever_a_file_was_cut_the_campaign_goes_on(tmp_path):
     data = whole.read_bytes()
     path = tmp_path / "results.jsonl"
     header = data.index(b"\n") + 1
-    places = [0, 1, header // 2, header - 1, *range(header, len(data), 37), len(data) - 1, len(data)]
+    places = [
+        0,
+        1,
+        header // 2,
+        header - 1,
+        *range(header, len(data), 37),
+        len(data) - 1,
+        len(data),
+    ]
     for place in places:
         path.write_bytes(data[:place])
         before = data[:place].count(b"\n") - 1 if place >= header else 0
         calls = []
-        summary = campaign.run(QUICK, path, workers=1, progress=lambda finished, errors, calls=calls: calls.append(finished))
+        summary = campaign.run(
+            QUICK,
+            path,
+            workers=1,
+            progress=lambda finished, errors, calls=calls: calls.append(finished),
+        )
         assert rows(path) == rows(whole)
         assert calls == list(range(before, 6))  # what was there is not solved again
         assert summary.complete
-        assert path.read_bytes()[: data[:place].rfind(b"\n") + 1] == data[: data[:place].rfind(b"\n") + 1]
+        assert (
+            path.read_bytes()[: data[:place].rfind(b"\n") + 1]
+            == data[: data[:place].rfind(b"\n") + 1]
+        )
 
 
 def test_an_interrupt_keeps_what_is_finished(tmp_path):
@@ -226,7 +273,8 @@ def test_an_interrupted_descent_is_no_row(tmp_path, monkeypatch):
     """verify keeps what an interrupted run has reached; a campaign must not take that for the result."""
     right = ncsolve.verify
     monkeypatch.setattr(
-        "ncsolve.questions.campaigns.row.verify", lambda *words, **named: replace(right(*words, **named), interrupted=True)
+        "ncsolve.questions.campaigns.row.verify",
+        lambda *words, **named: replace(right(*words, **named), interrupted=True),
     )
     path = tmp_path / "results.jsonl"
     with pytest.raises(KeyboardInterrupt):
@@ -254,14 +302,35 @@ DAMAGE = {
     "nothing on a line": (lambda row: b"\n", "is not a row"),
     "zeros, as after a power cut": (lambda row: b"\0" * len(row) + b"\n", "is not a row"),
     "a number": (lambda row: b"7\n", "is not a row"),
-    "another index": (lambda row: row.replace(b'"index":2', b'"index":99'), "99 is not a problem of 0 .. 4"),
-    "an index that is there": (lambda row: row.replace(b'"index":2', b'"index":1'), "problem 1 is there a second time"),
-    "a fractional index": (lambda row: row.replace(b'"index":2', b'"index":2.5'), "2.5 is not a problem"),
+    "another index": (
+        lambda row: row.replace(b'"index":2', b'"index":99'),
+        "99 is not a problem of 0 .. 4",
+    ),
+    "an index that is there": (
+        lambda row: row.replace(b'"index":2', b'"index":1'),
+        "problem 1 is there a second time",
+    ),
+    "a fractional index": (
+        lambda row: row.replace(b'"index":2', b'"index":2.5'),
+        "2.5 is not a problem",
+    ),
     "no problem": (lambda row: row.replace(b'"problem"', b'"problme"'), "is not a row"),
-    "a value that is no number": (lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":NaN', row), "is not a row"),
-    "an infinite value": (lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":-Infinity', row), "is not a row"),
-    "a value beyond all doubles": (lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":1e999', row), "is not a row"),
-    "a value that is a word": (lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":"x"', row), "is not a row"),
+    "a value that is no number": (
+        lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":NaN', row),
+        "is not a row",
+    ),
+    "an infinite value": (
+        lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":-Infinity', row),
+        "is not a row",
+    ),
+    "a value beyond all doubles": (
+        lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":1e999', row),
+        "is not a row",
+    ),
+    "a value that is a word": (
+        lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":"x"', row),
+        "is not a row",
+    ),
 }
 
 
@@ -286,7 +355,8 @@ def test_a_damaged_line_is_named_and_nothing_is_touched(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "content", [b"kept", b"kept\n", b"{}\n", b'{"schema": "ncsolve/predict/1"}\n', b"\x00\xff\n", b"[1]\n"]
+    "content",
+    [b"kept", b"kept\n", b"{}\n", b'{"schema": "ncsolve/predict/1"}\n', b"\x00\xff\n", b"[1]\n"],
 )
 def test_a_file_of_something_else_is_kept(tmp_path, content):
     path = tmp_path / "results.jsonl"
@@ -306,15 +376,21 @@ def test_a_header_that_does_not_fit_its_spec_is_damaged(tmp_path):
 def test_two_campaigns_cannot_write_one_file(tmp_path):
     path = tmp_path / "results.jsonl"
     with Journal(path, campaign.read_spec(QUICK)):
-        assert "is being written by another campaign" in refused(campaign.run, QUICK, path, workers=1)
-        assert "is being written by another campaign" in refused(campaign.run, QUICK, path, workers=1, force=True)
+        assert "is being written by another campaign" in refused(
+            campaign.run, QUICK, path, workers=1
+        )
+        assert "is being written by another campaign" in refused(
+            campaign.run, QUICK, path, workers=1, force=True
+        )
         assert campaign.summarize(path).finished == 0  # reading is allowed
     assert campaign.run(QUICK, path, workers=1).complete
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True])
 def test_a_number_of_workers_that_is_none_is_refused(tmp_path, workers):
-    assert "is not a whole number of 1 or more" in refused(campaign.run, QUICK, tmp_path / "x.jsonl", workers=workers)
+    assert "is not a whole number of 1 or more" in refused(
+        campaign.run, QUICK, tmp_path / "x.jsonl", workers=workers
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -349,7 +425,12 @@ def test_a_limit_on_the_size_of_files_is_a_full_disk(tmp_path, limit):
     (tmp_path / "spec.toml").write_text(toml(QUICK))
     limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # noqa: E731
     done = subprocess.run(
-        command("spec.toml", "--workers", 1), cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, preexec_fn=limited
+        command("spec.toml", "--workers", 1),
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        preexec_fn=limited,
     )
     assert "Traceback" not in done.stderr
     assert "cannot be written (File too large)" in done.stderr
@@ -407,16 +488,30 @@ def test_the_command_runs_summarizes_and_goes_on(capsys, tmp_path):
 
 def test_the_file_of_results_stands_where_it_is_asked_for(capsys, tmp_path):
     (tmp_path / "spec.toml").write_text(toml(QUICK))
-    answer(capsys, tmp_path / "spec.toml", "--workers", 1, "--out", tmp_path / "other.jsonl", "--quiet")
+    answer(
+        capsys, tmp_path / "spec.toml", "--workers", 1, "--out", tmp_path / "other.jsonl", "--quiet"
+    )
     assert sorted(file.name for file in tmp_path.iterdir()) == ["other.jsonl", "spec.toml"]
 
 
 USAGE = {
     "neither": ([], 2, "a spec or --summarize is needed"),
     "both": (["a.toml", "--summarize", "b.jsonl"], 2, "--summarize needs no spec"),
-    "workers of a summary": (["--summarize", "b.jsonl", "--workers", "2"], 2, "--workers belongs to a run"),
-    "out of a summary": (["--summarize", "b.jsonl", "--out", "c.jsonl"], 2, "--out belongs to a run"),
-    "workers of a cluster": (["a.toml", "--workers", "2", "--dask", "tcp://127.0.0.1:1"], 2, "--workers counts"),
+    "workers of a summary": (
+        ["--summarize", "b.jsonl", "--workers", "2"],
+        2,
+        "--workers belongs to a run",
+    ),
+    "out of a summary": (
+        ["--summarize", "b.jsonl", "--out", "c.jsonl"],
+        2,
+        "--out belongs to a run",
+    ),
+    "workers of a cluster": (
+        ["a.toml", "--workers", "2", "--dask", "tcp://127.0.0.1:1"],
+        2,
+        "--workers counts",
+    ),
     "no address": (["a.toml", "--dask", ""], 2, "--dask '' is not an address"),
     "a suffix": (["a.toml", "--out", "x.json"], 2, "x.json"),
     "a picture": (["a.toml", "--plot", "x.bmp"], 2, "x.bmp"),
@@ -427,7 +522,11 @@ USAGE = {
     "no place": (["spec.toml", "--out", "no/where.jsonl", "--workers", "1"], 4, "no/where.jsonl"),
     "a folder": (["spec.toml", "--out", "folder.jsonl", "--workers", "1"], 4, "folder.jsonl"),
     "a picture that exists": (["spec.toml", "--plot", "there.png"], 4, "--plot 'there.png' exists"),
-    "a picture nowhere": (["spec.toml", "--plot", "no/where.png"], 4, "--plot 'no/where.png' cannot be written"),
+    "a picture nowhere": (
+        ["spec.toml", "--plot", "no/where.png"],
+        4,
+        "--plot 'no/where.png' cannot be written",
+    ),
 }
 
 
@@ -457,7 +556,9 @@ def test_without_distributed_a_cluster_is_one_line(capsys, tmp_path, monkeypatch
 
 def test_nothing_heavy_is_loaded_before_it_is_needed():
     code = "import sys, ncsolve; ncsolve.campaign.read_spec({'problem': {'counts': [3, 2]}}); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENVIRONMENT
+    )
     assert not {"joblib", "distributed", "rich", "matplotlib", "sympy"} & set(done.stdout.split())
 
 
@@ -483,14 +584,19 @@ def test_ctrl_c_ends_with_a_summary_and_the_same_command_goes_on(finished, tmp_p
 
 
 def test_ctrl_c_before_there_is_a_row_is_130(tmp_path):
-    slow = {"campaign": {"starts": 1}, "problem": {"counts": [9000, 5000, 100], "loss": "ce", "depth": 4, "decay": 1e-6}}
+    slow = {
+        "campaign": {"starts": 1},
+        "problem": {"counts": [9000, 5000, 100], "loss": "ce", "depth": 4, "decay": 1e-6},
+    }
     (tmp_path / "spec.toml").write_text(toml(slow))
     running = started("spec.toml", "--workers", 2, cwd=tmp_path)
     limit = time.monotonic() + 60
     while len(children(running.pid)) < 3:  # trackers and workers
         assert time.monotonic() < limit
         time.sleep(0.02)
-    time.sleep(2)  # an interrupt that comes while workers are started is lost on purpose (stopping.py)
+    time.sleep(
+        2
+    )  # an interrupt that comes while workers are started is lost on purpose (stopping.py)
     os.killpg(running.pid, signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert (running.returncode, out) == (130, b"")
@@ -502,7 +608,12 @@ def test_a_terminal_sees_how_far_it_is_and_the_time_left(tmp_path):
     master, slave = pty.openpty()
     environment = ENVIRONMENT | {"TERM": "xterm-256color", "COLUMNS": "120"}
     process = subprocess.Popen(
-        command("spec.toml", "--workers", 1), cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave, env=environment
+        command("spec.toml", "--workers", 1),
+        cwd=tmp_path,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment,
     )
     os.close(slave)
     received = b""
@@ -530,7 +641,9 @@ def test_the_documented_campaign_is_what_the_documentation_says(capsys, tmp_path
     out, _ = answer(capsys, "spec.toml", "--workers", 1)
 
     def settled(said):  # without the last digits of doubles and the times
-        return [re.sub(r"(\s+-?[\d.]+e-1\d\S*.*)|(\s+\S+)$", "", line) for line in said.splitlines()]
+        return [
+            re.sub(r"(\s+-?[\d.]+e-1\d\S*.*)|(\s+\S+)$", "", line) for line in said.splitlines()
+        ]
 
     assert settled(out) == settled(shown)
     assert out.splitlines()[:5] == shown.splitlines()[:5]

@@ -6,13 +6,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from support.campaigns import MIXED, toml
 from scipy import stats
+from support.campaigns import MIXED, toml
 
 import ncsolve
+from ncsolve.problem.fields import FIELDS
 from ncsolve.questions import campaign
 from ncsolve.questions.campaign import read_spec
-from ncsolve.problem.fields import FIELDS
 
 PAIR = {"counts": [20, 10]}
 DECAY = {"loguniform": [1e-5, 1e-1]}
@@ -31,9 +31,19 @@ def drawn(draw, number=400, seed=0, **others):
 
 
 def test_a_grid_is_every_combination_once_with_the_last_field_fastest():
-    spec = read_spec({"problem": PAIR, "grid": {"decay": [1e-3, 1e-2], "depth": [1, 2, 3], "bias": ["none", 0.1]}})
-    expected = list(itertools.product([1, 2, 3], [1e-3, 1e-2], ["none", 0.1]))  # in the order of FIELDS
-    assert [tuple(spec.varying(i)[name] for name in ("depth", "decay", "bias")) for i in range(spec.problems)] == expected
+    spec = read_spec(
+        {
+            "problem": PAIR,
+            "grid": {"decay": [1e-3, 1e-2], "depth": [1, 2, 3], "bias": ["none", 0.1]},
+        }
+    )
+    expected = list(
+        itertools.product([1, 2, 3], [1e-3, 1e-2], ["none", 0.1])
+    )  # in the order of FIELDS
+    assert [
+        tuple(spec.varying(i)[name] for name in ("depth", "decay", "bias"))
+        for i in range(spec.problems)
+    ] == expected
     for i, (depth, decay, bias) in enumerate(expected):
         ufm = ncsolve.UFM([20, 10], depth=depth, weight_decay=decay, feature_decay=decay, bias=bias)
         assert campaign.problem(spec, i) == ufm
@@ -43,7 +53,14 @@ def test_trials_repeat_the_whole_grid_and_cases_come_between():
     spec = read_spec(MIXED)
     assert spec.problems == 5 * 3 * 2
     shape = [(spec.varying(i).get("depth"), spec.varying(i)["bias"]) for i in range(12)]
-    assert shape[:6] == [(3, "none"), (3, "free"), (0, "none"), (0, "free"), (None, "none"), (None, "free")]
+    assert shape[:6] == [
+        (3, "none"),
+        (3, "free"),
+        (0, "none"),
+        (0, "free"),
+        (None, "none"),
+        (None, "free"),
+    ]
     assert shape[6:] == shape[:6]
     assert spec.varying(0)["decay"] != spec.varying(6)["decay"]
 
@@ -69,9 +86,20 @@ def test_the_order_of_a_file_does_not_matter_and_everything_else_does():
 
 
 def test_a_spec_of_a_trillion_problems_costs_nothing():
-    grid = {"depth": list(range(1, 101)), "decay": [10**-i for i in range(1, 6)], "bias": ["none", "free"]}
+    grid = {
+        "depth": list(range(1, 101)),
+        "decay": [10**-i for i in range(1, 6)],
+        "bias": ["none", "free"],
+    }
     tracemalloc.start()
-    spec = read_spec({"campaign": {"trials": 10**9}, "problem": PAIR, "grid": grid, "draw": {"width": {"integers": [2, 9]}}})
+    spec = read_spec(
+        {
+            "campaign": {"trials": 10**9},
+            "problem": PAIR,
+            "grid": grid,
+            "draw": {"width": {"integers": [2, 9]}},
+        }
+    )
     assert spec.problems == 10**12
     last = campaign.problem(spec, 10**12 - 1)
     peak = tracemalloc.get_traced_memory()[1]
@@ -116,17 +144,36 @@ def test_every_field_reaches_the_problem():
     loss = ncsolve.CrossEntropy(0.1, offsets, [1.0, 1.1, 1.2], [1.0, 0.9, 0.8])
     ufm = ncsolve.UFM([30, 20, 10], loss, 2, [5, 4], [1e-3, 2e-3], 3e-3, "free", "relu")
     assert campaign.problem({"problem": fields}, 0) == ufm
-    tail = {"long_tail": {"K": 4, "n": 100, "ratio": 10, "step": True}, "targets": np.eye(4)[:2].tolist(), "decay": 1e-2}
-    ufm = ncsolve.UFM([100, 100, 10, 10], ncsolve.Squared(np.eye(4)[:2]), weight_decay=1e-2, feature_decay=1e-2)
+    tail = {
+        "long_tail": {"K": 4, "n": 100, "ratio": 10, "step": True},
+        "targets": np.eye(4)[:2].tolist(),
+        "decay": 1e-2,
+    }
+    ufm = ncsolve.UFM(
+        [100, 100, 10, 10], ncsolve.Squared(np.eye(4)[:2]), weight_decay=1e-2, feature_decay=1e-2
+    )
     assert campaign.problem({"problem": tail}, 0) == ufm
-    used = {*fields, "decay", "targets", "long_tail", *(f"long_tail.{part}" for part in ("K", "n", "ratio", "step"))}
+    used = {
+        *fields,
+        "decay",
+        "targets",
+        "long_tail",
+        *(f"long_tail.{part}" for part in ("K", "n", "ratio", "step")),
+    }
     assert used == set(FIELDS)
 
 
 def test_a_long_tail_has_axes_of_its_own():
-    spec = read_spec({"problem": {"long_tail": {"K": 3, "n": 100}}, "grid": {"long_tail": {"ratio": [1, 10]}}})
-    assert [campaign.problem(spec, i).counts.tolist() for i in range(2)] == [[100, 100, 100], [100, 31, 10]]
-    whole = read_spec({"grid": {"long_tail": [{"K": 2, "n": 9, "ratio": 3}, {"K": 3, "n": 4, "ratio": 1}]}})
+    spec = read_spec(
+        {"problem": {"long_tail": {"K": 3, "n": 100}}, "grid": {"long_tail": {"ratio": [1, 10]}}}
+    )
+    assert [campaign.problem(spec, i).counts.tolist() for i in range(2)] == [
+        [100, 100, 100],
+        [100, 31, 10],
+    ]
+    whole = read_spec(
+        {"grid": {"long_tail": [{"K": 2, "n": 9, "ratio": 3}, {"K": 3, "n": 4, "ratio": 1}]}}
+    )
     assert [campaign.problem(whole, i).counts.tolist() for i in range(2)] == [[9, 3], [4, 4, 4]]
 
 
@@ -142,9 +189,17 @@ def test_a_plain_value_of_another_losss_field_is_no_mistake():
 
 
 def test_a_problems_numbers_come_from_the_seed_and_its_index_alone():
-    spec = read_spec({"campaign": {"seed": 7, "trials": 9}, "problem": PAIR, "draw": {"decay": {"uniform": [0.0, 1.0]}}})
+    spec = read_spec(
+        {
+            "campaign": {"seed": 7, "trials": 9},
+            "problem": PAIR,
+            "draw": {"decay": {"uniform": [0.0, 1.0]}},
+        }
+    )
     for i in (0, 5, 8):  # as the documentation of numpy spawns them
-        child = np.random.SeedSequence(7).spawn(9)[i].spawn(len(FIELDS) + 1)[1 + FIELDS.index("decay")]
+        child = (
+            np.random.SeedSequence(7).spawn(9)[i].spawn(len(FIELDS) + 1)[1 + FIELDS.index("decay")]
+        )
         assert spec.varying(i)["decay"] == np.random.default_rng(child).random()
         starts = np.random.SeedSequence(7).spawn(9)[i].spawn(1)[0]
         assert spec.descent_rng(i).random() == np.random.default_rng(starts).random()
@@ -152,7 +207,11 @@ def test_a_problems_numbers_come_from_the_seed_and_its_index_alone():
 
 def test_another_drawn_field_changes_no_value_of_the_first():
     alone = drawn({"decay": DECAY}, 20)
-    spec = {"campaign": {"trials": 20}, "problem": PAIR, "draw": {"depth": {"integers": [1, 9]}, "decay": DECAY}}
+    spec = {
+        "campaign": {"trials": 20},
+        "problem": PAIR,
+        "draw": {"depth": {"integers": [1, 9]}, "decay": DECAY},
+    }
     assert [read_spec(spec).varying(i)["decay"] for i in range(20)] == alone
 
 
@@ -166,7 +225,9 @@ def test_another_drawn_field_changes_no_value_of_the_first():
 )
 def test_numbers_follow_their_law(draw, law):
     values = np.array(drawn({"decay": draw}, 3000))
-    assert stats.kstest(law(values), "uniform").pvalue > 0.01  # .40 and .40: the same uniform numbers
+    assert (
+        stats.kstest(law(values), "uniform").pvalue > 0.01
+    )  # .40 and .40: the same uniform numbers
     assert stats.kstest(law(values) ** 1.1, "uniform").pvalue < 1e-3  # another law is told apart
 
 
@@ -186,9 +247,14 @@ def test_counts_are_drawn_by_classes_range_and_repeats():
         assert counts == sorted(counts, reverse=True)
         assert all(isinstance(n, int) and 3 <= n <= 1000 for n in counts)
         assert len(set(counts)) <= -(-len(counts) // 2)
-    sizes = np.bincount([len(counts) for counts in drawn({"counts": {"K": [2, 5], "count": [1, 9]}}, 2000)])
+    sizes = np.bincount(
+        [len(counts) for counts in drawn({"counts": {"K": [2, 5], "count": [1, 9]}}, 2000)]
+    )
     assert stats.chisquare(sizes[2:]).pvalue > 0.01
-    assert all(len(set(counts)) == 1 for counts in drawn({"counts": {"K": 6, "count": [1, 1000], "repeats": 6}}, 50))
+    assert all(
+        len(set(counts)) == 1
+        for counts in drawn({"counts": {"K": 6, "count": [1, 1000], "repeats": 6}}, 50)
+    )
 
 
 def test_values_per_layer_and_per_class_are_independent():
@@ -199,7 +265,11 @@ def test_values_per_layer_and_per_class_are_independent():
         "draw": {
             "class_scale": {"uniform": [1, 2], "each": "class"},
             "width": {"integers": [2, 9], "each": "layer"},
-            "long_tail": {"K": {"integers": [2, 5]}, "n": {"logintegers": [10, 100]}, "ratio": {"uniform": [1, 9]}},
+            "long_tail": {
+                "K": {"integers": [2, 5]},
+                "n": {"logintegers": [10, 100]},
+                "ratio": {"uniform": [1, 9]},
+            },
             "depth": {"integers": [1, 4]},
         },
         "problem": {"loss": "ce"},
@@ -214,8 +284,14 @@ def test_values_per_layer_and_per_class_are_independent():
 
 
 MISTAKES = {
-    "an unknown key": ({"problem": PAIR | {"dept": 2}}, "[problem]: unknown key 'dept'; the nearest one that works is 'depth'"),
-    "an unknown section": ({"problem": PAIR, "grids": {}}, "unknown key 'grids'; the nearest one that works is 'grid'"),
+    "an unknown key": (
+        {"problem": PAIR | {"dept": 2}},
+        "[problem]: unknown key 'dept'; the nearest one that works is 'depth'",
+    ),
+    "an unknown section": (
+        {"problem": PAIR, "grids": {}},
+        "unknown key 'grids'; the nearest one that works is 'grid'",
+    ),
     "an unknown option": (
         {"campaign": {"sed": 1}, "problem": PAIR},
         "[campaign]: unknown key 'sed'; the nearest one that works is",
@@ -225,11 +301,23 @@ MISTAKES = {
         "[grid]: unknown key 'wdth'; the nearest one that works is 'width'",
     ),
     "an unknown draw": ({"problem": PAIR, "draw": {"deca": DECAY}}, "[draw]: unknown key 'deca'"),
-    "an unknown law": ({"problem": PAIR, "draw": {"decay": {"logunif": [1, 2]}}}, "[draw] decay: unknown key 'logunif'"),
-    "an unknown part": ({"problem": {"long_tail": {"k": 3}}}, "long_tail: unknown key 'k'; the nearest one that works is 'K'"),
-    "an unknown part of a loss": ({"problem": PAIR | {"loss": {"name": "ce", "smooth": 1}}}, "unknown key 'smooth'"),
+    "an unknown law": (
+        {"problem": PAIR, "draw": {"decay": {"logunif": [1, 2]}}},
+        "[draw] decay: unknown key 'logunif'",
+    ),
+    "an unknown part": (
+        {"problem": {"long_tail": {"k": 3}}},
+        "long_tail: unknown key 'k'; the nearest one that works is 'K'",
+    ),
+    "an unknown part of a loss": (
+        {"problem": PAIR | {"loss": {"name": "ce", "smooth": 1}}},
+        "unknown key 'smooth'",
+    ),
     "a loss without a name": ({"problem": PAIR | {"loss": {"smoothing": 0.1}}}, "has no name"),
-    "an unknown part of counts": ({"draw": {"counts": {"K": 3, "cont": [1, 2]}}}, "unknown key 'cont'"),
+    "an unknown part of counts": (
+        {"draw": {"counts": {"K": 3, "cont": [1, 2]}}},
+        "unknown key 'cont'",
+    ),
     "an empty grid": ({"problem": PAIR, "grid": {}}, "[grid] is empty"),
     "an empty list": ({"problem": PAIR, "grid": {"depth": []}}, "[grid]: depth lists nothing"),
     "an empty draw": ({"problem": PAIR, "draw": {}}, "[draw] is empty"),
@@ -237,15 +325,30 @@ MISTAKES = {
         {"problem": PAIR, "draw": {"depth": {"choice": []}}},
         "choice [] is not a list with at least one value",
     ),
-    "no trials": ({"campaign": {"trials": 0}, "problem": PAIR}, "trials 0 is not a whole number of 1 or more"),
+    "no trials": (
+        {"campaign": {"trials": 0}, "problem": PAIR},
+        "trials 0 is not a whole number of 1 or more",
+    ),
     "no problem": ({"problem": []}, "problem lists no problem"),
     "no counts": ({"problem": {"depth": 2}}, "[problem] has no class counts"),
     "nothing": ({}, "[problem] has no class counts"),
-    "half a long tail": ({"problem": {"long_tail": {"K": 3}}}, "the long tail of [problem] lacks n and ratio"),
-    "a second case without counts": ({"problem": [PAIR, {"depth": 2}]}, "[[problem]] 2 has no class counts"),
-    "a field twice": ({"problem": PAIR | {"depth": 1}, "grid": {"depth": [2]}}, "depth is given in [problem] and in [grid]"),
+    "half a long tail": (
+        {"problem": {"long_tail": {"K": 3}}},
+        "the long tail of [problem] lacks n and ratio",
+    ),
+    "a second case without counts": (
+        {"problem": [PAIR, {"depth": 2}]},
+        "[[problem]] 2 has no class counts",
+    ),
+    "a field twice": (
+        {"problem": PAIR | {"depth": 1}, "grid": {"depth": [2]}},
+        "depth is given in [problem] and in [grid]",
+    ),
     "a field of a loss twice": (
-        {"problem": PAIR | {"loss": {"name": "ce", "smoothing": 0.1}}, "draw": {"smoothing": {"uniform": [0, 0.5]}}},
+        {
+            "problem": PAIR | {"loss": {"name": "ce", "smoothing": 0.1}},
+            "draw": {"smoothing": {"uniform": [0, 0.5]}},
+        },
         "smoothing is given in [problem] and in [draw]",
     ),
     "a field of a loss twice in a section": (
@@ -253,12 +356,24 @@ MISTAKES = {
         "[problem]: smoothing is given twice",
     ),
     "a loss of two sections": (
-        {"problem": PAIR | {"smoothing": 0.2}, "grid": {"loss": ["mse", {"name": "ce", "smoothing": 0.1}]}},
+        {
+            "problem": PAIR | {"smoothing": 0.2},
+            "grid": {"loss": ["mse", {"name": "ce", "smoothing": 0.1}]},
+        },
         "smoothing is given in [problem] and in [grid]",
     ),
-    "rivals": ({"problem": PAIR | {"decay": 1, "weight_decay": 1}}, "decay (in [problem]) and weight_decay (in [problem])"),
-    "two kinds of counts": ({"problem": PAIR, "grid": {"long_tail": {"K": [3]}}}, "counts (in [problem]) and long_tail.K"),
-    "a grid of a number": ({"problem": PAIR, "grid": {"depth": 3}}, "depth 3 is not a list; write [3]"),
+    "rivals": (
+        {"problem": PAIR | {"decay": 1, "weight_decay": 1}},
+        "decay (in [problem]) and weight_decay (in [problem])",
+    ),
+    "two kinds of counts": (
+        {"problem": PAIR, "grid": {"long_tail": {"K": [3]}}},
+        "counts (in [problem]) and long_tail.K",
+    ),
+    "a grid of a number": (
+        {"problem": PAIR, "grid": {"depth": 3}},
+        "depth 3 is not a list; write [3]",
+    ),
     "a grid of counts": ({"grid": {"counts": [20, 10]}}, "counts lists 20, which is one number"),
     "a section of a word": ({"problem": PAIR, "grid": "depth"}, "grid 'depth' is not a section"),
     "an unknown action": (
@@ -266,11 +381,17 @@ MISTAKES = {
         "action 'prove' is unknown; predict, certify, verify",
     ),
     "no action": ({"campaign": {"action": []}, "problem": PAIR}, "the list of actions is empty"),
-    "an action twice": ({"campaign": {"action": ["verify", "verify"]}, "problem": PAIR}, "action 'verify' is given twice"),
+    "an action twice": (
+        {"campaign": {"action": ["verify", "verify"]}, "problem": PAIR},
+        "action 'verify' is given twice",
+    ),
     "a seed": ({"campaign": {"seed": -1}, "problem": PAIR}, "seed -1"),
     "a seed that is a word": ({"campaign": {"seed": "x"}, "problem": PAIR}, "seed 'x'"),
     "a tolerance": ({"campaign": {"tolerance": 0}, "problem": PAIR}, "tolerance 0"),
-    "a theorem": ({"campaign": {"theorem": "etf"}, "problem": PAIR}, "theorem 'etf' is unknown; one of"),
+    "a theorem": (
+        {"campaign": {"theorem": "etf"}, "problem": PAIR},
+        "theorem 'etf' is unknown; one of",
+    ),
     "starts of a prediction": (
         {"campaign": {"action": "predict", "starts": 3}, "problem": PAIR},
         "starts belongs to action 'verify'",
@@ -283,23 +404,59 @@ MISTAKES = {
         {"campaign": {"action": "predict", "trials": 3}, "problem": PAIR},
         "would all be the same",
     ),
-    "two laws": ({"problem": PAIR, "draw": {"decay": {"uniform": [1, 2], "integers": [1, 2]}}}, "are two distributions"),
+    "two laws": (
+        {"problem": PAIR, "draw": {"decay": {"uniform": [1, 2], "integers": [1, 2]}}},
+        "are two distributions",
+    ),
     "no law": ({"problem": PAIR, "draw": {"width": {"each": "layer"}}}, "no distribution is named"),
     "a law that is a list": ({"problem": PAIR, "draw": {"decay": [1, 2]}}, "[1, 2] is not a table"),
-    "a range backwards": ({"problem": PAIR, "draw": {"decay": {"uniform": [2, 1]}}}, "decay.uniform [2, 1] is not a range"),
-    "a logarithm of zero": ({"problem": PAIR, "draw": {"decay": {"loguniform": [0, 1]}}}, "two positive numbers in order"),
-    "halves of integers": ({"problem": PAIR, "draw": {"depth": {"integers": [1, 2.5]}}}, "two whole numbers in order"),
-    "a range of three": ({"problem": PAIR, "draw": {"decay": {"uniform": [1, 2, 3]}}}, "is not a range"),
-    "each of nothing": ({"problem": PAIR, "draw": {"depth": {"integers": [1, 2], "each": "layer"}}}, "is not for depth"),
-    "each of another": ({"problem": PAIR, "draw": {"width": {"integers": [1, 2], "each": "class"}}}, "'layer' works"),
+    "a range backwards": (
+        {"problem": PAIR, "draw": {"decay": {"uniform": [2, 1]}}},
+        "decay.uniform [2, 1] is not a range",
+    ),
+    "a logarithm of zero": (
+        {"problem": PAIR, "draw": {"decay": {"loguniform": [0, 1]}}},
+        "two positive numbers in order",
+    ),
+    "halves of integers": (
+        {"problem": PAIR, "draw": {"depth": {"integers": [1, 2.5]}}},
+        "two whole numbers in order",
+    ),
+    "a range of three": (
+        {"problem": PAIR, "draw": {"decay": {"uniform": [1, 2, 3]}}},
+        "is not a range",
+    ),
+    "each of nothing": (
+        {"problem": PAIR, "draw": {"depth": {"integers": [1, 2], "each": "layer"}}},
+        "is not for depth",
+    ),
+    "each of another": (
+        {"problem": PAIR, "draw": {"width": {"integers": [1, 2], "each": "class"}}},
+        "'layer' works",
+    ),
     "counts without a range": ({"draw": {"counts": {"K": 3}}}, "count is missing"),
-    "counts with a bad range": ({"draw": {"counts": {"K": 3, "count": [0, 9]}}}, "counts.count [0, 9] is not a range"),
-    "counts of no classes": ({"draw": {"counts": {"K": 0, "count": [1, 9]}}}, "counts.K [0, 0] is not a range"),
-    "counts that are no example": ({"problem": {"counts": "places"}}, "[problem]: counts: counts: 'places' is neither"),
+    "counts with a bad range": (
+        {"draw": {"counts": {"K": 3, "count": [0, 9]}}},
+        "counts.count [0, 9] is not a range",
+    ),
+    "counts of no classes": (
+        {"draw": {"counts": {"K": 0, "count": [1, 9]}}},
+        "counts.K [0, 0] is not a range",
+    ),
+    "counts that are no example": (
+        {"problem": {"counts": "places"}},
+        "[problem]: counts: counts: 'places' is neither",
+    ),
     "standard input": ({"problem": {"counts": "-"}}, "reads no standard input"),
     "nan": ({"problem": PAIR | {"decay": math.nan}}, "nan is not finite"),
-    "infinity in a grid": ({"problem": PAIR, "grid": {"decay": [1.0, math.inf]}}, "inf is not finite"),
-    "a long tail in words": ({"problem": {"long_tail": "K=3,n=9,ratio=3"}}, "is not a table; write e.g."),
+    "infinity in a grid": (
+        {"problem": PAIR, "grid": {"decay": [1.0, math.inf]}},
+        "inf is not finite",
+    ),
+    "a long tail in words": (
+        {"problem": {"long_tail": "K=3,n=9,ratio=3"}},
+        "is not a table; write e.g.",
+    ),
 }
 
 

@@ -64,7 +64,9 @@ def test_a_hundred_thousand_classes_need_no_matrix():
 
 def test_problems_without_an_angle_are_refused():
     with pytest.raises(ncsolve.NoAnswer, match="everything is zero"):
-        ncsolve.bias_decay_for_cosine(ncsolve.UFM([4] * 3, weight_decay=0.5, feature_decay=0.5), -0.1)
+        ncsolve.bias_decay_for_cosine(
+            ncsolve.UFM([4] * 3, weight_decay=0.5, feature_decay=0.5), -0.1
+        )
     for fields in ({"depth": 2}, {"loss": "ce"}, {"features": "relu"}, {"counts": [4, 5, 6]}):
         with pytest.raises(ncsolve.NoTheorem):
             ncsolve.bias_decay_for_cosine(ncsolve.UFM([4] * 3).replace(**fields), -0.1)
@@ -91,10 +93,17 @@ def test_the_width_is_the_first_at_which_the_value_is_that_of_full_width(seed):
 
 
 def test_the_width_of_merged_cross_entropy_is_below_k_minus_one():
-    found = ncsolve.smallest_width(ncsolve.UFM([50, 50, 5, 5, 5], "ce", weight_decay=2e-2, feature_decay=2e-2))
+    found = ncsolve.smallest_width(
+        ncsolve.UFM([50, 50, 5, 5, 5], "ce", weight_decay=2e-2, feature_decay=2e-2)
+    )
     assert found.width == 2
     assert found.verified
-    assert ncsolve.smallest_width(ncsolve.UFM([30] * 4, "ce", weight_decay=1e-3, feature_decay=1e-3)).width == 3
+    assert (
+        ncsolve.smallest_width(
+            ncsolve.UFM([30] * 4, "ce", weight_decay=1e-3, feature_decay=1e-3)
+        ).width
+        == 3
+    )
 
 
 def test_widths_that_nothing_is_known_about_are_refused():
@@ -103,7 +112,10 @@ def test_widths_that_nothing_is_known_about_are_refused():
         (ncsolve.UFM([30] * 4, weight_decay=1.0, feature_decay=1.0), "everything is zero"),
         (ncsolve.UFM([300, 1], weight_decay=0.05, feature_decay=0.05), "rank 1"),
         (ncsolve.UFM([30] * 13, "ce"), "rank 12"),
-        (ncsolve.UFM([30, 20, 10], "ce", features="relu", weight_decay=1e-3, feature_decay=1e-3), "no theorem says"),
+        (
+            ncsolve.UFM([30, 20, 10], "ce", features="relu", weight_decay=1e-3, feature_decay=1e-3),
+            "no theorem says",
+        ),
     ):
         with pytest.raises(ncsolve.NoAnswer, match=says):
             ncsolve.smallest_width(ufm)

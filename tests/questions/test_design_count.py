@@ -24,7 +24,9 @@ def draw(rng):
     counts = [*n.tolist(), *[1.0] * minority]
     depth = fields.get("depth", 1)
     decay = float(np.exp(rng.uniform(-8.0, -2.0)) / math.sqrt(n.sum()))
-    return ncsolve.UFM(counts, **fields, weight_decay=[decay] * depth, feature_decay=decay), list(range(n.size, len(counts)))
+    return ncsolve.UFM(counts, **fields, weight_decay=[decay] * depth, feature_decay=decay), list(
+        range(n.size, len(counts))
+    )
 
 
 def active(ufm, minority, x):
@@ -85,7 +87,10 @@ def test_the_living_counts_are_one_interval():
 
 
 def test_an_interval_without_a_whole_number_is_said():
-    rest, root = 0.5, math.sqrt(2.5)  # counts near 2.5: 4 rest c^2 just below 1 makes both roots meet at 1/(4 c^2)
+    rest, root = (
+        0.5,
+        math.sqrt(2.5),
+    )  # counts near 2.5: 4 rest c^2 just below 1 makes both roots meet at 1/(4 c^2)
     c = 1 / (2 * root) * (1 - 1e-4)
     ufm = ncsolve.UFM([rest * 5, 1], weight_decay=c, feature_decay=c)
     found = ncsolve.smallest_count(ufm, ["1"])
@@ -104,7 +109,14 @@ def test_a_bottleneck_asks_for_a_count_among_the_largest():
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 def test_a_bottleneck_with_a_bias_leaves_room_for_contrasts(width):
-    ufm = ncsolve.UFM([64, 2, 82, 300, 25, 2], depth=2, bias="free", width=width, weight_decay=1e-4, feature_decay=1e-4)
+    ufm = ncsolve.UFM(
+        [64, 2, 82, 300, 25, 2],
+        depth=2,
+        bias="free",
+        width=width,
+        weight_decay=1e-4,
+        feature_decay=1e-4,
+    )
     found = ncsolve.smallest_count(ufm)
     assert found.verified
     grid = np.array([*np.geomspace(1, 400, 60), 24.5, 25.5, 63.5, 64.5, 81.5, 82.5, 299.5, 300.5])

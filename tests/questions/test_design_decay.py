@@ -10,10 +10,10 @@ from oracles.descents import lowest
 
 import ncsolve
 from ncsolve.analytic import scalar
-from ncsolve.questions.design.bracket import between, last_double
-from ncsolve.questions.design.survival import survival
 from ncsolve.analytic.reduction import exact_sum
 from ncsolve.analytic.theorem import ACTIVE
+from ncsolve.questions.design.bracket import between, last_double
+from ncsolve.questions.design.survival import survival
 
 
 def draw(rng):
@@ -32,16 +32,23 @@ def draw(rng):
         fields = {"loss": "ce", "features": "relu"}
     else:
         n = np.repeat(n[: max(1, n.size // 2)], 2)
-        fields = {"loss": ncsolve.CrossEntropy(smoothing=float(rng.choice([0.0, 0.1]))), "bias": "none"}
+        fields = {
+            "loss": ncsolve.CrossEntropy(smoothing=float(rng.choice([0.0, 0.1]))),
+            "bias": "none",
+        }
     depth = fields.get("depth", 1)
     decays = np.exp(rng.uniform(-8.0, -3.0, depth + 1))
-    return ncsolve.UFM(n, **fields, weight_decay=decays[1:].tolist(), feature_decay=float(decays[0]))
+    return ncsolve.UFM(
+        n, **fields, weight_decay=decays[1:].tolist(), feature_decay=float(decays[0])
+    )
 
 
 def asked(rng, ufm):
     share = float(rng.choice([1.0, 1.0, 0.5, rng.uniform(0.05, 1.0)]))
     names = (
-        list(rng.choice(list(ufm.names), int(rng.integers(1, ufm.classes + 1)), replace=False)) if rng.random() < 0.3 else None
+        list(rng.choice(list(ufm.names), int(rng.integers(1, ufm.classes + 1)), replace=False))
+        if rng.random() < 0.3
+        else None
     )
     return {"share": share, "classes": names, "keep_ratios": bool(rng.random() < 0.5)}
 
@@ -63,7 +70,9 @@ def test_predictions_at_neighboring_doubles_disagree_as_the_answer_says(seed):
     if found.exact:
         assert found.outside.at == np.nextafter(found.inside.at, math.inf)
     for side, holds in ((found.inside, True), (found.outside, False), (found.at_recommended, True)):
-        at = ufm.replace(weight_decay=[side.at * r for r in ratios[1:]], feature_decay=side.at * ratios[0])
+        at = ufm.replace(
+            weight_decay=[side.at * r for r in ratios[1:]], feature_decay=side.at * ratios[0]
+        )
         state = np.array([row.state for row in ncsolve.predict(at).classes])
         assert (state == side.states).all()
         assert (int((state[wanted] == ACTIVE).sum()) >= needed) is holds
@@ -77,7 +86,11 @@ def test_the_boundary_agrees_with_fifty_digits(depth, loss):
     if loss == "relu-ce" and depth > 1:
         return
     counts = [977.0, 313.0, 41.0, 17.0, 17.0]
-    ufm = ncsolve.UFM(counts, depth=depth) if loss == "mse" else ncsolve.UFM(counts, "ce", features="relu")
+    ufm = (
+        ncsolve.UFM(counts, depth=depth)
+        if loss == "mse"
+        else ncsolve.UFM(counts, "ce", features="relu")
+    )
     found = ncsolve.largest_decay(ufm)
     with mpmath.workdps(50):
         m, n, samples = mpmath.mpf(depth), mpmath.mpf(17), mpmath.mpf(sum(counts))
@@ -88,8 +101,12 @@ def test_the_boundary_agrees_with_fifty_digits(depth, loss):
 
 
 def test_a_double_that_is_the_threshold_itself_is_outside_at_depth_one_and_inside_at_depth_two():
-    assert ncsolve.largest_decay(ncsolve.UFM([12, 4])).decay == np.nextafter(2 / 16, 0)  # sqrt(4)/16, where it is zero
-    assert ncsolve.largest_decay(ncsolve.UFM([32, 32], depth=2)).decay == 1 / 16  # (32^2/16)^(1/3)/64, where it ties
+    assert ncsolve.largest_decay(ncsolve.UFM([12, 4])).decay == np.nextafter(
+        2 / 16, 0
+    )  # sqrt(4)/16, where it is zero
+    assert (
+        ncsolve.largest_decay(ncsolve.UFM([32, 32], depth=2)).decay == 1 / 16
+    )  # (32^2/16)^(1/3)/64, where it ties
 
 
 @pytest.mark.parametrize("depth", [2, 3, 6])
@@ -108,11 +125,16 @@ def test_up_to_the_local_decay_a_dense_grid_has_a_minimum_beside_zero(depth):
 def test_a_lone_class_of_squared_loss_with_a_bias_dies_with_the_last_root_and_not_with_a_contrast():
     ufm = ncsolve.UFM([100, 100, 10], bias="free")
     critical = ncsolve.thresholds(ufm).classes.critical_decay
-    assert critical[2] < 0.4 * critical[0]  # 300 mu ... : (200/(100 - mu) + 10/(10 - mu) = 0 gives mu = 100/7
+    assert (
+        critical[2] < 0.4 * critical[0]
+    )  # 300 mu ... : (200/(100 - mu) + 10/(10 - mu) = 0 gives mu = 100/7
     assert critical[2] == pytest.approx(math.sqrt(100 / 7) / 210, rel=1e-14)
     for factor, state in ((0.999, "active"), (1.001, "vanished")):
         decay = float(critical[2]) * factor
-        assert ncsolve.predict(ufm.replace(weight_decay=decay, feature_decay=decay)).classes.state[2] == state
+        assert (
+            ncsolve.predict(ufm.replace(weight_decay=decay, feature_decay=decay)).classes.state[2]
+            == state
+        )
     found = ncsolve.largest_decay(ufm)
     assert found.exact
     assert found.decay == pytest.approx(critical[2], rel=1e-15)
@@ -122,7 +144,9 @@ def test_a_lone_class_of_squared_loss_with_a_bias_dies_with_the_last_root_and_no
 def test_a_bottleneck_with_a_bias_keeps_as_many_classes_as_the_states_say(depth):
     for counts in ([50, 50, 50, 20, 20], [90, 50, 50, 50, 20], [50, 50, 50, 50, 7]):
         for width in range(1, 6):
-            ufm = ncsolve.UFM(counts, depth=depth, width=width, bias="free", weight_decay=1e-6, feature_decay=1e-6)
+            ufm = ncsolve.UFM(
+                counts, depth=depth, width=width, bias="free", weight_decay=1e-6, feature_decay=1e-6
+            )
             living = int((ncsolve.predict(ufm).classes.state == ACTIVE).sum())
             known = survival(ufm)
             assert int((~np.isnan(known.critical)).sum()) == living
@@ -151,9 +175,13 @@ def test_cross_entropy_with_counts_of_their_own_lives_until_everything_is_zero(b
     assert not found.exact
     assert found.verified
     n, eye = ufm.counts, np.eye(3)
-    mean = n / n.sum() if bias == "free" else np.full(3, 1 / 3)  # the softmax at A = 0 with the best bias
+    mean = (
+        n / n.sum() if bias == "free" else np.full(3, 1 / 3)
+    )  # the softmax at A = 0 with the best bias
     gradient = (eye - mean[:, None]) * np.sqrt(n) / n.sum()
-    assert found.decay == pytest.approx(np.linalg.norm(gradient, 2), rel=2e-6)  # the inside lies 1e-6 below it
+    assert found.decay == pytest.approx(
+        np.linalg.norm(gradient, 2), rel=2e-6
+    )  # the inside lies 1e-6 below it
 
 
 def test_a_lone_class_of_cross_entropy_outlived_by_a_group_is_bracketed():
@@ -183,7 +211,9 @@ def test_a_fault_of_one_percent_in_the_threshold_is_seen(monkeypatch):
 def test_a_hundred_thousand_classes_are_answered_by_both_biases():
     n = np.floor(np.exp(np.random.default_rng(0).uniform(0, 12, 100_000))) + 1
     for bias in ("none", "free"):
-        found = ncsolve.largest_decay(ncsolve.UFM(n, depth=2, bias=bias), share=0.9)  # about 1 s and 3 s
+        found = ncsolve.largest_decay(
+            ncsolve.UFM(n, depth=2, bias=bias), share=0.9
+        )  # about 1 s and 3 s
         assert found.verified
         assert found.exact
 
@@ -232,6 +262,8 @@ def test_a_statement_that_never_changes_has_no_last_double():
         last_double(lambda x: False, 1.0)
 
 
-@pytest.mark.parametrize("counts", [[3.0, 5.0], [0.1, 0.2, 0.3], [1e-100, 1e100], [2.5, 1e15 + 0.125], [1e100, 1.0]])
+@pytest.mark.parametrize(
+    "counts", [[3.0, 5.0], [0.1, 0.2, 0.3], [1e-100, 1e100], [2.5, 1e15 + 0.125], [1e100, 1.0]]
+)
 def test_the_sum_of_doubles_is_exact(counts):
     assert exact_sum(np.array(counts)) == sum((Fraction(n) for n in counts), Fraction(0))

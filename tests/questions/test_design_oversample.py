@@ -19,9 +19,12 @@ def draw(rng):
     kind = int(rng.integers(4))
     if kind:
         n = np.repeat(n[: max(2, n.size // 2)], 2)
-    fields = [{"depth": int(rng.integers(1, 4))}, {"loss": "ce"}, {"depth": 2, "bias": "free"}, {"loss": "ce", "bias": "free"}][
-        kind
-    ]
+    fields = [
+        {"depth": int(rng.integers(1, 4))},
+        {"loss": "ce"},
+        {"depth": 2, "bias": "free"},
+        {"loss": "ce", "bias": "free"},
+    ][kind]
     depth = fields.get("depth", 1)
     probe = ncsolve.UFM(n, **fields)
     decay = ncsolve.largest_decay(probe).decay * float(np.exp(rng.uniform(0.02, 1.0)))
@@ -35,7 +38,9 @@ def test_every_class_lives_with_a_little_more_and_not_with_a_little_less(seed, f
     try:
         found = ncsolve.oversampling(ufm, fixed_total=fixed)
     except ncsolve.NoAnswer:
-        factors = ufm.counts.max() / ufm.counts if not fixed else ufm.samples / ufm.classes / ufm.counts
+        factors = (
+            ufm.counts.max() / ufm.counts if not fixed else ufm.samples / ufm.classes / ufm.counts
+        )
         assert not all_active(ufm, factors)
         return
     assert found.verified
@@ -70,7 +75,9 @@ def test_the_whole_factors_are_the_smallest_of_all_that_help(ufm):
         if all_active(ufm, factors):
             helpful.append(factors)
     assert helpful
-    assert (np.min(helpful, axis=0) == found.whole_factors).all()  # smallest one by one, all at once
+    assert (
+        np.min(helpful, axis=0) == found.whole_factors
+    ).all()  # smallest one by one, all at once
     assert any((found.whole_factors == factors).all() for factors in helpful)
 
 
@@ -79,7 +86,9 @@ def test_the_real_factors_are_the_least_fixed_point():
     n, m = ufm.counts, 3
     samples = n.sum()
     for _ in range(10_000):
-        needed = (samples ** (m + 1) * 5e-3 ** (m + 1) * m ** (2 * m) / (m - 1) ** (m - 1)) ** (1 / m)
+        needed = (samples ** (m + 1) * 5e-3 ** (m + 1) * m ** (2 * m) / (m - 1) ** (m - 1)) ** (
+            1 / m
+        )
         samples = np.maximum(n, needed).sum()
     found = ncsolve.oversampling(ufm)
     assert found.samples == pytest.approx(samples, rel=1e-13)
@@ -87,7 +96,11 @@ def test_the_real_factors_are_the_least_fixed_point():
 
 
 def test_classes_that_no_other_can_merge_with_are_left_alone():
-    found = ncsolve.oversampling(ncsolve.UFM([500, 500, 7, 7, 3], bias="free", depth=2, weight_decay=2e-3, feature_decay=2e-3))
+    found = ncsolve.oversampling(
+        ncsolve.UFM(
+            [500, 500, 7, 7, 3], bias="free", depth=2, weight_decay=2e-3, feature_decay=2e-3
+        )
+    )
     assert found.factors[4] == found.whole_factors[4] == 1
     assert any("merge with none" in note for note in found.notes)
 

@@ -5,11 +5,16 @@ import pytest
 from oracles.descents import lowest
 
 import ncsolve
-from ncsolve.questions.design import temperatures
 from ncsolve.problem.losses import class_columns
 from ncsolve.problem.objective import Parameters, objective_over
+from ncsolve.questions.design import temperatures
 
-COUNTS = {"step": [100, 100, 20, 20], "tail": [500, 107, 23, 5], "three": [60, 30, 11], "balanced": [50] * 5}
+COUNTS = {
+    "step": [100, 100, 20, 20],
+    "tail": [500, 107, 23, 5],
+    "three": [60, 30, 11],
+    "balanced": [50] * 5,
+}
 
 
 def problem(counts, decay, **fields):
@@ -41,13 +46,16 @@ def test_the_exact_simplex_is_stationary_in_the_raw_objective(name, decay):
     weight = shape * 2.0**0.25
     means = shape * 2.0**-0.25 / np.sqrt(ufm.counts)
     objective = objective_over(
-        scaled(ufm, found.scales), class_columns(ncsolve.CrossEntropy(label_scale=found.scales), ufm.counts)
+        scaled(ufm, found.scales),
+        class_columns(ncsolve.CrossEntropy(label_scale=found.scales), ufm.counts),
     )
     point = objective.pack(Parameters((weight,), means * np.sqrt(ufm.counts), np.zeros(k)))
     gradient = objective.value_and_gradient(point)[1]
     assert np.linalg.norm(gradient) <= 1e-10 * decay * np.linalg.norm(point)
     wrong = found.scales * (1 + 0.01 * (np.arange(k) == 0))
-    off = objective_over(scaled(ufm, wrong), class_columns(ncsolve.CrossEntropy(label_scale=wrong), ufm.counts))
+    off = objective_over(
+        scaled(ufm, wrong), class_columns(ncsolve.CrossEntropy(label_scale=wrong), ufm.counts)
+    )
     assert np.linalg.norm(off.value_and_gradient(point)[1]) > 1e-5 * decay * np.linalg.norm(point)
 
 
@@ -84,9 +92,15 @@ def test_near_collapse_the_other_branch_answers_and_between_the_branches_nothing
     assert answered[0] == 1
     assert answered[-1] == 2
     assert 0 in answered
-    assert [kind for i, kind in enumerate(answered) if i == 0 or kind != answered[i - 1]] == [1, 0, 2]
+    assert [kind for i, kind in enumerate(answered) if i == 0 or kind != answered[i - 1]] == [
+        1,
+        0,
+        2,
+    ]
     with pytest.raises(ncsolve.NoAnswer, match="too large"):
-        ncsolve.label_temperatures(ncsolve.UFM(n, "ce", weight_decay=top * 1.001, feature_decay=top * 1.001), "classifiers")
+        ncsolve.label_temperatures(
+            ncsolve.UFM(n, "ce", weight_decay=top * 1.001, feature_decay=top * 1.001), "classifiers"
+        )
 
 
 def test_descent_ends_at_the_simplex():
@@ -98,20 +112,33 @@ def test_descent_ends_at_the_simplex():
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_in_the_limit_roots_of_the_counts_make_a_simplex_and_the_exact_temperatures_tend_to_them(name):
+def test_in_the_limit_roots_of_the_counts_make_a_simplex_and_the_exact_temperatures_tend_to_them(
+    name,
+):
     ufm = problem(COUNTS[name], 1e-3)
     found = ncsolve.label_temperatures(ufm, "limit")
     assert found.verified
     assert found.limit_deviation < 1e-13
-    assert found.scales / np.sqrt(ufm.counts) == pytest.approx(found.scales[0] / np.sqrt(ufm.counts[0]), rel=1e-14)
-    exact = [temperatures._simplex(problem(COUNTS[name], decay)) for decay in (2e-5, 1e-8, 1e-16, 1e-32, 1e-64)]
+    assert found.scales / np.sqrt(ufm.counts) == pytest.approx(
+        found.scales[0] / np.sqrt(ufm.counts[0]), rel=1e-14
+    )
+    exact = [
+        temperatures._simplex(problem(COUNTS[name], decay))
+        for decay in (2e-5, 1e-8, 1e-16, 1e-32, 1e-64)
+    ]
     distance = [np.abs(np.log(scales / found.scales)).max() for scales in exact]
     assert (np.diff(distance) < 0).all() if name != "balanced" else max(distance) < 1e-12
 
 
 @pytest.mark.parametrize("bias", ["none", "free", 0.1])
 @pytest.mark.parametrize(
-    "loss", [{}, {"smoothing": 0.1}, {"class_scale": [1.0, 1.0, 1.5, 1.5]}, {"offsets": [0.0, 0.0, 1.0, 1.0]}]
+    "loss",
+    [
+        {},
+        {"smoothing": 0.1},
+        {"class_scale": [1.0, 1.0, 1.5, 1.5]},
+        {"offsets": [0.0, 0.0, 1.0, 1.0]},
+    ],
 )
 def test_one_threshold_for_all_groups_in_every_kind_of_problem(bias, loss):
     ufm = ncsolve.UFM([100, 100, 20, 20], ncsolve.CrossEntropy(**loss), bias=bias)

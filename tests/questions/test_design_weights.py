@@ -11,7 +11,11 @@ from ncsolve.questions.design.weighted import weighted_cross_entropy, weighted_s
 SQUARED = {
     f"M{depth}-{kind}": (depth, counts, width)
     for depth in (1, 2, 3)
-    for kind, counts, width in (("tail", [60, 12, 3], 3), ("bottleneck", [40, 20, 9, 4], 2), ("balanced", [15] * 3, 3))
+    for kind, counts, width in (
+        ("tail", [60, 12, 3], 3),
+        ("bottleneck", [40, 20, 9, 4], 2),
+        ("balanced", [15] * 3, 3),
+    )
 }
 
 
@@ -23,7 +27,10 @@ def lowest(n, omega, decays, width, rng, data, starts=6):
     penalty = np.repeat([*decays[1:], decays[0]], sizes)
 
     def function(theta):
-        *factors, h = [part.reshape(shape) for part, shape in zip(np.split(theta, np.cumsum(sizes)[:-1]), shapes, strict=True)]
+        *factors, h = [
+            part.reshape(shape)
+            for part, shape in zip(np.split(theta, np.cumsum(sizes)[:-1]), shapes, strict=True)
+        ]
         x = [h]
         for factor in factors:
             x.append(factor @ x[-1])
@@ -41,7 +48,10 @@ def lowest(n, omega, decays, width, rng, data, starts=6):
         options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 0.0, "gtol": 1e-11, "maxcor": 30}
         end = minimize(function, start, jac=True, method="L-BFGS-B", options=options)
         best = end if best is None or end.fun < best.fun else best
-    parts = [part.reshape(shape) for part, shape in zip(np.split(best.x, np.cumsum(sizes)[:-1]), shapes, strict=True)]
+    parts = [
+        part.reshape(shape)
+        for part, shape in zip(np.split(best.x, np.cumsum(sizes)[:-1]), shapes, strict=True)
+    ]
     return best.fun, parts
 
 
@@ -66,33 +76,58 @@ def test_descent_on_the_weighted_objective_ends_at_the_predicted_value(name, see
     rng, n = np.random.default_rng(seed), np.array(counts, dtype=float)
     omega = np.exp(rng.uniform(-1.2, 1.2, n.size)) if seed else n ** (-depth / (depth + 1))
     omega *= n.sum() / (omega @ n)
-    g = scalar.threshold(depth) * np.median(omega * n ** (depth / (depth + 1))) / n.sum() * rng.uniform(0.15, 0.5)
+    g = (
+        scalar.threshold(depth)
+        * np.median(omega * n ** (depth / (depth + 1)))
+        / n.sum()
+        * rng.uniform(0.15, 0.5)
+    )
     decays = g * np.exp(rng.uniform(-0.5, 0.5, depth + 1))
-    ufm = ncsolve.UFM(n, depth=depth, width=width, weight_decay=decays[1:].tolist(), feature_decay=float(decays[0]))
+    ufm = ncsolve.UFM(
+        n,
+        depth=depth,
+        width=width,
+        weight_decay=decays[1:].tolist(),
+        feature_decay=float(decays[0]),
+    )
     predicted = weighted_squared(ufm, omega)
     value, parts = lowest(n, omega, decays, width, rng, squared, starts=10)
     assert value == pytest.approx(predicted.value, rel=1e-10)  # measured: 4e-15
-    assert weighted_squared(ufm, omega * (1 + 0.01 * (np.arange(n.size) == 0))).value != pytest.approx(value, rel=1e-6)
+    assert weighted_squared(
+        ufm, omega * (1 + 0.01 * (np.arange(n.size) == 0))
+    ).value != pytest.approx(value, rel=1e-6)
     if name.endswith("tail"):
         *factors, h = parts
-        product = np.linalg.multi_dot([*reversed(factors), np.eye(width)]) if depth > 1 else factors[0]
-        assert np.linalg.norm(product, axis=1) == pytest.approx(predicted.weight_norm, rel=1e-4, abs=1e-5)
-        assert np.linalg.norm(h, axis=0) / np.sqrt(n) == pytest.approx(predicted.feature_norm, rel=1e-4, abs=1e-5)
+        product = (
+            np.linalg.multi_dot([*reversed(factors), np.eye(width)]) if depth > 1 else factors[0]
+        )
+        assert np.linalg.norm(product, axis=1) == pytest.approx(
+            predicted.weight_norm, rel=1e-4, abs=1e-5
+        )
+        assert np.linalg.norm(h, axis=0) / np.sqrt(n) == pytest.approx(
+            predicted.feature_norm, rel=1e-4, abs=1e-5
+        )
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
 @pytest.mark.parametrize("seed", range(5))
-def test_each_column_is_that_of_the_unweighted_problem_with_all_decays_divided_by_its_weight(depth, seed):
+def test_each_column_is_that_of_the_unweighted_problem_with_all_decays_divided_by_its_weight(
+    depth, seed
+):
     rng = np.random.default_rng(seed)
     n = np.floor(np.exp(rng.uniform(0, 5, 6)))
     omega = np.exp(rng.uniform(-1, 1, 6))
     g = scalar.threshold(depth) * float(np.median(n ** (depth / (depth + 1)))) / n.sum()
     decays = g * np.exp(rng.uniform(-0.5, 0.5, depth + 1))
-    ufm = ncsolve.UFM(n, depth=depth, weight_decay=decays[1:].tolist(), feature_decay=float(decays[0]))
+    ufm = ncsolve.UFM(
+        n, depth=depth, weight_decay=decays[1:].tolist(), feature_decay=float(decays[0])
+    )
     found = weighted_squared(ufm, omega)
     value = 0.0
     for k, weight in enumerate(omega):
-        alone = ufm.replace(weight_decay=(decays[1:] / weight).tolist(), feature_decay=float(decays[0] / weight))
+        alone = ufm.replace(
+            weight_decay=(decays[1:] / weight).tolist(), feature_decay=float(decays[0] / weight)
+        )
         row = ncsolve.predict(alone).classes[k]
         assert found.states[k] == row.state
         assert found.own_logit[k] == pytest.approx(row.own_logit, rel=1e-13)
@@ -103,7 +138,9 @@ def test_each_column_is_that_of_the_unweighted_problem_with_all_decays_divided_b
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
 @pytest.mark.parametrize("seed", range(5))
-def test_weights_for_thresholds_make_all_critical_decays_and_own_logits_equal_and_none_are_better(depth, seed):
+def test_weights_for_thresholds_make_all_critical_decays_and_own_logits_equal_and_none_are_better(
+    depth, seed
+):
     rng = np.random.default_rng(seed)
     n = np.floor(np.exp(rng.uniform(0, 6, int(rng.integers(2, 8)))))
     ufm = ncsolve.UFM(n, depth=depth, weight_decay=1e-4, feature_decay=1e-4)
@@ -113,9 +150,14 @@ def test_weights_for_thresholds_make_all_critical_decays_and_own_logits_equal_an
     assert np.ptp(found.own_logit) < 1e-14
     common = scalar.threshold(depth) / (n ** (1 / (depth + 1))).sum()
     assert found.critical == pytest.approx(common, rel=1e-13)
-    for factor, living in ((0.999, n.size), (1.001, 0)):  # by predictions of unweighted problems, class by class
+    for factor, living in (
+        (0.999, n.size),
+        (1.001, 0),
+    ):  # by predictions of unweighted problems, class by class
         states = [
-            ncsolve.predict(ufm.replace(weight_decay=common * factor / w, feature_decay=common * factor / w)).classes.state[k]
+            ncsolve.predict(
+                ufm.replace(weight_decay=common * factor / w, feature_decay=common * factor / w)
+            ).classes.state[k]
             for k, w in enumerate(found.weights)
         ]
         assert states.count("active") == living
@@ -128,19 +170,30 @@ def test_weights_for_thresholds_make_all_critical_decays_and_own_logits_equal_an
 def test_the_exponent_of_one_layer_does_not_equalize_three():
     n = np.array([500.0, 20.0, 3.0])
     omega = n**-0.5
-    critical = ncsolve.thresholds(ncsolve.UFM(n, depth=3)).classes.critical_decay * omega * n.sum() / (omega @ n)
+    critical = (
+        ncsolve.thresholds(ncsolve.UFM(n, depth=3)).classes.critical_decay
+        * omega
+        * n.sum()
+        / (omega @ n)
+    )
     assert critical.max() / critical.min() > 1.5
 
 
 @pytest.mark.parametrize("aim", ["classifiers", "features"])
-@pytest.mark.parametrize(("depth", "counts"), [(1, [300, 40, 2]), (2, [40, 38, 25]), (3, [40, 36, 33])])
+@pytest.mark.parametrize(
+    ("depth", "counts"), [(1, [300, 40, 2]), (2, [40, 38, 25]), (3, [40, 36, 33])]
+)
 def test_weights_for_lengths_make_them_equal_in_descent_too(aim, depth, counts):
     decays = np.array([2e-3, *[1e-3] * depth])
-    ufm = ncsolve.UFM(counts, depth=depth, weight_decay=decays[1:].tolist(), feature_decay=decays[0])
+    ufm = ncsolve.UFM(
+        counts, depth=depth, weight_decay=decays[1:].tolist(), feature_decay=decays[0]
+    )
     found = ncsolve.class_weights(ufm, aim)
     assert found.verified
     assert found.weights @ ufm.counts == pytest.approx(ufm.samples, rel=1e-14)
-    _, parts = lowest(ufm.counts, found.weights, decays, len(counts), np.random.default_rng(0), squared, starts=6)
+    _, parts = lowest(
+        ufm.counts, found.weights, decays, len(counts), np.random.default_rng(0), squared, starts=6
+    )
     *factors, h = parts
     product = factors[0]
     for factor in factors[1:]:
@@ -157,11 +210,15 @@ def test_lengths_that_depth_forbids_are_refused_with_the_largest_ratio():
         (2, "features", 2.0),
         (3, "features", 1.5 ** (2 / 3)),
     ):
-        bad = ncsolve.UFM([100 * most * 1.01, 100], depth=depth, weight_decay=1e-6, feature_decay=1e-6)
+        bad = ncsolve.UFM(
+            [100 * most * 1.01, 100], depth=depth, weight_decay=1e-6, feature_decay=1e-6
+        )
         with pytest.raises(ncsolve.NoAnswer, match="times the smallest"):
             ncsolve.class_weights(bad, aim)
     with pytest.raises(ncsolve.NoAnswer, match="too large"):
-        ncsolve.class_weights(ncsolve.UFM([40, 30], weight_decay=0.2, feature_decay=0.2), "classifiers")
+        ncsolve.class_weights(
+            ncsolve.UFM([40, 30], weight_decay=0.2, feature_decay=0.2), "classifiers"
+        )
     assert ncsolve.class_weights(
         ncsolve.UFM([390, 100], depth=2, weight_decay=1e-6, feature_decay=1e-6), "classifiers"
     ).verified
@@ -182,7 +239,9 @@ def test_descent_on_weighted_cross_entropy_keeps_or_merges_the_groups_together()
     common = float(found.critical[0])
     for factor, merged in ((0.7, False), (1.3, True)):
         c = common * factor
-        value, (_, h) = lowest(ufm.counts, found.weights, [c, c], 4, np.random.default_rng(0), cross_entropy, starts=2)
+        value, (_, h) = lowest(
+            ufm.counts, found.weights, [c, c], 4, np.random.default_rng(0), cross_entropy, starts=2
+        )
         means = h / np.sqrt(ufm.counts)
         for pair in ([0, 1], [2, 3]):
             assert (np.linalg.norm(means[:, pair[0]] - means[:, pair[1]]) < 1e-3) == merged

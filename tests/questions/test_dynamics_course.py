@@ -20,8 +20,12 @@ THREE = {"counts": [30, 20, 8], "weight_decay": 3e-3, "feature_decay": 3e-3}
     ids=["1", "2", "3", "1 unequal", "2 unequal"],
 )
 def test_descent_in_random_hidden_bases_does_what_the_recursion_says(bias, momentum, depth, decays):
-    ufm = ncsolve.UFM([30, 20, 8, 8], depth=depth, width=6, bias=bias, weight_decay=decays, feature_decay=3e-3)
-    course = ncsolve.time_course(ufm, learning_rate=0.3 * (1 - momentum), momentum=momentum, start=0.4)
+    ufm = ncsolve.UFM(
+        [30, 20, 8, 8], depth=depth, width=6, bias=bias, weight_decay=decays, feature_decay=3e-3
+    )
+    course = ncsolve.time_course(
+        ufm, learning_rate=0.3 * (1 - momentum), momentum=momentum, start=0.4
+    )
     found = ncsolve.track(course, rng=1)
     assert found.agrees is True
     assert found.descent_error < 1e-13  # measured 1.1e-14
@@ -38,18 +42,26 @@ def test_descent_is_as_late_as_said_and_the_flow_as_near_as_the_rate_is_small(de
     ufm = ncsolve.UFM(depth=depth, **THREE)
     errors = []
     for rate in (0.1, 0.025):
-        course = ncsolve.time_course(ufm, learning_rate=rate * (1 - momentum), momentum=momentum, start=0.3)
+        course = ncsolve.time_course(
+            ufm, learning_rate=rate * (1 - momentum), momentum=momentum, start=0.3
+        )
         late = course.descent.mode_step - course.mode_step
-        assert np.all(np.abs(late - course.lateness - 0.5) < 0.6 + 0.6 * rate * course.lateness)  # the next whole step
+        assert np.all(
+            np.abs(late - course.lateness - 0.5) < 0.6 + 0.6 * rate * course.lateness
+        )  # the next whole step
         errors.append((late / course.mode_step).max())
     assert errors[1] < 0.4 * errors[0]
 
 
 @pytest.mark.parametrize("depth", [2, 3])
 def test_a_class_that_starts_below_its_boundary_dies_and_a_warning_names_it(depth):
-    ufm = ncsolve.UFM({"cat": 30, "dog": 20, "owl": 8}, depth=depth, weight_decay=3e-3, feature_decay=3e-3)
+    ufm = ncsolve.UFM(
+        {"cat": 30, "dog": 20, "owl": 8}, depth=depth, weight_decay=3e-3, feature_decay=3e-3
+    )
     edge = ncsolve.time_course(ufm).boundary
-    course = ncsolve.time_course(ufm, start=[1.2 * edge[0], 1.2 * edge[1], 0.98 * edge[2]], learning_rate=0.3)
+    course = ncsolve.time_course(
+        ufm, start=[1.2 * edge[0], 1.2 * edge[1], 0.98 * edge[2]], learning_rate=0.3
+    )
     assert course.lives.tolist() == [True, True, False]
     assert any("class owl starts below the unstable root" in warning for warning in course.warnings)
     found = ncsolve.track(course, rng=0)
@@ -71,7 +83,9 @@ def test_a_strong_class_that_starts_too_low_leaves_a_saddle_and_descent_turns_to
     assert found.agrees is None
     assert found.descent_error > 0.1
     assert found.followed.sigma[-1][0] == pytest.approx(course.modes.outer[0], rel=1e-6)
-    left = found.followed.step[np.argmax(np.abs(found.followed.sigma - course.descent.sigma).max(axis=1) > 0.1)]
+    left = found.followed.step[
+        np.argmax(np.abs(found.followed.sigma - course.descent.sigma).max(axis=1) > 0.1)
+    ]
     assert 0.5 * course.escape < left - course.mode_step[2] < 2 * course.escape
 
 
@@ -83,10 +97,16 @@ def test_the_flow_of_a_class_is_the_sum_of_its_modes(bias):
     assert course.class_step[1] == course.class_step[2]
     prediction = ncsolve.predict(ufm)
     rows = course.class_rows()
-    assert [row["own_logit"] for row in rows] == pytest.approx(prediction.classes.own_logit.tolist(), rel=1e-12)
+    assert [row["own_logit"] for row in rows] == pytest.approx(
+        prediction.classes.own_logit.tolist(), rel=1e-12
+    )
     if bias == "none":
-        assert [row["feature_norm"] for row in rows] == pytest.approx(prediction.classes.feature_norm.tolist(), rel=1e-12)
-        assert [row["weight_norm"] for row in rows] == pytest.approx(prediction.classes.weight_norm.tolist(), rel=1e-12)
+        assert [row["feature_norm"] for row in rows] == pytest.approx(
+            prediction.classes.feature_norm.tolist(), rel=1e-12
+        )
+        assert [row["weight_norm"] for row in rows] == pytest.approx(
+            prediction.classes.weight_norm.tolist(), rel=1e-12
+        )
 
 
 def test_a_vanishing_class_dies_at_one_layer_from_every_start():
@@ -126,7 +146,9 @@ def test_rates_above_the_stable_one_do_not_settle_and_rates_below_do():
     for momentum in (0.0, 0.5):
         limit = largest * (1 + momentum)
         for factor, settles in ((0.97, True), (1.05, False)):
-            course = ncsolve.time_course(ufm, learning_rate=factor * limit, momentum=momentum, start=0.3, steps=4000)
+            course = ncsolve.time_course(
+                ufm, learning_rate=factor * limit, momentum=momentum, start=0.3, steps=4000
+            )
             start = replace(course, parameters=ncsolve.gaussian_start(ufm, 0.1, rng=0))
             found = ncsolve.track(start)
             assert (np.abs(found.followed.sigma[-1] - course.end).max() < 1e-3) == settles
@@ -141,7 +163,9 @@ def test_a_small_gaussian_start_of_one_wide_layer_is_predicted_to_a_few_percent(
     ufm = ncsolve.UFM([30, 20, 8], width=60, weight_decay=decays[0], feature_decay=decays[1])
     errors = {}
     for scale in (1e-3, 1e-1):
-        course = ncsolve.time_course(ufm, start=ncsolve.gaussian_start(ufm, scale, rng=3), learning_rate=0.2)
+        course = ncsolve.time_course(
+            ufm, start=ncsolve.gaussian_start(ufm, scale, rng=3), learning_rate=0.2
+        )
         found = ncsolve.track(course)
         assert found.agrees is None
         errors[scale] = np.abs(found.class_step / course.class_step - 1).max()
@@ -158,7 +182,9 @@ def test_a_start_along_the_growing_direction_is_its_own_projection():
         layers.append(0.01 * np.abs(np.linalg.eigh(matrix)[1][:, 1]))
     layers = np.array(layers)
     assert np.all(layers[:, 1] > 1.1 * layers[:, 0])  # features decay faster
-    start = ncsolve.Parameters(((frame * layers[:, 1]).T,), frame * layers[:, 0] / np.sqrt([30, 20]), np.zeros(2))
+    start = ncsolve.Parameters(
+        ((frame * layers[:, 1]).T,), frame * layers[:, 0] / np.sqrt([30, 20]), np.zeros(2)
+    )
     assert ncsolve.time_course(ufm, start=start).start == pytest.approx(layers, rel=1e-12)
 
 
@@ -171,7 +197,9 @@ def test_a_gaussian_start_of_a_deep_problem_is_said_to_be_a_guide_only():
 def test_all_features_and_class_means_give_the_same_projection():
     ufm = ncsolve.UFM(width=7, **THREE)
     start = ncsolve.gaussian_start(ufm, 0.05, rng=0)
-    means = np.stack([block.mean(axis=1) for block in np.split(start.features, [30, 50], axis=1)], axis=1)
+    means = np.stack(
+        [block.mean(axis=1) for block in np.split(start.features, [30, 50], axis=1)], axis=1
+    )
     one = ncsolve.time_course(ufm, start=start)
     other = ncsolve.time_course(ufm, start=ncsolve.Parameters(start.weights, means, start.bias))
     assert one.start == pytest.approx(other.start, rel=1e-12)
@@ -220,9 +248,15 @@ def test_problems_without_modes_are_refused():
         with pytest.raises(ncsolve.NoTheorem):
             ncsolve.time_course(ncsolve.UFM([3, 2], **fields))
     with pytest.raises(ncsolve.ProblemError, match="shapes"):
-        ncsolve.time_course(ncsolve.UFM([3, 2]), start=ncsolve.Parameters((np.ones((2, 3)),), np.ones((3, 2)), np.zeros(2)))
+        ncsolve.time_course(
+            ncsolve.UFM([3, 2]),
+            start=ncsolve.Parameters((np.ones((2, 3)),), np.ones((3, 2)), np.zeros(2)),
+        )
     with pytest.raises(ncsolve.ProblemError, match="columns"):
-        ncsolve.time_course(ncsolve.UFM([3, 2]), start=ncsolve.Parameters((np.ones((2, 2)),), np.ones((2, 4)), np.zeros(2)))
+        ncsolve.time_course(
+            ncsolve.UFM([3, 2]),
+            start=ncsolve.Parameters((np.ones((2, 2)),), np.ones((2, 4)), np.zeros(2)),
+        )
 
 
 def test_a_rate_at_which_descent_cannot_settle_refutes_nothing():
@@ -250,6 +284,8 @@ def test_the_picture_of_a_diverging_descent_still_marks_where_the_flow_learns():
     ufm = ncsolve.UFM([30, 20, 8])
     calm, wild = (ncsolve.time_course(ufm, learning_rate=rate, steps=60) for rate in (0.1, 1e6))
     for course in (calm, wild):
-        for (_, level, lives), sigma in zip(mode_curves(course.to_dict()).passes, course.end, strict=True):
+        for (_, level, lives), sigma in zip(
+            mode_curves(course.to_dict()).passes, course.end, strict=True
+        ):
             assert lives
             assert level == pytest.approx(course.share * sigma)

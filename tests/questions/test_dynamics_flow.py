@@ -8,22 +8,29 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import ncsolve
-from ncsolve.questions.mode_descent import descent
-from ncsolve.questions.mode_flow import Flow, Mode, boundary
 from ncsolve.analytic.roots import inner_share, outer_shrinkage
 from ncsolve.analytic.scalar import fold, threshold
-from ncsolve.questions.starts import aligned_bases, aligned_parameters
-from ncsolve.questions.target_modes import target_modes
 from ncsolve.problem.losses import sample_columns
 from ncsolve.problem.objective import Parameters, objective_over
+from ncsolve.questions.mode_descent import descent
+from ncsolve.questions.mode_flow import Flow, Mode, boundary
+from ncsolve.questions.starts import aligned_bases, aligned_parameters
+from ncsolve.questions.target_modes import target_modes
 
 COUNT, SAMPLES = 30.0, 58.0
 
 
 def mode(decays):
-    ufm = ncsolve.UFM([COUNT, SAMPLES - COUNT], depth=len(decays) - 1, weight_decay=list(decays[1:]), feature_decay=decays[0])
+    ufm = ncsolve.UFM(
+        [COUNT, SAMPLES - COUNT],
+        depth=len(decays) - 1,
+        weight_decay=list(decays[1:]),
+        feature_decay=decays[0],
+    )
     modes = target_modes(ufm)
-    return Mode(float(modes.tau[0]), SAMPLES, tuple(decays), float(modes.outer[0]), float(modes.inner[0]))
+    return Mode(
+        float(modes.tau[0]), SAMPLES, tuple(decays), float(modes.outer[0]), float(modes.inner[0])
+    )
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 6, 30])
@@ -60,19 +67,29 @@ def test_learning_times_are_those_of_40_digits(depth, kind):
     }[kind]
     flow = Flow(one, np.full(depth + 1, scale))
     assert flow.lives == (kind != "dying")
-    level = {"near": 0.5, "far": 0.9, "from above": 1.02}.get(kind, 0) * flow.end or 0.3 * scale ** (depth + 1)
+    level = {"near": 0.5, "far": 0.9, "from above": 1.02}.get(
+        kind, 0
+    ) * flow.end or 0.3 * scale ** (depth + 1)
     found = flow.time_to(level)
     with mpmath.workdps(40):
         tau, rate = mpmath.mpf(one.tau), mpmath.mpf(one.decays[0])
 
         def inverse(v):
-            return 1 / ((tau - mpmath.exp((depth + 1) * v)) * mpmath.exp((depth - 1) * v) / SAMPLES - rate)
+            return 1 / (
+                (tau - mpmath.exp((depth + 1) * v)) * mpmath.exp((depth - 1) * v) / SAMPLES - rate
+            )
 
         low, high = mpmath.log(mpmath.mpf(scale)), mpmath.log(mpmath.mpf(level)) / (depth + 1)
-        exact = mpmath.quad(inverse, [low, *(low + (high - low) * mpmath.mpf(2) ** -k for k in range(40, -1, -1))])
-    assert found == pytest.approx(float(exact), rel=1e-10)  # measured 1e-14, and 1e-11 at a start 1e-6 above the boundary
+        exact = mpmath.quad(
+            inverse, [low, *(low + (high - low) * mpmath.mpf(2) ** -k for k in range(40, -1, -1))]
+        )
+    assert found == pytest.approx(
+        float(exact), rel=1e-10
+    )  # measured 1e-14, and 1e-11 at a start 1e-6 above the boundary
     # from 1e-6 above the boundary the path amplifies its start, and so every rounding, by 1e6
-    assert flow.sigma(np.array([0.0, found]))[-1] == pytest.approx(level, rel=1e-3 if kind == "near" else 1e-7)
+    assert flow.sigma(np.array([0.0, found]))[-1] == pytest.approx(
+        level, rel=1e-3 if kind == "near" else 1e-7
+    )
 
 
 def test_one_layer_with_equal_decays_is_logistic_and_has_its_half_time():
@@ -80,7 +97,9 @@ def test_one_layer_with_equal_decays_is_logistic_and_has_its_half_time():
     s, a0 = one.tau - SAMPLES * 3e-3, 0.01
     flow = Flow(one, np.full(2, math.sqrt(a0)))
     times = np.array([0.0, 20.0, 60.0, 200.0])
-    assert flow.sigma(times) == pytest.approx(s / (1 + (s / a0 - 1) * np.exp(-2 * s * times / SAMPLES)), rel=1e-13)
+    assert flow.sigma(times) == pytest.approx(
+        s / (1 + (s / a0 - 1) * np.exp(-2 * s * times / SAMPLES)), rel=1e-13
+    )
     assert flow.time_to(s / 2) == pytest.approx(SAMPLES / (2 * s) * math.log(s / a0 - 1), rel=1e-13)
 
 
@@ -96,13 +115,17 @@ def test_one_layer_below_at_and_above_its_threshold_follows_its_own_equation(dec
             (one.tau - s[0] * s[1]) * s[0] / SAMPLES - decay * s[1],
         ]
 
-    oracle = solve_ivp(slope, (0, 300), [0.7, 0.7], method="DOP853", t_eval=times, rtol=1e-12, atol=1e-14).y.prod(axis=0)
+    oracle = solve_ivp(
+        slope, (0, 300), [0.7, 0.7], method="DOP853", t_eval=times, rtol=1e-12, atol=1e-14
+    ).y.prod(axis=0)
     assert flow.sigma(times) == pytest.approx(oracle, rel=1e-8)
     middle = flow.time_to(float(oracle[2]))
     assert middle == pytest.approx(times[2], rel=1e-8)
 
 
-@pytest.mark.parametrize("decays", [[2e-3, 8e-3], [1e-3, 3e-3, 9e-3], [9e-3, 1e-3, 1e-3, 4e-3]], ids=str)
+@pytest.mark.parametrize(
+    "decays", [[2e-3, 8e-3], [1e-3, 3e-3, 9e-3], [9e-3, 1e-3, 1e-3, 4e-3]], ids=str
+)
 @pytest.mark.parametrize("scale", [0.3, 1.2])
 def test_unequal_decays_follow_the_equations_of_the_layers(decays, scale):
     one = mode(decays)
@@ -113,9 +136,13 @@ def test_unequal_decays_follow_the_equations_of_the_layers(decays, scale):
         product = s.prod()
         return (one.tau - product) * product / s / SAMPLES - np.array(decays) * s
 
-    oracle = solve_ivp(slope, (0, 400), flow.start, method="DOP853", t_eval=times, rtol=1e-12, atol=1e-14).y.T
+    oracle = solve_ivp(
+        slope, (0, 400), flow.start, method="DOP853", t_eval=times, rtol=1e-12, atol=1e-14
+    ).y.T
     assert flow.at(times) == pytest.approx(oracle, rel=1e-10)  # measured 9e-12
-    assert flow.time_to(float(oracle[3].prod())) == pytest.approx(times[3], rel=1e-9)  # measured 6e-11
+    assert flow.time_to(float(oracle[3].prod())) == pytest.approx(
+        times[3], rel=1e-9
+    )  # measured 6e-11
     ends = flow.at(np.array([0.0, 60 / min(decays)]))[-1]
     assert ends == pytest.approx(one.layers(one.outer), rel=1e-6)
 
@@ -124,7 +151,9 @@ def test_layers_with_equal_decays_forget_their_difference_and_others_drift_apart
     equal = Flow(mode([3e-3] * 3), np.array([0.5, 0.7, 0.9]))
     times = np.array([0.0, 100.0])
     squares = equal.at(times) ** 2
-    assert squares[1, 2] - squares[1, 0] == pytest.approx((0.81 - 0.25) * math.exp(-2 * 3e-3 * 100), rel=1e-9)
+    assert squares[1, 2] - squares[1, 0] == pytest.approx(
+        (0.81 - 0.25) * math.exp(-2 * 3e-3 * 100), rel=1e-9
+    )
     decays = np.array([1e-3, 3e-3, 9e-3])
     even = Flow(mode(decays.tolist()), np.full(3, 0.5))
     late = even.at(np.array([0.0, 40.0]))[-1]
@@ -134,7 +163,9 @@ def test_layers_with_equal_decays_forget_their_difference_and_others_drift_apart
     assert np.ptp(decays * drift**2) > 1e-4  # the balanced manifold is not invariant
 
 
-@pytest.mark.parametrize("decays", [[3e-3] * 3, [3e-3] * 5, [1e-3, 3e-3, 9e-3], [5e-3, 1e-3, 4e-3, 1e-3]], ids=str)
+@pytest.mark.parametrize(
+    "decays", [[3e-3] * 3, [3e-3] * 5, [1e-3, 3e-3, 9e-3], [5e-3, 1e-3, 4e-3, 1e-3]], ids=str
+)
 def test_starts_just_below_the_boundary_die_and_just_above_live(decays):
     one = mode(decays)
     edge = boundary(one)
@@ -158,13 +189,22 @@ def test_a_level_that_is_never_reached_takes_for_ever_and_one_that_is_passed_tak
     flow = Flow(mode([3e-3] * 3), np.full(3, 0.5))
     assert flow.time_to(2 * flow.end) == math.inf
     assert flow.time_to(0.01) == 0.0
-    assert Flow(mode([3e-3] * 3), np.full(3, 0.01)).time_to(1.0) == 0.0  # a dying mode is below every higher level
+    assert (
+        Flow(mode([3e-3] * 3), np.full(3, 0.01)).time_to(1.0) == 0.0
+    )  # a dying mode is below every higher level
 
 
 @pytest.mark.parametrize("bias", ["none", "free"])
 @pytest.mark.parametrize("decays", [[2e-3] * 3, [1e-3, 3e-3, 9e-3]], ids=["equal", "unequal"])
 def test_one_step_of_the_recursion_is_one_step_on_all_features(bias, decays):
-    ufm = ncsolve.UFM([5, 3, 2], depth=2, width=[4, 5], bias=bias, weight_decay=decays[1:], feature_decay=decays[0])
+    ufm = ncsolve.UFM(
+        [5, 3, 2],
+        depth=2,
+        width=[4, 5],
+        bias=bias,
+        weight_decay=decays[1:],
+        feature_decay=decays[0],
+    )
     modes, rng = target_modes(ufm), np.random.default_rng(0)
     start = rng.uniform(0.3, 1.2, (modes.tau.size, 3))
     bases = aligned_bases(modes, rng)
@@ -179,8 +219,13 @@ def test_one_step_of_the_recursion_is_one_step_on_all_features(bias, decays):
         theta = theta - 0.3 * velocity
         expected = aligned_parameters(modes, next(steps), bases)
         found = objective.unpack(theta)
-        assert np.abs(found.features - np.repeat(expected.features, [5, 3, 2], axis=1)).max() < 1e-14
-        assert all(np.abs(a - b).max() < 1e-14 for a, b in zip(found.weights, expected.weights, strict=True))
+        assert (
+            np.abs(found.features - np.repeat(expected.features, [5, 3, 2], axis=1)).max() < 1e-14
+        )
+        assert all(
+            np.abs(a - b).max() < 1e-14
+            for a, b in zip(found.weights, expected.weights, strict=True)
+        )
         assert np.abs(found.bias - expected.bias).max() < 1e-15
 
 
@@ -190,13 +235,21 @@ def test_a_bias_off_its_optimum_breaks_the_alignment():
     bases = aligned_bases(modes, rng)
     p = aligned_parameters(modes, np.full((2, 2), 0.5), bases)
     objective = objective_over(ufm, sample_columns(ufm.loss, ufm.counts))
-    theta = objective.pack(Parameters(p.weights, np.repeat(p.features, [5, 3, 2], axis=1), p.bias + np.array([0.1, 0, 0])))
+    theta = objective.pack(
+        Parameters(
+            p.weights, np.repeat(p.features, [5, 3, 2], axis=1), p.bias + np.array([0.1, 0, 0])
+        )
+    )
     theta = theta - 0.3 * objective.value_and_gradient(theta)[1]
-    assert np.abs(objective.unpack(theta).features.sum(axis=1)).max() > 1e-3  # features had mean zero
+    assert (
+        np.abs(objective.unpack(theta).features.sum(axis=1)).max() > 1e-3
+    )  # features had mean zero
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-def test_within_class_noise_decays_at_the_rate_of_its_direction_whichever_class_it_belongs_to(depth):
+def test_within_class_noise_decays_at_the_rate_of_its_direction_whichever_class_it_belongs_to(
+    depth,
+):
     ufm = ncsolve.UFM([8, 5, 3], depth=depth, width=5, weight_decay=4e-3, feature_decay=6e-3)
     prediction = ncsolve.predict(ufm)
     course = ncsolve.time_course(ufm, learning_rate=0.05, start=0.5)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.questions.curvature import eigenvalues
-from ncsolve.questions.landscape import aligned_inertia, aligned_point, critical_point
-from ncsolve.questions.placement import placement
-from ncsolve.questions.target_modes import target_modes
-from ncsolve.questions.landscapes import Comparison, measure_inertia
 from ncsolve.problem.losses import sample_columns
 from ncsolve.problem.objective import Parameters, objective_over
+from ncsolve.questions.curvature import eigenvalues
+from ncsolve.questions.landscape import aligned_inertia, aligned_point, critical_point
+from ncsolve.questions.landscapes import Comparison, measure_inertia
+from ncsolve.questions.placement import placement
+from ncsolve.questions.target_modes import target_modes
 
 
 def drawn(seed):
@@ -56,14 +56,19 @@ def test_inertia_and_spectrum_of_random_placements_are_those_of_the_dense_hessia
 
 
 def test_the_dense_hessian_is_that_of_finite_differences():
-    ufm = ncsolve.UFM([3, 2], depth=2, width=[3, 2], bias="free", weight_decay=[0.02, 0.05], feature_decay=0.03)
+    ufm = ncsolve.UFM(
+        [3, 2], depth=2, width=[3, 2], bias="free", weight_decay=[0.02, 0.05], feature_decay=0.03
+    )
     point = critical_point(ufm)
     objective = objective_over(ufm, sample_columns(ufm.loss, ufm.counts))
     p = point.parameters()
     theta = objective.pack(Parameters(p.weights, np.repeat(p.features, [3, 2], axis=1), p.bias))
     step = 1e-6
     slopes = [
-        (objective.value_and_gradient(theta + step * axis)[1] - objective.value_and_gradient(theta - step * axis)[1])
+        (
+            objective.value_and_gradient(theta + step * axis)[1]
+            - objective.value_and_gradient(theta - step * axis)[1]
+        )
         / (2 * step)
         for axis in np.eye(theta.size)
     ]
@@ -82,8 +87,14 @@ def test_zero_is_a_saddle_at_depth_1_and_a_strict_local_minimum_beyond(depth, lo
     assert found.eigenvalue_error < 1e-14
     assert (found.measured.negative == 0) == (depth > 1)
     if depth == 1:
-        gradient = np.full((3, 3), 1 / 3) if bias == "none" else np.outer([6, 4, 2], np.ones(3)) / 12
-        gradient = (gradient - np.eye(3) if loss == "ce" or bias == "free" else -np.eye(3)) * np.sqrt([6, 4, 2]) / 12
+        gradient = (
+            np.full((3, 3), 1 / 3) if bias == "none" else np.outer([6, 4, 2], np.ones(3)) / 12
+        )
+        gradient = (
+            (gradient - np.eye(3) if loss == "ce" or bias == "free" else -np.eye(3))
+            * np.sqrt([6, 4, 2])
+            / 12
+        )
         gamma = np.linalg.svd(gradient, compute_uv=False)
         assert found.measured.negative == 4 * np.sum(gamma > np.sqrt(2) * decay)
         lowest = 1.5 * decay - np.hypot(0.5 * decay, gamma[0])
@@ -91,7 +102,9 @@ def test_zero_is_a_saddle_at_depth_1_and_a_strict_local_minimum_beyond(depth, lo
 
 
 @pytest.mark.parametrize("subset", list(itertools.product([0, 1], repeat=3)), ids=str)
-def test_missing_modes_of_one_layer_go_down_once_per_idle_unit_and_once_per_weaker_active_mode(subset):
+def test_missing_modes_of_one_layer_go_down_once_per_idle_unit_and_once_per_weaker_active_mode(
+    subset,
+):
     ufm = ncsolve.UFM([12, 8, 3], width=5, weight_decay=3e-2, feature_decay=3e-2)
     on = [k for k in range(3) if subset[k]]
     found = measure_inertia(ufm, f"modes={','.join(map(str, on))}" if on else "zero")
@@ -104,7 +117,11 @@ def test_missing_modes_of_one_layer_go_down_once_per_idle_unit_and_once_per_weak
 
 
 def test_a_missing_mode_below_the_threshold_of_one_layer_does_not_go_down_and_one_at_it_is_flat():
-    for decay, sign in ((0.124, "negative"), (0.125, "zero"), (0.126, "positive")):  # 4 = N^2 lambda^2 at 0.125
+    for decay, sign in (
+        (0.124, "negative"),
+        (0.125, "zero"),
+        (0.126, "positive"),
+    ):  # 4 = N^2 lambda^2 at 0.125
         ufm = ncsolve.UFM([12, 4], width=3, weight_decay=decay, feature_decay=decay)
         found = measure_inertia(ufm, "modes=0")
         assert found.measured == found.predicted
@@ -113,7 +130,9 @@ def test_a_missing_mode_below_the_threshold_of_one_layer_does_not_go_down_and_on
 
 
 @pytest.mark.parametrize("depth", [2, 3, 5])
-def test_equal_modes_at_different_roots_are_flat_and_both_at_the_unstable_root_go_down_three_times(depth):
+def test_equal_modes_at_different_roots_are_flat_and_both_at_the_unstable_root_go_down_three_times(
+    depth,
+):
     ufm = ncsolve.UFM([9, 9], depth=depth, weight_decay=5e-3, feature_decay=5e-3)
     mixed, both = (measure_inertia(ufm, at) for at in ("modes=0+unstable=1", "unstable"))
     assert (mixed.measured.negative, mixed.measured.zero) == (1, depth + 1)
@@ -123,14 +142,21 @@ def test_equal_modes_at_different_roots_are_flat_and_both_at_the_unstable_root_g
 
 
 @pytest.mark.parametrize(
-    "loss", ["ce", ncsolve.CrossEntropy(smoothing=0.1, label_scale=[0.8, 1.0, 1.3])], ids=["plain", "scaled"]
+    "loss",
+    ["ce", ncsolve.CrossEntropy(smoothing=0.1, label_scale=[0.8, 1.0, 1.3])],
+    ids=["plain", "scaled"],
 )
 @pytest.mark.parametrize("bias", ["none", "free", 0.1])
-def test_cross_entropy_minimizers_go_nowhere_down_and_are_flat_along_rotations_and_the_unseen_bias(loss, bias):
+def test_cross_entropy_minimizers_go_nowhere_down_and_are_flat_along_rotations_and_the_unseen_bias(
+    loss, bias
+):
     ufm = ncsolve.UFM([6, 4, 2], loss, 1, 4, 5e-3, 8e-3, bias)
     found = measure_inertia(ufm)
     rank = int(np.sum(ncsolve.predict(ufm).singular_values > 1e-9))
-    assert (found.measured.negative, found.measured.zero) == (0, rank * (7 - rank) // 2 + (bias == "free"))
+    assert (found.measured.negative, found.measured.zero) == (
+        0,
+        rank * (7 - rank) // 2 + (bias == "free"),
+    )
     assert found.comparison is Comparison.AGREES
     assert found.eigenvalue_error is None
 
@@ -158,15 +184,26 @@ def test_a_wrong_count_is_contradicted():
 
     point = critical_point(ncsolve.UFM([6, 4, 2], depth=2, weight_decay=2e-2, feature_decay=2e-2))
     for shift in ((1, 0), (0, 1)):
-        wrong = replace(point, _inertia=lambda shift=shift: (shift[0], 6 + shift[1]), _families=lambda columns: None)
+        wrong = replace(
+            point,
+            _inertia=lambda shift=shift: (shift[0], 6 + shift[1]),
+            _families=lambda columns: None,
+        )
         assert measure_inertia(wrong).comparison is Comparison.CONTRADICTED
-    near = replace(point, _families=lambda columns: [replace(f, values=1.01 * f.values) for f in point.families(columns)])
+    near = replace(
+        point,
+        _families=lambda columns: [
+            replace(f, values=1.01 * f.values) for f in point.families(columns)
+        ],
+    )
     assert measure_inertia(near).comparison is Comparison.CONTRADICTED
 
 
 def test_many_classes_are_counted_without_a_matrix():
     ufm = ncsolve.UFM(np.arange(1, 3001), width=4000, weight_decay=1e-8, feature_decay=1e-8)
-    point = critical_point(ufm, "modes=" + ",".join(map(str, range(50))))  # the smallest 50 classes on
+    point = critical_point(
+        ufm, "modes=" + ",".join(map(str, range(50)))
+    )  # the smallest 50 classes on
     r, missing = 50, 2950
     assert (
         point.inertia().negative == missing * (4000 - r) + missing * r

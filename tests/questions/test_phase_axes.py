@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import ncsolve
+from ncsolve.problem.counts import long_tail
 from ncsolve.questions.phase.axes import KNOWN, Axis, axis, spaced
 from ncsolve.questions.phase.tail import LongTail, parse_tail, tail_counts
-from ncsolve.problem.counts import long_tail
 
 
 def test_a_range_has_its_ends_exactly_and_equal_ratios_or_steps():
@@ -121,10 +121,18 @@ def test_floored_counts_are_those_of_the_command_line_even_where_a_power_is_whol
     for _ in range(300):
         classes, n = int(rng.integers(2, 40)), int(rng.integers(1, 1000))
         ratio = float(rng.choice([rng.uniform(1, n), int(rng.integers(1, n + 1)), 1.0, n]))
-        many = tail_counts(LongTail(classes, n, ratio, step, "floored"), np.full(2, float(n)), np.array([1.0, ratio]))
+        many = tail_counts(
+            LongTail(classes, n, ratio, step, "floored"),
+            np.full(2, float(n)),
+            np.array([1.0, ratio]),
+        )
         assert many[1].tolist() == long_tail(classes, n, ratio, step)
         assert many[0].tolist() == [n] * classes
-    for exact in ((7, 10**6, 10**6), (6, 243, 243), (7, 729, 729)):  # a power of doubles gives 8.999999... for 9
+    for exact in (
+        (7, 10**6, 10**6),
+        (6, 243, 243),
+        (7, 729, 729),
+    ):  # a power of doubles gives 8.999999... for 9
         assert LongTail(*exact, rule="floored").counts().tolist() == long_tail(*exact)
 
 
@@ -148,7 +156,9 @@ def test_a_bad_long_tail_is_refused(fields, says):
 
 def test_what_an_axis_gives_may_be_left_out_of_the_words():
     assert parse_tail("K=10, n=500", {"ratio": 3.0}, "continuous") == LongTail(10, 500, 3)
-    assert parse_tail("K=10,n=500,ratio=7,step", {"ratio": 3.0}, "continuous") == LongTail(10, 500, 3, True)
+    assert parse_tail("K=10,n=500,ratio=7,step", {"ratio": 3.0}, "continuous") == LongTail(
+        10, 500, 3, True
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from itertools import combinations
 
 import mpmath
 import numpy as np
-from oracles import objective as oracle
 import pytest
 from mpmath import mpf
+from oracles import objective as oracle
 
 import ncsolve
 from ncsolve.analytic import scalar
@@ -21,20 +21,35 @@ def _problems_at_a_threshold(seed, problems):
     """Problems whose feature decay is the double nearest to the one at which some mode ties with zero, and its neighbors."""
     rng = np.random.default_rng(seed)
     for _ in range(problems):
-        k, depth, bias = int(rng.integers(2, 9)), int(rng.integers(1, 21)), "none" if rng.random() < 0.5 else "free"
+        k, depth, bias = (
+            int(rng.integers(2, 9)),
+            int(rng.integers(1, 21)),
+            "none" if rng.random() < 0.5 else "free",
+        )
         counts = np.exp(rng.uniform(0, np.log(1e6), k))
         counts = np.floor(counts) if rng.random() < 0.5 else counts
         counts = rng.choice(counts[:3], k) if rng.random() < 0.3 else counts
         weight = np.exp(rng.uniform(np.log(1e-9), 0, depth))
         with mpmath.workdps(90):
             exact = [mpf(n) for n in counts.tolist()]
-            tau2 = exact if bias == "none" else [mu for mu, _ in oracle.secular_eigenvalues(counts, 90)]
+            tau2 = (
+                exact
+                if bias == "none"
+                else [mu for mu, _ in oracle.secular_eigenvalues(counts, 90)]
+            )
             tau2 = tau2[int(rng.integers(len(tau2)))]
             m, samples = mpf(depth), mpmath.fsum(exact)
-            critical = tau2**depth * (m - 1) ** (depth - 1) / m ** (2 * depth) / samples ** (depth + 1)
+            critical = (
+                tau2**depth * (m - 1) ** (depth - 1) / m ** (2 * depth) / samples ** (depth + 1)
+            )
             critical = float(critical / mpmath.fprod(mpf(decay) for decay in weight.tolist()))
         for decay in (np.nextafter(critical, 0), critical, np.nextafter(critical, np.inf)):
-            fields = {"depth": depth, "weight_decay": weight.tolist(), "feature_decay": float(decay), "bias": bias}
+            fields = {
+                "depth": depth,
+                "weight_decay": weight.tolist(),
+                "feature_decay": float(decay),
+                "bias": bias,
+            }
             yield ncsolve.UFM(counts, **fields), tau2
 
 
@@ -46,7 +61,9 @@ def test_at_a_threshold_and_one_ulp_beside_it_90_digits_decide_the_same():
         assert np.count_nonzero(prediction.singular_values) == len(answer.pairs), ufm.to_dict()
         assert max(oracle.errors(prediction, answer)) <= 1e-14  # measured 9e-16
         with mpmath.workdps(60):
-            alive += [mode.alive for mode in answer.modes if abs(mode.tau**2 / tau2 - 1) < mpf(10) ** -40]
+            alive += [
+                mode.alive for mode in answer.modes if abs(mode.tau**2 / tau2 - 1) < mpf(10) ** -40
+            ]
     assert 0.3 < np.mean(alive) < 0.7  # both outcomes occur
 
 
@@ -72,7 +89,11 @@ TIES = {
 def _tied(name, change=lambda decay: decay):
     counts, decays, bias = TIES[name]
     return ncsolve.UFM(
-        counts, depth=len(decays) - 1, weight_decay=decays[1:], feature_decay=float(change(decays[0])), bias=bias
+        counts,
+        depth=len(decays) - 1,
+        weight_decay=decays[1:],
+        feature_decay=float(change(decays[0])),
+        bias=bias,
     )
 
 
@@ -80,14 +101,20 @@ def _tied(name, change=lambda decay: decay):
 def test_an_exact_tie_with_zero_is_reported_and_an_ulp_undoes_it(name):
     counts, decays, bias = TIES[name]
     m, n = len(decays) - 1, Fraction(3, 2) if name == "M2-root" else Fraction(counts[-1])
-    power = Fraction(sum(counts)) ** (m + 1) * np.prod([Fraction(decay) for decay in decays]) * Fraction(m) ** (2 * m)
+    power = (
+        Fraction(sum(counts)) ** (m + 1)
+        * np.prod([Fraction(decay) for decay in decays])
+        * Fraction(m) ** (2 * m)
+    )
     assert power == n**m * Fraction(m - 1) ** (m - 1)
 
     tied = ncsolve.predict(_tied(name))
     assert not tied.unique
     assert any("exactly at the threshold" in warning for warning in tied.warnings)
     assert tied.singular_values[-1 if bias == "none" else 0] > 0
-    above, below = (ncsolve.predict(_tied(name, lambda d, to=to: np.nextafter(d, to))) for to in (1.0, 0.0))
+    above, below = (
+        ncsolve.predict(_tied(name, lambda d, to=to: np.nextafter(d, to))) for to in (1.0, 0.0)
+    )
     assert above.unique
     assert below.unique
     living = [np.count_nonzero(p.singular_values) for p in (below, tied, above)]
@@ -107,22 +134,38 @@ def test_both_sides_of_a_tie_have_the_same_objective(name):
 
 @pytest.mark.parametrize("bias", ["none", "free", 1.0])
 def test_one_layer_at_its_threshold_is_zero_and_unique(bias):
-    at = ncsolve.UFM([4, 4], weight_decay=0.25, feature_decay=0.25, bias=bias)  # n = N^2 lambda_W lambda_H
+    at = ncsolve.UFM(
+        [4, 4], weight_decay=0.25, feature_decay=0.25, bias=bias
+    )  # n = N^2 lambda_W lambda_H
     prediction = ncsolve.predict(at)
     assert prediction.unique
     assert not prediction.singular_values.any()
     assert prediction.classes.state.tolist() == ["vanished"] * 2
-    assert any("zero solution is the global minimizer" in warning for warning in prediction.warnings)
+    assert any(
+        "zero solution is the global minimizer" in warning for warning in prediction.warnings
+    )
     below = ncsolve.predict(at.replace(feature_decay=float(np.nextafter(0.25, 0))))
     assert 0 < below.singular_values[0] < 1e-15
     assert below.classes.state.tolist() == ["active"] * 2
 
 
 def test_the_mean_mode_of_a_regularized_bias_is_decided_exactly():
-    at = ncsolve.UFM([4, 4], weight_decay=0.125, feature_decay=0.125, bias=1.0)  # sqrt(n) = N c (1 + 1/lambda_b)
+    at = ncsolve.UFM(
+        [4, 4], weight_decay=0.125, feature_decay=0.125, bias=1.0
+    )  # sqrt(n) = N c (1 + 1/lambda_b)
     assert np.count_nonzero(ncsolve.predict(at).singular_values) == 1
-    assert np.count_nonzero(ncsolve.predict(at.replace(bias=float(np.nextafter(1, 2)))).singular_values) == 2
-    assert np.count_nonzero(ncsolve.predict(at.replace(bias=float(np.nextafter(1, 0)))).singular_values) == 1
+    assert (
+        np.count_nonzero(
+            ncsolve.predict(at.replace(bias=float(np.nextafter(1, 2)))).singular_values
+        )
+        == 2
+    )
+    assert (
+        np.count_nonzero(
+            ncsolve.predict(at.replace(bias=float(np.nextafter(1, 0)))).singular_values
+        )
+        == 1
+    )
 
 
 def test_a_mode_at_its_threshold_without_room_is_no_tie():
@@ -159,7 +202,9 @@ def test_any_subspace_of_the_tied_modes_is_as_low():
     turn = np.eye(3)
     turn[1:, 1:] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     first, last = prediction.weights
-    turned = ncsolve.Parameters((first, turn @ last), prediction.class_means @ turn.T, prediction.bias)
+    turned = ncsolve.Parameters(
+        (first, turn @ last), prediction.class_means @ turn.T, prediction.bias
+    )
     assert ncsolve.objective(ufm, turned) == pytest.approx(prediction.value, rel=1e-14)
     assert not np.allclose(turned.features.T @ turned.features, prediction.gram_features)
 
@@ -212,13 +257,19 @@ def test_a_class_is_lost_exactly_when_the_decays_pass_its_critical_decay(name):
         if row.critical_decay is None:
             assert row.state != "active"
             scale = 1e-9
-            scaled = ufm.replace(weight_decay=[scale * d for d in ufm.weight_decay], feature_decay=scale * ufm.feature_decay)
+            scaled = ufm.replace(
+                weight_decay=[scale * d for d in ufm.weight_decay],
+                feature_decay=scale * ufm.feature_decay,
+            )
             assert ncsolve.predict(scaled).classes[k].state != "active"
             continue
         known += 1
         for factor, lost in ((1 - 1e-9, False), (1 + 1e-9, True)):
             scale = row.critical_decay / mean * factor
-            scaled = ufm.replace(weight_decay=[scale * d for d in ufm.weight_decay], feature_decay=scale * ufm.feature_decay)
+            scaled = ufm.replace(
+                weight_decay=[scale * d for d in ufm.weight_decay],
+                feature_decay=scale * ufm.feature_decay,
+            )
             assert (ncsolve.predict(scaled).classes[k].state != "active") == lost
     assert known
 

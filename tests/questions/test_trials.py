@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.questions import trials
 from ncsolve.analytic.theorem import Claim
-from ncsolve.theorems import theorem, theorems
 from ncsolve.numeric.margin import margin_certificate
+from ncsolve.questions import trials
 from ncsolve.questions.trials import attack
+from ncsolve.theorems import theorem, theorems
 from ncsolve.verification import Verdict
 
 FAST = [t for t in theorems() if t.claim is not Claim.BEST_KNOWN]
@@ -26,7 +26,9 @@ NAMES = [t.name for t in FAST]
 def test_drawn_problems_lie_inside_the_hypotheses_and_differ(one):
     drawn = [one.draw(child) for child in np.random.default_rng(5).spawn(60)]
     assert all(one.lacks(ufm) == () for ufm in drawn)
-    assert len({ufm.counts.tobytes() + repr(ufm.decays).encode() for ufm in drawn}) > 50 or one.limit
+    assert (
+        len({ufm.counts.tobytes() + repr(ufm.decays).encode() for ufm in drawn}) > 50 or one.limit
+    )
     assert all(ufm.whole and ufm.samples < 500 for ufm in drawn)
 
 
@@ -54,12 +56,16 @@ def test_a_theorem_survives(name):
 def test_a_theorem_survives_many_trials(one):
     number = 300 if one.claim is not Claim.BEST_KNOWN else 40
     found = attack(one, number, rng=1)
-    assert found.verdict is Verdict.AGREES, [t.why for t in found.trials if t.verdict is not Verdict.AGREES]
+    assert found.verdict is Verdict.AGREES, [
+        t.why for t in found.trials if t.verdict is not Verdict.AGREES
+    ]
 
 
 def test_a_trial_does_not_depend_on_how_many_there_are():
     few, many = (attack(theorem("squared_spectral"), n, rng=3).trials for n in (2, 4))
-    assert [(t.ufm, t.value, t.excess) for t in few] == [(t.ufm, t.value, t.excess) for t in many[:2]]
+    assert [(t.ufm, t.value, t.excess) for t in few] == [
+        (t.ufm, t.value, t.excess) for t in many[:2]
+    ]
 
 
 # Planted errors in a copy of a theorem
@@ -82,7 +88,11 @@ def _longer_everywhere(ufm, solution):
     sigma, frame = solution.sigma_and_frame
     changed = dataclasses.replace(solution, modes=lambda: (1.01 * sigma, frame))
     point = ncsolve.analytic.factors.balanced_factors(ufm, 1.01 * sigma, frame, solution.bias())
-    return dataclasses.replace(changed, value=ncsolve.objective(ufm, point)) if sigma.size else solution
+    return (
+        dataclasses.replace(changed, value=ncsolve.objective(ufm, point))
+        if sigma.size
+        else solution
+    )
 
 
 def _zero_instead(ufm, solution):
@@ -93,7 +103,9 @@ def _zero_instead(ufm, solution):
     point = ncsolve.analytic.factors.balanced_factors(ufm, 0 * sigma, frame, solution.bias())
     states = dataclasses.replace(solution.states(), state=np.full(ufm.classes, "vanished"))
     value = ncsolve.objective(ufm, point)
-    return dataclasses.replace(solution, modes=lambda: (0 * sigma, frame), value=value, states=lambda: states)
+    return dataclasses.replace(
+        solution, modes=lambda: (0 * sigma, frame), value=value, states=lambda: states
+    )
 
 
 def _wrong_state(ufm, solution):
@@ -108,21 +120,29 @@ PLANTS = [_value_too_high, _value_too_low, _longer_everywhere, _zero_instead, _w
 def _decay_of_a_class(ufm, solution):
     states = solution.states()
     return dataclasses.replace(
-        solution, states=lambda: dataclasses.replace(states, critical_decay=1.01 * states.critical_decay)
+        solution,
+        states=lambda: dataclasses.replace(states, critical_decay=1.01 * states.critical_decay),
     )
 
 
 def _count_of_a_class(ufm, solution):
     states = solution.states()
     return dataclasses.replace(
-        solution, states=lambda: dataclasses.replace(states, critical_count=1.01 * states.critical_count)
+        solution,
+        states=lambda: dataclasses.replace(states, critical_count=1.01 * states.critical_count),
     )
 
 
 def _decay_of_collapse(ufm, solution):
     states = solution.states()
-    told = 1.01 * np.nanmax(states.critical_decay) if states.complete_collapse is None else 1.01 * states.complete_collapse
-    return dataclasses.replace(solution, states=lambda: dataclasses.replace(states, complete_collapse=told))
+    told = (
+        1.01 * np.nanmax(states.critical_decay)
+        if states.complete_collapse is None
+        else 1.01 * states.complete_collapse
+    )
+    return dataclasses.replace(
+        solution, states=lambda: dataclasses.replace(states, complete_collapse=told)
+    )
 
 
 def _longer_bias(ufm, solution):
@@ -152,18 +172,24 @@ NOT_WRONG = {  # zero is a critical point as well, and a limit has neither state
 WRONG = [(name, plant) for name in NAMES for plant in PLANTS if (name, plant) not in NOT_WRONG]
 
 
-@pytest.mark.parametrize(("name", "plant"), WRONG, ids=[f"{name}{plant.__name__}" for name, plant in WRONG])
+@pytest.mark.parametrize(
+    ("name", "plant"), WRONG, ids=[f"{name}{plant.__name__}" for name, plant in WRONG]
+)
 def test_a_planted_wrong_theorem_is_refuted(name, plant):
     found = attack(_changed(theorem(name), plant), 12, rng=2, starts=2)
     assert found.verdict is Verdict.REFUTED, [t.why for t in found.trials]
     assert all(t.why for t in found.trials if t.verdict is Verdict.REFUTED)
 
 
-@pytest.mark.parametrize(("name", "plant"), THRESHOLDS, ids=[f"{name}{plant.__name__}" for name, plant in THRESHOLDS])
+@pytest.mark.parametrize(
+    ("name", "plant"), THRESHOLDS, ids=[f"{name}{plant.__name__}" for name, plant in THRESHOLDS]
+)
 def test_a_planted_wrong_threshold_is_refuted_although_the_matrices_are_right(name, plant):
     found = attack(_changed(theorem(name), plant), 20, rng=2, starts=1)
     assert found.verdict is Verdict.REFUTED, [t.why for t in found.trials]
-    said = {"_longer_bias": "least norm", "_decay_of_collapse": "complete collapse"}.get(plant.__name__, "critical ")
+    said = {"_longer_bias": "least norm", "_decay_of_collapse": "complete collapse"}.get(
+        plant.__name__, "critical "
+    )
     assert any(said in t.why for t in found.trials if t.verdict is Verdict.REFUTED)
 
 
@@ -177,7 +203,9 @@ def test_no_decay_is_told_for_a_class_that_a_bottleneck_never_keeps():
 
 
 def test_a_critical_point_that_is_sold_as_global_is_refuted_by_descent():
-    sold = dataclasses.replace(theorem("deep_simplex"), claim=Claim.GLOBAL, draw=lambda rng: ncsolve.UFM([30] * 4, "ce", 3))
+    sold = dataclasses.replace(
+        theorem("deep_simplex"), claim=Claim.GLOBAL, draw=lambda rng: ncsolve.UFM([30] * 4, "ce", 3)
+    )
     found = attack(sold, 1, rng=0)
     assert found.verdict is Verdict.REFUTED
     assert "descent ends lower" in found.trials[0].why
@@ -185,7 +213,9 @@ def test_a_critical_point_that_is_sold_as_global_is_refuted_by_descent():
 
 def test_a_best_known_value_above_a_descent_is_beaten():
     worse = dataclasses.replace(
-        theorem("deep_simplex"), claim=Claim.BEST_KNOWN, draw=lambda rng: ncsolve.UFM([30] * 4, "ce", 3)
+        theorem("deep_simplex"),
+        claim=Claim.BEST_KNOWN,
+        draw=lambda rng: ncsolve.UFM([30] * 4, "ce", 3),
     )
     assert attack(worse, 1, rng=0).verdict is Verdict.BEATEN
 
@@ -235,16 +265,41 @@ SOURCES = [  # (theorem, file, what stands there, what is planted)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "file", "old", "new"), SOURCES, ids=[f"{s[0]}: {s[3]}" for s in SOURCES])
-def test_the_command_refutes_a_copy_of_the_package_with_one_constant_or_sign_changed(tmp_path, name, file, old, new):
+@pytest.mark.parametrize(
+    ("name", "file", "old", "new"), SOURCES, ids=[f"{s[0]}: {s[3]}" for s in SOURCES]
+)
+def test_the_command_refutes_a_copy_of_the_package_with_one_constant_or_sign_changed(
+    tmp_path, name, file, old, new
+):
     copy = tmp_path / "ncsolve"
-    shutil.copytree(Path(ncsolve.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(ncsolve.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__")
+    )
     text = (copy / "analytic" / file).read_text()
     assert text.count(old) == 1
     (copy / "analytic" / file).write_text(text.replace(old, new))
-    command = [sys.executable, "-m", "ncsolve", "theorems", "check", name, "--trials", "20", "--rng", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "ncsolve",
+        "theorems",
+        "check",
+        name,
+        "--trials",
+        "20",
+        "--rng",
+        "0",
+    ]
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "REFUTED" in done.stdout
 
@@ -261,10 +316,14 @@ def test_the_max_margin_bound_is_below_what_cvxpy_finds_and_close(seed):
     z = cvxpy.Variable((ufm.classes, ufm.classes))
     pairs = [(j, k) for j in range(ufm.classes) for k in range(ufm.classes) if j != k]
     constraints = [label[k] * (rows[k] * z[k, k] - rows[j] * z[j, k]) >= 1 for j, k in pairs]
-    problem = cvxpy.Problem(cvxpy.Minimize(cvxpy.normNuc(z @ np.diag(np.sqrt(ufm.counts)))), constraints)
+    problem = cvxpy.Problem(
+        cvxpy.Minimize(cvxpy.normNuc(z @ np.diag(np.sqrt(ufm.counts)))), constraints
+    )
     problem.solve(solver="CLARABEL")
     found = margin_certificate(ufm, ncsolve.predict(ufm, limit="vanishing-decay").logits)
-    assert found.lower_bound == pytest.approx(problem.value, rel=1e-7)  # measured 1e-9, Clarabel's own accuracy
+    assert found.lower_bound == pytest.approx(
+        problem.value, rel=1e-7
+    )  # measured 1e-9, Clarabel's own accuracy
     assert found.relative_gap < 1e-13
 
 

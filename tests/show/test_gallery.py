@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from support.written import ARGV, DECAYS, PROBLEM, log, write_all
 
-from ncsolve.show import plots
 from ncsolve.cli import main
 from ncsolve.problem.errors import DataError, NcsolveError
+from ncsolve.show import plots
 from ncsolve.show.plots.gallery import KINDS, drawn
 from ncsolve.show.result_files import read_result
 
@@ -56,7 +56,9 @@ def test_a_kind_says_what_it_shows_and_which_file_it_is_drawn_from(kind):
     assert written_by(kind) in FILES
 
 
-@pytest.mark.parametrize("kind", [kind for kind, known in KINDS.items() if known.made or known.descends])
+@pytest.mark.parametrize(
+    "kind", [kind for kind, known in KINDS.items() if known.made or known.descends]
+)
 def test_a_file_and_a_problem_give_the_same_picture(tmp_path, capsys, kind):
     seed = ["--rng", "0"] if KINDS[kind].descends else []
     problem = svg(tmp_path / "problem.svg", "plot", kind, *PROBLEM, *seed, "--out")
@@ -64,7 +66,9 @@ def test_a_file_and_a_problem_give_the_same_picture(tmp_path, capsys, kind):
     assert "picture" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", [kind for kind, known in KINDS.items() if not (known.made or known.descends)])
+@pytest.mark.parametrize(
+    "kind", [kind for kind, known in KINDS.items() if not (known.made or known.descends)]
+)
 def test_a_kind_without_a_problem_asks_for_a_file(capsys, kind):
     assert main(["plot", kind, *PROBLEM, "--out", "x.png"]) == 2
     assert KINDS[kind].file in capsys.readouterr().err
@@ -73,7 +77,9 @@ def test_a_kind_without_a_problem_asks_for_a_file(capsys, kind):
 @pytest.mark.parametrize("kind", ITSELF)
 def test_a_command_draws_what_plot_draws_from_its_file(tmp_path, capsys, kind):
     words, option, file = ITSELF[kind]
-    assert svg(tmp_path / "own.svg", *words, option) == svg(tmp_path / "file.svg", "plot", kind, file, "--out")
+    assert svg(tmp_path / "own.svg", *words, option) == svg(
+        tmp_path / "file.svg", "plot", kind, file, "--out"
+    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind, known in KINDS.items() if known.of_matrices])
@@ -81,7 +87,9 @@ def test_compare_draws_a_network_as_plot_does_from_its_file(tmp_path, capsys, ki
     own = svg(tmp_path / "own.svg", "compare", "snapshot.npz", *DECAYS, "--kind", kind, "--picture")
     assert svg(tmp_path / "file.svg", "plot", kind, "compare.npz", "--out") == own
     if "which" in KINDS[kind].options:
-        other = svg(tmp_path / "other.svg", "plot", kind, "compare.npz", "--which", "weights", "--out")
+        other = svg(
+            tmp_path / "other.svg", "plot", kind, "compare.npz", "--which", "weights", "--out"
+        )
         assert other != own
         if kind == "gram":
             weights = ["compare", "snapshot.npz", *DECAYS, "--kind", "gram-weights", "--picture"]
@@ -92,7 +100,10 @@ def test_both_formats_of_a_map_give_one_picture_and_its_table_the_cells(tmp_path
     assert svg(tmp_path / "a.svg", "plot", "phase", "phase.json", "--out") == svg(
         tmp_path / "b.svg", "plot", "phase", "phase.npz", "--out"
     )
-    meshes = [drawn("phase", read_result(f"phase.{suffix}"), field="value").collections[0] for suffix in ("npz", "csv")]
+    meshes = [
+        drawn("phase", read_result(f"phase.{suffix}"), field="value").collections[0]
+        for suffix in ("npz", "csv")
+    ]
     np.testing.assert_array_equal(*(mesh.get_array() for mesh in meshes))
     np.testing.assert_allclose(*(mesh.get_coordinates() for mesh in meshes), rtol=1e-15)
     assert main(["plot", "phase", "phase.npz", "--field", "hue", "--out", "x.png"]) == 2
@@ -113,7 +124,9 @@ def test_a_kind_is_drawn_from_a_result_or_refused_with_what_would_do(kind, file)
         refusal = str(error)
     if refusal:
         assert repr(result.path) in refusal
-        assert re.search(r"ncsolve (predict|verify|train|phase|dynamics|landscape|campaign) ", refusal), refusal
+        assert re.search(
+            r"ncsolve (predict|verify|train|phase|dynamics|landscape|campaign) ", refusal
+        ), refusal
         assert "\n" not in refusal
 
 
@@ -152,7 +165,12 @@ def test_no_legend_and_no_label_leaves_the_picture(kind, size):
     figure.draw_without_rendering()  # room is made for what the first pass has measured
     width, height = figure.bbox.size
     legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
-    labels = [label for axes in figure.axes for label in (axes.title, axes.xaxis.label, axes.yaxis.label) if label.get_text()]
+    labels = [
+        label
+        for axes in figure.axes
+        for label in (axes.title, axes.xaxis.label, axes.yaxis.label)
+        if label.get_text()
+    ]
     for one in [*legends, *labels]:
         box = one.get_window_extent()
         assert box.x0 >= -1, one
@@ -178,7 +196,8 @@ def test_curves_of_a_training_are_its_records_with_the_resolution_named(tmp_path
     assert any("2.2e-16" in str(label) for label in lines)
     log(tmp_path / "single.jsonl", precision="single")
     assert any(
-        "1.2e-07" in str(line.get_label()) for line in drawn("curves", read_result(tmp_path / "single.jsonl")).get_lines()
+        "1.2e-07" in str(line.get_label())
+        for line in drawn("curves", read_result(tmp_path / "single.jsonl")).get_lines()
     )
     third = axes.get_figure().axes[2]
     excess = next(line for line in third.get_lines() if "objective" in str(line.get_label()))
@@ -193,9 +212,14 @@ def test_the_jump_of_the_scalar_landscape_is_marked_where_it_is():
         assert list(jump.get_xdata()) == [0.0, 1 - 1 / depth]
         threshold = next(line for line in axes.get_lines() if "threshold" in str(line.get_label()))
         r, f = threshold.get_xdata(), threshold.get_ydata()
-        assert np.interp(1 - 1 / depth, r, f) == pytest.approx(1.0, abs=1e-5)  # measured 1e-7: the grid
+        assert np.interp(1 - 1 / depth, r, f) == pytest.approx(
+            1.0, abs=1e-5
+        )  # measured 1e-7: the grid
         assert f[r > 0.01].min() >= 1.0 - 1e-12
-    assert not any(line.get_markerfacecolor() == "white" for line in plots.scalar_landscape(1, [0.1]).get_lines())
+    assert not any(
+        line.get_markerfacecolor() == "white"
+        for line in plots.scalar_landscape(1, [0.1]).get_lines()
+    )
 
 
 def test_options_of_one_picture_are_refused_for_the_others(capsys):
@@ -212,7 +236,9 @@ def test_options_of_one_picture_are_refused_for_the_others(capsys):
 def test_targets_that_are_not_labels_have_gram_matrices_too(tmp_path, capsys):
     np.savetxt(tmp_path / "t.csv", np.random.default_rng(0).normal(size=(2, 4)), delimiter=",")
     words = ["--counts", "6,5,4,3", "--targets", str(tmp_path / "t.csv"), "--rng", "0"]
-    assert main(["plot", "gram", *words, "--which", "weights", "--out", str(tmp_path / "x.svg")]) == 0
+    assert (
+        main(["plot", "gram", *words, "--which", "weights", "--out", str(tmp_path / "x.svg")]) == 0
+    )
     assert main(["verify", *words, "--out", str(tmp_path / "targets.npz")]) == 0
     result = read_result(tmp_path / "targets.npz")
     with pytest.raises(NcsolveError, match="not one-hot"):
@@ -221,14 +247,24 @@ def test_targets_that_are_not_labels_have_gram_matrices_too(tmp_path, capsys):
 
 def test_reading_the_kinds_loads_nothing_heavy():
     code = "import sys, ncsolve.show.plots.gallery, ncsolve.cli.commands.plot; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environment())
-    assert not {"numpy", "scipy", "matplotlib", "ncsolve.show.plots", "ncsolve.show.document"} & set(done.stdout.split())
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environment()
+    )
+    assert not {
+        "numpy",
+        "scipy",
+        "matplotlib",
+        "ncsolve.show.plots",
+        "ncsolve.show.document",
+    } & set(done.stdout.split())
 
 
 def test_no_file_of_the_package_imports_pyplot():
     package = Path(plots.__file__).parents[1]
     for path in package.rglob("*.py"):
-        assert not re.search(r"^\s*(from|import) .*pyplot", path.read_text(encoding="utf-8"), re.MULTILINE), path
+        assert not re.search(
+            r"^\s*(from|import) .*pyplot", path.read_text(encoding="utf-8"), re.MULTILINE
+        ), path
 
 
 def environment():

@@ -9,13 +9,15 @@ from html.parser import HTMLParser
 import pytest
 
 import ncsolve
-from ncsolve.show import html as pages
 from ncsolve.cli import main
-from ncsolve.show.html import html_report
 from ncsolve.numeric.descent import Descent
+from ncsolve.show import html as pages
+from ncsolve.show.html import html_report
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
-ALIVE = ncsolve.UFM({"cat": 30, "yak": 20, 'a <b> & "$c$"': 8}, depth=2, weight_decay=3e-3, feature_decay=3e-3)
+ALIVE = ncsolve.UFM(
+    {"cat": 30, "yak": 20, 'a <b> & "$c$"': 8}, depth=2, weight_decay=3e-3, feature_decay=3e-3
+)
 LOST = ncsolve.UFM([300, 40, 9, 1], depth=3, weight_decay=4e-3, feature_decay=4e-3)
 MERGED = ncsolve.UFM([500, 500, 5, 5, 5], loss="ce", weight_decay=5e-3, feature_decay=5e-3)
 DEEP = ncsolve.UFM([9, 9, 9], loss="ce", depth=2, weight_decay=1e-2, feature_decay=1e-2)
@@ -52,7 +54,10 @@ class Page(HTMLParser):
 
     def images(self):
         """The embedded pictures by what they show."""
-        return {one["alt"]: base64.b64decode(one["src"].removeprefix("data:image/svg+xml;base64,")) for one in self.all("img")}
+        return {
+            one["alt"]: base64.b64decode(one["src"].removeprefix("data:image/svg+xml;base64,"))
+            for one in self.all("img")
+        }
 
 
 def page(ufm, *, certified=True, verified=None):
@@ -78,7 +83,9 @@ def test_tags_close_and_nothing_is_loaded(name):
     assert not read.all("script")
     assert not read.all("link")
     assert not read.all("iframe")
-    assert all(not attribute.startswith("on") for _, attributes in read.seen for attribute in attributes)
+    assert all(
+        not attribute.startswith("on") for _, attributes in read.seen for attribute in attributes
+    )
     for _, attributes in read.seen:
         for key in ("src", "href", "srcset", "data", "action", "poster"):
             assert attributes.get(key, "data:").startswith("data:"), attributes
@@ -105,7 +112,11 @@ def test_every_class_is_a_row_with_its_state(name):
     prediction = ncsolve.predict(PROBLEMS[name])
     rows = [(mark, cells) for mark, cells in Page(page(PROBLEMS[name])).rows if mark]
     assert [cells[0] for _, cells in rows] == [row.name for row in prediction.classes]
-    assert [mark for mark, _ in rows] == [cells[2] for _, cells in rows] == [row.state for row in prediction.classes]
+    assert (
+        [mark for mark, _ in rows]
+        == [cells[2] for _, cells in rows]
+        == [row.state for row in prediction.classes]
+    )
     for row, (_, cells) in zip(prediction.classes, rows, strict=True):
         assert float(cells[1]) == row.count
         assert float(cells[4]) == pytest.approx(row.feature_norm, rel=1e-5)
@@ -118,7 +129,11 @@ def test_theorem_hypotheses_claim_and_value_are_there(name):
     prediction = ncsolve.predict(PROBLEMS[name])
     read = Page(page(PROBLEMS[name]))
     text = "".join(read.text)
-    for words in (prediction.theorem.name, prediction.theorem.statement, prediction.theorem.reference):
+    for words in (
+        prediction.theorem.name,
+        prediction.theorem.statement,
+        prediction.theorem.reference,
+    ):
         assert words in text
     assert f"{prediction.claim.name}: {prediction.claim.value}" in text
     assert f"{prediction.value:.15g}" in text
@@ -133,7 +148,9 @@ def test_theorem_hypotheses_claim_and_value_are_there(name):
 
 def test_a_hypothesis_that_fails_is_marked(monkeypatch):
     prediction = ncsolve.predict(ALIVE)
-    monkeypatch.setitem(vars(prediction), "theorem_checks", (("1 < 2 & more", True), ("the sky is green", False)))
+    monkeypatch.setitem(
+        vars(prediction), "theorem_checks", (("1 < 2 & more", True), ("the sky is green", False))
+    )
     text = html_report(prediction, None, None, "today")
     assert '<td>1 &lt; 2 &amp; more</td><td class="holds">holds</td>' in text
     assert '<td>the sky is green</td><td class="fails">does not hold</td>' in text
@@ -145,7 +162,9 @@ def test_names_are_text_and_neither_tags_nor_mathematics():
     assert "<b>" not in text
     assert html.escape(name) in text
     assert name in "".join(Page(text).text)
-    assert html.escape('"><script>') in html_report(ncsolve.predict(ALIVE), None, None, '"><script>')
+    assert html.escape('"><script>') in html_report(
+        ncsolve.predict(ALIVE), None, None, '"><script>'
+    )
 
 
 def test_the_certificate_is_said_or_that_there_is_none():
@@ -154,8 +173,12 @@ def test_the_certificate_is_said_or_that_there_is_none():
 
 
 def test_pictures_without_a_run_are_those_of_the_prediction():
-    assert list(Page(page(ALIVE)).images()) == [pages.KINDS[kind].shows for kind in ("norms", "scalar")]
-    assert list(Page(page(MERGED)).images()) == [pages.KINDS["norms"].shows]  # the scalar landscape belongs to squared loss
+    assert list(Page(page(ALIVE)).images()) == [
+        pages.KINDS[kind].shows for kind in ("norms", "scalar")
+    ]
+    assert list(Page(page(MERGED)).images()) == [
+        pages.KINDS["norms"].shows
+    ]  # the scalar landscape belongs to squared loss
 
 
 def test_a_verified_page_has_runs_verdict_and_their_pictures(verified):
@@ -175,7 +198,9 @@ def test_a_verified_page_has_runs_verdict_and_their_pictures(verified):
 def test_an_interrupted_page_says_so(verified):
     from dataclasses import replace
 
-    text = "".join(Page(page(ALIVE, verified=(replace(verified[0], interrupted=True), *verified[1:]))).text)
+    text = "".join(
+        Page(page(ALIVE, verified=(replace(verified[0], interrupted=True), *verified[1:]))).text
+    )
     assert "interrupted" in text
     assert "cut short" in text
 
@@ -193,12 +218,34 @@ def test_very_many_classes_are_cut_and_counted():
 
 def test_the_command_writes_the_page_once_and_exits_with_the_verdict(tmp_path, capsys):
     path = tmp_path / "page.html"
-    words = ["report", "--counts", "30,20,8", "--weight-decay", "3e-3", "--feature-decay", "3e-3", "--html", str(path)]
+    words = [
+        "report",
+        "--counts",
+        "30,20,8",
+        "--weight-decay",
+        "3e-3",
+        "--feature-decay",
+        "3e-3",
+        "--html",
+        str(path),
+    ]
     assert main(words) == 0
     assert Page(path.read_text(encoding="utf-8")).open == []
     assert main(words) == 4
     assert "--force" in capsys.readouterr().err
-    stuck = [*words, "--force", "--verified", "--rng", "0", "--starts", "1", "--method", "sgd", "--steps", "3"]
+    stuck = [
+        *words,
+        "--force",
+        "--verified",
+        "--rng",
+        "0",
+        "--starts",
+        "1",
+        "--method",
+        "sgd",
+        "--steps",
+        "3",
+    ]
     assert main(stuck) == 3
     assert "Descent STUCK" in path.read_text(encoding="utf-8")
     assert main(["report", "--counts", "30,20,8", "--html", str(tmp_path / "page.txt")]) == 2
@@ -208,10 +255,12 @@ def test_the_command_writes_the_page_once_and_exits_with_the_verdict(tmp_path, c
 
 
 def test_modes_of_a_free_bias_are_named_by_their_strength(tmp_path):
-    from ncsolve.show.plots.gallery import drawn
     from ncsolve.show.document import result_of
+    from ncsolve.show.plots.gallery import drawn
 
     axes = drawn("scalar", result_of(ncsolve.predict(ncsolve.UFM([50, 30, 9], bias="free"))))
     assert any(str(line.get_label()).startswith(r"$\tau^2$ = ") for line in axes.get_lines())
     by_class = drawn("scalar", result_of(ncsolve.predict(ALIVE)))
-    assert any(str(line.get_label()).startswith(r'a <b> & "\$c\$"') for line in by_class.get_lines())
+    assert any(
+        str(line.get_label()).startswith(r'a <b> & "\$c\$"') for line in by_class.get_lines()
+    )

@@ -12,7 +12,10 @@ from ncsolve.show import plots
 def compared(prediction, noise=0.02, layers=False, classifier=True, order=None):
     features, labels, weights = near(prediction, noise=noise, dimension=16)
     found = ncsolve.measure(
-        passed(features, weights) if layers else features, labels, weights if classifier else None, prediction=prediction
+        passed(features, weights) if layers else features,
+        labels,
+        weights if classifier else None,
+        prediction=prediction,
     )
     return ncsolve.compare(found, prediction)
 
@@ -26,7 +29,9 @@ def drawn(axes):
 
 
 def labeled(axes):
-    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+    return {
+        line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")
+    }
 
 
 def test_measured_norms_are_points_in_the_order_of_the_prediction():
@@ -36,8 +41,15 @@ def test_measured_norms_are_points_in_the_order_of_the_prediction():
     features = np.repeat(prediction.class_means.T, list(names.values()), axis=0)
     found = ncsolve.measure(features, labels, prediction.weights[0][[1, 2, 0]])
     lines = labeled(drawn(plots.norms_against_counts(prediction, found)))
-    for letter, norms in (("h", prediction.classes.feature_norm), ("w", prediction.classes.weight_norm)):
-        points = next(line for label, line in lines.items() if label.endswith("measured") and f"{letter}_k" in label)
+    for letter, norms in (
+        ("h", prediction.classes.feature_norm),
+        ("w", prediction.classes.weight_norm),
+    ):
+        points = next(
+            line
+            for label, line in lines.items()
+            if label.endswith("measured") and f"{letter}_k" in label
+        )
         assert points.get_xdata().tolist() == [8, 30, 15]
         np.testing.assert_allclose(points.get_ydata(), norms, rtol=1e-12)
     without = ncsolve.measure(features, labels)
@@ -64,11 +76,18 @@ def test_curves_are_the_records_with_several_targets_and_the_floor():
     records = []
     for noise in (0.5, 0.1, 0.01):
         features, labels, weights = near(prediction, noise=noise)
-        records.append(ncsolve.measure(features.astype(np.float32), labels, weights, prediction=prediction))
-    axes = drawn(plots.metric_curves([0, 10, 20], records, ["nc2_gof_H", "nc2_etf_H", "nc2_of_H", "nc9"]))
+        records.append(
+            ncsolve.measure(features.astype(np.float32), labels, weights, prediction=prediction)
+        )
+    axes = drawn(
+        plots.metric_curves([0, 10, 20], records, ["nc2_gof_H", "nc2_etf_H", "nc2_of_H", "nc9"])
+    )
     lines = labeled(axes)
     assert axes.get_yscale() == "log"
-    for key, name in (("nc2_gof_H", "features to the prediction"), ("nc2_etf_H", "features to the simplex")):
+    for key, name in (
+        ("nc2_gof_H", "features to the prediction"),
+        ("nc2_etf_H", "features to the simplex"),
+    ):
         assert lines[name].get_xdata().tolist() == [0, 10, 20]
         assert lines[name].get_ydata().tolist() == [record[key] for record in records]
     assert not any("nc9" in label for label in lines)
@@ -107,7 +126,9 @@ def test_the_histogram_counts_every_pair_and_marks_the_prediction():
     lines = labeled(axes)
     assert lines["predicted"].get_xdata()[0] == pytest.approx(0.0, abs=1e-12)
     assert lines["simplex, -0.111"].get_xdata()[0] == pytest.approx(-1 / 9)
-    ce = ncsolve.predict(ncsolve.UFM([50, 30, 20, 10, 9, 8, 7], "ce", weight_decay=1e-3, feature_decay=1e-3))
+    ce = ncsolve.predict(
+        ncsolve.UFM([50, 30, 20, 10, 9, 8, 7], "ce", weight_decay=1e-3, feature_decay=1e-3)
+    )
     many = drawn(plots.cosine_histogram(compared(ce), which="weights"))
     assert sum(1 for line in many.get_lines()) == 1  # 21 predicted values are a second histogram
     with pytest.raises(ncsolve.DataError, match="give weight"):
@@ -119,7 +140,9 @@ def test_the_histogram_counts_every_pair_and_marks_the_prediction():
 @pytest.mark.parametrize("counts", [[60, 30, 10], [60, 30, 20, 10]], ids=["K=3", "K=4"])
 @pytest.mark.parametrize("bias", ["none", "free"])
 def test_vectors_lie_where_the_rotation_puts_them(counts, bias):
-    prediction = ncsolve.predict(ncsolve.UFM(counts, bias=bias, weight_decay=1e-3, feature_decay=1e-3))
+    prediction = ncsolve.predict(
+        ncsolve.UFM(counts, bias=bias, weight_decay=1e-3, feature_decay=1e-3)
+    )
     found = compared(prediction, noise=0.0)
     axes = drawn(plots.vectors(found))
     size = len(counts)
@@ -128,7 +151,9 @@ def test_vectors_lie_where_the_rotation_puts_them(counts, bias):
     for k in range(size):
         for i in (0, 1):  # class mean, classifier
             tip = np.array([axis[-1] for axis in lines[2 * k + i]])
-            np.testing.assert_allclose(dots[2 * k + i], tip, atol=1e-12)  # nothing but a rotation away
+            np.testing.assert_allclose(
+                dots[2 * k + i], tip, atol=1e-12
+            )  # nothing but a rotation away
     tips = np.array([[axis[-1] for axis in line] for line in lines[::2]])
     spanned = size if bias == "none" else size - 1
     if spanned <= 3:  # nothing is lost: the Gram matrix of the drawn vectors is the predicted one
@@ -164,16 +189,24 @@ def test_given_axes_are_drawn_on_and_returned():
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_a_solid_picture_is_written_in_every_format(tmp_path, suffix):
-    prediction = ncsolve.predict(ncsolve.UFM({"$a$": 30, "b_1": 20, "c": 10}, weight_decay=1e-3, feature_decay=1e-3))
+    prediction = ncsolve.predict(
+        ncsolve.UFM({"$a$": 30, "b_1": 20, "c": 10}, weight_decay=1e-3, feature_decay=1e-3)
+    )
     labels = np.repeat(["$a$", "b_1", "c"], [30, 20, 10])
-    found = ncsolve.measure(np.repeat(prediction.class_means.T, [30, 20, 10], axis=0), labels, prediction.weights)
+    found = ncsolve.measure(
+        np.repeat(prediction.class_means.T, [30, 20, 10], axis=0), labels, prediction.weights
+    )
     plots.save(plots.vectors(ncsolve.compare(found, prediction)), tmp_path / f"v.{suffix}")
     assert (tmp_path / f"v.{suffix}").stat().st_size > 1000
 
 
 def test_a_singular_value_of_zero_is_a_cross_at_the_bottom_and_no_point():
-    prediction = ncsolve.predict(ncsolve.UFM([20, 10, 5], bias="free", weight_decay=3e-3, feature_decay=3e-3))
-    found = ncsolve.measure(prediction.features().T, np.repeat([0, 1, 2], [20, 10, 5]), prediction.weights)
+    prediction = ncsolve.predict(
+        ncsolve.UFM([20, 10, 5], bias="free", weight_decay=3e-3, feature_decay=3e-3)
+    )
+    found = ncsolve.measure(
+        prediction.features().T, np.repeat([0, 1, 2], [20, 10, 5]), prediction.weights
+    )
     simplex = ncsolve.compare(found, prediction)
     axes = drawn(plots.spectrum_per_layer(simplex))
     lines = labeled(axes)
@@ -181,4 +214,7 @@ def test_a_singular_value_of_zero_is_a_cross_at_the_bottom_and_no_point():
     assert cross.get_xdata().tolist() == [3]
     assert len(lines["$H$, measured"].get_xdata()) == 2
     assert cross.get_ydata()[0] < min(simplex.spectra[0].predicted[:2])
-    assert not any(label.startswith("measured zero") for label in labeled(drawn(plots.spectrum_per_layer(TAIL))))
+    assert not any(
+        label.startswith("measured zero")
+        for label in labeled(drawn(plots.spectrum_per_layer(TAIL)))
+    )

@@ -10,15 +10,17 @@ import pytest
 from matplotlib.figure import Figure
 
 import ncsolve
-from ncsolve.show import plots
 from ncsolve.cli import main
-from ncsolve.problem.counts import long_tail as long_tail_counts
 from ncsolve.numeric.descent import descend
+from ncsolve.problem.counts import long_tail as long_tail_counts
+from ncsolve.show import plots
 
 
 def verified(counts, starts=1, **fields):
     decays = {"weight_decay": 2e-3, "feature_decay": 2e-3}
-    return ncsolve.verify(ncsolve.UFM(counts, **(decays | fields)), ncsolve.Descent(starts=starts), rng=0)
+    return ncsolve.verify(
+        ncsolve.UFM(counts, **(decays | fields)), ncsolve.Descent(starts=starts), rng=0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,9 @@ def long_tail():
 
 def labeled(axes):
     """The lines of axes that the legend names."""
-    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+    return {
+        line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")
+    }
 
 
 def drawn(axes):
@@ -48,10 +52,15 @@ def test_predicted_norms_are_lines_over_counts_and_measured_ones_points(long_tai
     assert "n_k" in axes.get_xlabel()
     lines = labeled(axes)
     table = long_tail.prediction.classes
-    for name, norms in (("classifier norm $\\|w_k\\|$", table.weight_norm), ("feature norm $\\|h_k\\|$", table.feature_norm)):
+    for name, norms in (
+        ("classifier norm $\\|w_k\\|$", table.weight_norm),
+        ("feature norm $\\|h_k\\|$", table.feature_norm),
+    ):
         line = lines[f"{name}, predicted"]
         alive = norms > 0
-        assert dict(zip(*line.get_data(), strict=True)) == dict(zip(table.count[alive], norms[alive], strict=True))
+        assert dict(zip(*line.get_data(), strict=True)) == dict(
+            zip(table.count[alive], norms[alive], strict=True)
+        )
         points = lines[f"{name}, measured"]
         assert points.get_linestyle() == "None"
         assert points.get_xdata().tolist() == table.count.tolist()
@@ -87,12 +96,17 @@ def test_without_a_run_there_is_nothing_measured_and_a_far_critical_count_is_onl
 def test_norms_are_drawn_whatever_is_left(decay, counts, bias):
     ufm = ncsolve.UFM(counts, weight_decay=decay, feature_decay=decay, bias=bias)
     axes = drawn(plots.norms_against_counts(ncsolve.predict(ufm)))
-    assert all(line.get_xdata().size or label.startswith("critical") for label, line in labeled(axes).items())
+    assert all(
+        line.get_xdata().size or label.startswith("critical")
+        for label, line in labeled(axes).items()
+    )
     assert 0 < axes.get_xlim()[0] < axes.get_xlim()[1]
 
 
 def test_targets_that_are_not_labels_have_no_classifier_norm():
-    ufm = ncsolve.UFM([30, 20, 10], ncsolve.Squared([[1.0, -1.0, 0.0]]), weight_decay=1e-3, feature_decay=1e-3)
+    ufm = ncsolve.UFM(
+        [30, 20, 10], ncsolve.Squared([[1.0, -1.0, 0.0]]), weight_decay=1e-3, feature_decay=1e-3
+    )
     lines = labeled(drawn(plots.norms_against_counts(ncsolve.predict(ufm))))
     assert any("h_k" in label for label in lines)
     assert not any("w_k" in label for label in lines)
@@ -107,10 +121,16 @@ def test_the_triptych_holds_predicted_measured_and_their_difference(long_tail, w
     drawn(panels[0])
     predicted, measured, difference = (panel.get_images()[0] for panel in panels)
     expected = getattr(long_tail.prediction, f"gram_{which}")
-    found = long_tail.best.parameters.features.T if which == "features" else long_tail.best.parameters.end_to_end
+    found = (
+        long_tail.best.parameters.features.T
+        if which == "features"
+        else long_tail.best.parameters.end_to_end
+    )
     np.testing.assert_array_equal(predicted.get_array(), expected)  # counts fall already
     np.testing.assert_allclose(measured.get_array(), found @ found.T, rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(difference.get_array(), measured.get_array() - predicted.get_array())
+    np.testing.assert_array_equal(
+        difference.get_array(), measured.get_array() - predicted.get_array()
+    )
     assert predicted.get_clim() == measured.get_clim()
     for image in (predicted, difference):
         low, high = image.get_clim()
@@ -124,8 +144,14 @@ def test_classes_are_in_order_of_their_counts_and_named():
     found = verified({"few": 10, "many": 90, "a name of many letters": 40})
     panels = plots.gram_triptych(found.prediction, found.best)
     order = [1, 2, 0]
-    np.testing.assert_array_equal(panels[0].get_images()[0].get_array(), found.prediction.gram_features[np.ix_(order, order)])
-    assert [label.get_text() for label in panels[0].get_xticklabels()] == ["many", "a name of man\u2026", "few"]
+    np.testing.assert_array_equal(
+        panels[0].get_images()[0].get_array(), found.prediction.gram_features[np.ix_(order, order)]
+    )
+    assert [label.get_text() for label in panels[0].get_xticklabels()] == [
+        "many",
+        "a name of man\u2026",
+        "few",
+    ]
 
 
 def test_a_class_name_is_not_read_as_mathematics(long_tail):
@@ -144,11 +170,15 @@ def test_where_most_classes_vanish_their_corner_is_cut_but_not_their_difference(
     assert panels[0].get_images()[0].get_array().shape == (4, 4)
     assert panels[0].get_xlabel() == "class, by falling count (first 4 of 62)"
     largest = np.abs(moved.T @ moved - found.prediction.gram_features).max()
-    assert panels[2].get_images()[0].colorbar.ax.get_ylabel() == f"difference, at most {largest:.1e}"
+    assert (
+        panels[2].get_images()[0].colorbar.ax.get_ylabel() == f"difference, at most {largest:.1e}"
+    )
 
 
 def test_an_output_is_not_called_a_class():
-    ufm = ncsolve.UFM([30, 20, 10], ncsolve.Squared(np.eye(3)[:2] + 0.1), weight_decay=1e-3, feature_decay=1e-3)
+    ufm = ncsolve.UFM(
+        [30, 20, 10], ncsolve.Squared(np.eye(3)[:2] + 0.1), weight_decay=1e-3, feature_decay=1e-3
+    )
     found = ncsolve.verify(ufm, ncsolve.Descent(starts=1), rng=0)
     panels = plots.gram_triptych(found.prediction, found.best, which="weights")
     assert panels[0].get_images()[0].get_array().shape == (2, 2)
@@ -232,7 +262,18 @@ def test_a_picture_is_written_in_the_size_asked_for_and_never_over_a_file(capsys
     from matplotlib.image import imread
 
     path = tmp_path / "norms.png"
-    argv = ["plot", "norms", "--counts", "30,20", "--out", str(path), "--size", "4x3", "--dpi", "50"]
+    argv = [
+        "plot",
+        "norms",
+        "--counts",
+        "30,20",
+        "--out",
+        str(path),
+        "--size",
+        "4x3",
+        "--dpi",
+        "50",
+    ]
     assert main(argv) == 0
     assert imread(path).shape[:2] == (150, 200)
     before = path.read_bytes()

@@ -9,13 +9,21 @@ import pytest
 from support.written import ARGV, COUNTS, log, problem, write_all
 
 import ncsolve
-from ncsolve.questions.phase.reading import Table, read_map
 from ncsolve.cli.commands import commands
 from ncsolve.problem.errors import DataError
-from ncsolve.show.result_files import read_result
+from ncsolve.questions.phase.reading import Table, read_map
 from ncsolve.show.document import result_of
+from ncsolve.show.result_files import read_result
 
-PREDICTIONS = ("predict.json", "predict.npz", "thresholds.json", "certify.json", "verify.json", "verify.npz", "compare.npz")
+PREDICTIONS = (
+    "predict.json",
+    "predict.npz",
+    "thresholds.json",
+    "certify.json",
+    "verify.json",
+    "verify.npz",
+    "compare.npz",
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +57,18 @@ def test_every_command_that_writes_documents_is_read_here():
         "replay",
         "train",
     }  # a page, what needs a certificate of another extra, what needs torch (a log stands for it)
-    writing = {name for name, command in commands().items() if set(getattr(command, "OUT", (".json",))) & {".json", ".jsonl"}}
+    writing = {
+        name
+        for name, command in commands().items()
+        if set(getattr(command, "OUT", (".json",))) & {".json", ".jsonl"}
+    }
     assert {words[0] for words in ARGV.values()} == writing - pages
     suffixes = {(words[0], name.rpartition(".")[2]) for name, words in ARGV.items()}
-    binary = {(name, "npz") for name, command in commands().items() if ".npz" in getattr(command, "OUT", ())}
+    binary = {
+        (name, "npz")
+        for name, command in commands().items()
+        if ".npz" in getattr(command, "OUT", ())
+    }
     assert binary <= suffixes
 
 
@@ -67,21 +83,37 @@ def test_a_result_says_which_command_wrote_it(folder, name):
 def test_the_prediction_is_made_again(folder, name):
     assert read_result(folder / name).prediction.value == ncsolve.predict(problem()).value
     assert read_result(folder / name).predicts
-    assert list(read_result(folder / name).prediction.ufm.names) == (list(COUNTS) if name != "compare.npz" else sorted(COUNTS))
+    assert list(read_result(folder / name).prediction.ufm.names) == (
+        list(COUNTS) if name != "compare.npz" else sorted(COUNTS)
+    )
 
 
-@pytest.mark.parametrize("name", ["phase.json", "dynamics.json", "landscape.json", "measure.json", "campaign.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["phase.json", "dynamics.json", "landscape.json", "measure.json", "campaign.jsonl"]
+)
 def test_what_holds_no_prediction_says_so_and_what_would(folder, name):
     found = read_result(folder / name)
     assert not found.predicts
-    for lacking, command in (("prediction", "predict"), ("histories", "verify"), ("found", "verify"), ("records", "train")):
-        with pytest.raises(DataError, match=f"a result of ncsolve {found.kind}, holds no .*; ncsolve {command} "):
+    for lacking, command in (
+        ("prediction", "predict"),
+        ("histories", "verify"),
+        ("found", "verify"),
+        ("records", "train"),
+    ):
+        with pytest.raises(
+            DataError, match=f"a result of ncsolve {found.kind}, holds no .*; ncsolve {command} "
+        ):
             getattr(found, lacking)
 
 
 @pytest.mark.parametrize("factor", [1.01, 1 + 1e-8, float("nan"), -1.0])
 def test_a_changed_value_is_refused(folder, tmp_path, factor):
-    path = changed(folder, tmp_path, "predict.json", lambda document: document.update(value=document["value"] * factor))
+    path = changed(
+        folder,
+        tmp_path,
+        "predict.json",
+        lambda document: document.update(value=document["value"] * factor),
+    )
     with pytest.raises(DataError, match=r"holds the value .* is predicted for its problem"):
         _ = read_result(path).prediction
 
@@ -106,11 +138,15 @@ def test_a_problem_that_was_changed_is_refused_in_one_line(folder, tmp_path, cha
 
 @pytest.mark.parametrize("name", [*ARGV, "train-log.jsonl"])
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.95])
-def test_a_truncated_file_is_refused_or_read_up_to_its_last_whole_line(folder, tmp_path, name, share):
+def test_a_truncated_file_is_refused_or_read_up_to_its_last_whole_line(
+    folder, tmp_path, name, share
+):
     whole = (folder / name).read_bytes()
     path = tmp_path / name
     path.write_bytes(whole[: int(share * len(whole))])
-    if path.suffix == ".jsonl" and b"\n" in path.read_bytes():  # half a line at the end is one that is being written
+    if (
+        path.suffix == ".jsonl" and b"\n" in path.read_bytes()
+    ):  # half a line at the end is one that is being written
         assert read_result(path).kind == name.partition(".")[0]
     else:
         assert repr(str(path)) in one_line(path)
@@ -174,7 +210,12 @@ def test_trajectories_come_back_to_the_last_bit(folder, verified, name):
 
 
 def test_a_number_that_is_not_known_comes_back_as_nan(folder, tmp_path):
-    path = changed(folder, tmp_path, "verify.json", lambda d: d["runs"][0]["trajectory"]["nc3"].__setitem__(0, None))
+    path = changed(
+        folder,
+        tmp_path,
+        "verify.json",
+        lambda d: d["runs"][0]["trajectory"]["nc3"].__setitem__(0, None),
+    )
     assert np.isnan(read_result(path).histories[0].trajectory.nc3[0])
 
 
@@ -195,7 +236,11 @@ def test_runs_that_are_not_whole_are_refused(folder, tmp_path, change):
 
 def test_the_matrices_of_the_best_run_come_back(folder, verified):
     found, best = read_result(folder / "verify.npz").found, verified.best.parameters
-    for one, other in zip((*found.weights, found.features, found.bias), (*best.weights, best.features, best.bias), strict=True):
+    for one, other in zip(
+        (*found.weights, found.features, found.bias),
+        (*best.weights, best.features, best.bias),
+        strict=True,
+    ):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(DataError, match=r"--out FILE\.npz"):
         _ = read_result(folder / "verify.json").found
@@ -208,11 +253,16 @@ def test_the_spectrum_of_h_counts_every_sample(folder, verified):
     for spectrum in comparison.spectra:
         np.testing.assert_allclose(spectrum.measured, spectrum.predicted, rtol=1e-9)
     scaled = verified.best.parameters.features * np.sqrt(list(COUNTS.values()))
-    np.testing.assert_allclose(comparison.spectra[0].measured, np.linalg.svd(scaled, compute_uv=False), rtol=1e-12)
+    np.testing.assert_allclose(
+        comparison.spectra[0].measured, np.linalg.svd(scaled, compute_uv=False), rtol=1e-12
+    )
 
 
 def test_a_network_comes_back_in_the_order_of_its_labels(folder):
-    found, document = read_result(folder / "compare.npz"), json.loads((folder / "compare.json").read_text())
+    found, document = (
+        read_result(folder / "compare.npz"),
+        json.loads((folder / "compare.json").read_text()),
+    )
     names = [row["name"] for row in document["classes"]]
     assert names == sorted(COUNTS) != list(COUNTS)
     comparison = found.comparison
@@ -230,19 +280,27 @@ def test_labels_and_counts_may_be_in_different_orders():
     order = np.argsort(list(COUNTS))
     labels = np.repeat(list(COUNTS), list(COUNTS.values()))
     weights = [prediction.weights[0], prediction.weights[1][order]]
-    compared = ncsolve.compare(ncsolve.measure(prediction.features().T, labels, weights), prediction)
+    compared = ncsolve.compare(
+        ncsolve.measure(prediction.features().T, labels, weights), prediction
+    )
     assert [str(name) for name in compared.measurement.classes] == sorted(COUNTS)
     again = result_of(compared).comparison
     assert again.largest[1] < 1e-12
     assert [row.state for row in again.classes] == [row.state for row in compared.classes]
-    np.testing.assert_array_equal(again.measurement.gram_features, compared.measurement.gram_features)
+    np.testing.assert_array_equal(
+        again.measurement.gram_features, compared.measurement.gram_features
+    )
 
 
 def test_widths_that_follow_the_number_of_classes_still_do(tmp_path):
     tail = ncsolve.LongTail(3, 100, 10)
     for width in (None, 3):
         known = ncsolve.phase_map(
-            ncsolve.UFM(tail.counts()), "decay=1e-4,1e-3", "K=3,6", long_tail=tail, full_width=width is None
+            ncsolve.UFM(tail.counts()),
+            "decay=1e-4,1e-3",
+            "K=3,6",
+            long_tail=tail,
+            full_width=width is None,
         )
         known.save(tmp_path / f"{width}.npz")
         found = read_result(tmp_path / f"{width}.npz")
@@ -275,7 +333,9 @@ def test_a_phase_map_comes_back_whole(folder, name):
     np.testing.assert_array_equal(kept.claim, known.claim)
     np.testing.assert_array_equal(kept.theorem, known.theorem)
     assert (kept.x.name, kept.x.log, kept.y.name, kept.y.log) == ("decay", True, "ratio", True)
-    assert [(one.name, one.kind) for one in kept.boundaries] == [(one.name, one.kind) for one in known.boundaries]
+    assert [(one.name, one.kind) for one in kept.boundaries] == [
+        (one.name, one.kind) for one in known.boundaries
+    ]
     for one, other in zip(kept.boundaries, known.boundaries, strict=True):
         np.testing.assert_array_equal([one.x, one.y], [other.x, other.y])
     assert kept.at(2, 3) == known.at(2, 3)
@@ -342,8 +402,12 @@ def test_what_python_saves_is_read_as_well(tmp_path, verified):
     verified.save(tmp_path / "run.npz")
     verified.prediction.save(tmp_path / "prediction.npz")
     tail = ncsolve.LongTail(3, 100, 10)
-    ncsolve.phase_map(ncsolve.UFM(tail.counts()), "decay=1e-4:1e-2:3", "ratio=1,10", long_tail=tail).save(tmp_path / "map.npz")
-    assert [read_result(tmp_path / f"{name}.npz").kind for name in ("run", "prediction", "map")] == [
+    ncsolve.phase_map(
+        ncsolve.UFM(tail.counts()), "decay=1e-4:1e-2:3", "ratio=1,10", long_tail=tail
+    ).save(tmp_path / "map.npz")
+    assert [
+        read_result(tmp_path / f"{name}.npz").kind for name in ("run", "prediction", "map")
+    ] == [
         "verify",
         "predict",
         "phase",
@@ -354,5 +418,7 @@ def test_what_python_saves_is_read_as_well(tmp_path, verified):
 def test_a_result_in_memory_is_what_the_file_would_hold(folder, verified):
     read, made = read_result(folder / "verify.npz"), result_of(verified)
     assert made.prediction is verified.prediction
-    assert json.loads(json.dumps(made.document)) == {key: read.document[key] for key in made.document}
+    assert json.loads(json.dumps(made.document)) == {
+        key: read.document[key] for key in made.document
+    }
     assert {name for name in read.arrays if name.startswith("found_")} == set(made.arrays)

@@ -11,10 +11,20 @@ MIXED = {
     "campaign": {"action": ["certify", "verify"], "seed": 3, "starts": 1, "trials": 5},
     "problem": [{"depth": 3}, {"depth": 0}, {"loss": {"name": "ce", "smoothing": 0.1}}],
     "grid": {"bias": ["none", "free"]},
-    "draw": {"counts": {"K": [2, 4], "count": [2, 40], "repeats": [1, 2]}, "decay": {"loguniform": [1e-4, 1e-2]}},
+    "draw": {
+        "counts": {"K": [2, 4], "count": [2, 40], "repeats": [1, 2]},
+        "decay": {"loguniform": [1e-4, 1e-2]},
+    },
 }
-QUICK = {"campaign": {"action": "predict"}, "problem": {"counts": [20, 10]}, "grid": {"depth": [1, 2, 3, 4, 5]}}
-ENVIRONMENT = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+QUICK = {
+    "campaign": {"action": "predict"},
+    "problem": {"counts": [20, 10]},
+    "grid": {"depth": [1, 2, 3, 4, 5]},
+}
+ENVIRONMENT = os.environ | {
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONPATH": str(Path(__file__).parents[2]),
+}
 
 
 def toml(spec):
@@ -42,7 +52,9 @@ def rows(path):
     found = {}
     for row in lines(path)[1:]:
         assert row["index"] not in found
-        found[row["index"]] = json.dumps({key: value for key, value in row.items() if key != "seconds"}, sort_keys=True)
+        found[row["index"]] = json.dumps(
+            {key: value for key, value in row.items() if key != "seconds"}, sort_keys=True
+        )
     return found
 
 
@@ -53,7 +65,12 @@ def command(*argv):
 
 def started(*argv, **options):
     """The running process, in a group of its own."""
-    settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT, "start_new_session": True}
+    settings = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "env": ENVIRONMENT,
+        "start_new_session": True,
+    }
     return subprocess.Popen(command(*argv), **(settings | options))
 
 

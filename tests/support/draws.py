@@ -21,7 +21,9 @@ def squared_problem(rng):
     decays = np.exp(rng.uniform(np.log(1e-9), 0, depth + 1))
     if rng.random() < 0.3:
         decays[:] = decays[0]
-    if rng.random() < 0.6:  # move their mean to where one of the modes is of order one, as far as 1e-9..1 allows
+    if (
+        rng.random() < 0.6
+    ):  # move their mean to where one of the modes is of order one, as far as 1e-9..1 allows
         mean = rng.choice(n) ** (depth / (depth + 1)) / n.sum() * np.exp(rng.uniform(-6, 0))
         decays = np.clip(decays * mean / np.exp(np.log(decays).mean()), 1e-9, 1)
     return ncsolve.UFM(

@@ -36,4 +36,6 @@ def long_tail_of_ten(decay=5e-5, **fields):
     """The prediction for 500, 299, ..., 5 samples; every class is alive at the default decay."""
     from ncsolve.problem.counts import long_tail
 
-    return ncsolve.predict(ncsolve.UFM(long_tail(10, 500, 100), weight_decay=decay, feature_decay=decay, **fields))
+    return ncsolve.predict(
+        ncsolve.UFM(long_tail(10, 500, 100), weight_decay=decay, feature_decay=decay, **fields)
+    )

@@ -4,7 +4,12 @@ import numpy as np
 
 import ncsolve
 
-BALANCE = {"balanced": [12, 12, 12, 12], "imbalanced": [40, 20, 10, 10], "distinct": [30, 11, 7, 3], "one-small": [50, 9, 1]}
+BALANCE = {
+    "balanced": [12, 12, 12, 12],
+    "imbalanced": [40, 20, 10, 10],
+    "distinct": [30, 11, 7, 3],
+    "one-small": [50, 9, 1],
+}
 WIDTH = {
     "default": lambda k, m: None,
     "larger": lambda k, m: 2 * k + 1,
@@ -35,13 +40,22 @@ def _all():
                         name = f"M{m}-{balance}-width_{width}-bias_{bias}-decays_{kind}"
                         shape = {"depth": m, "width": d(len(counts), m), "bias": bias}
                         problems[name] = ncsolve.UFM(counts, **shape, **_decays(kind, m))
-        problems[f"M{m}-relu"] = ncsolve.UFM([40, 20, 10, 10], depth=m, features="relu", **_decays("unequal", m))
+        problems[f"M{m}-relu"] = ncsolve.UFM(
+            [40, 20, 10, 10], depth=m, features="relu", **_decays("unequal", m)
+        )
         for code, matrix in CODES.items():
             for bias in ("none", "free"):
-                fields = {"loss": ncsolve.Squared(matrix), "depth": m, "bias": bias, **_decays("unequal", m)}
+                fields = {
+                    "loss": ncsolve.Squared(matrix),
+                    "depth": m,
+                    "bias": bias,
+                    **_decays("unequal", m),
+                }
                 problems[f"M{m}-targets_{code}-bias_{bias}"] = ncsolve.UFM([9, 5, 3, 3], **fields)
     for decay in (1e-3, 0.05, 0.5, 30.0):
-        problems[f"M1-balanced-bias_{decay:g}"] = ncsolve.UFM([12] * 4, bias=decay, width=6, **_decays("unequal", 1))
+        problems[f"M1-balanced-bias_{decay:g}"] = ncsolve.UFM(
+            [12] * 4, bias=decay, width=6, **_decays("unequal", 1)
+        )
     return problems
 
 

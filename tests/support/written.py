@@ -10,9 +10,27 @@ from ncsolve.cli import main
 from ncsolve.networks.journal import Journal
 
 COUNTS = {"cat": 60, "yak": 30, "a <b> & $c$": 20, "owl": 10}
-PROBLEM = ["--counts", "counts.json", "--depth", "2", "--weight-decay", "2e-3", "--feature-decay", "2e-3"]
+PROBLEM = [
+    "--counts",
+    "counts.json",
+    "--depth",
+    "2",
+    "--weight-decay",
+    "2e-3",
+    "--feature-decay",
+    "2e-3",
+]
 DECAYS = PROBLEM[2:]
-AXES = ["--long-tail", "K=10,n=500,ratio=100", "--depth", "3", "--x", "decay=1e-4:1e-2:9", "--y", "ratio=1:1000:8"]
+AXES = [
+    "--long-tail",
+    "K=10,n=500,ratio=100",
+    "--depth",
+    "3",
+    "--x",
+    "decay=1e-4:1e-2:9",
+    "--y",
+    "ratio=1:1000:8",
+]
 ARGV = {  # file -> the words that write it, but for --out; those of a command are its kind
     "predict.json": ["predict", *PROBLEM],
     "predict.npz": ["predict", *PROBLEM],
@@ -54,10 +72,20 @@ def snapshot(path):
 
 def log(path, precision="double"):
     """A training log of three measurements, one of them with a number that is not finite."""
-    header = {"ufm": problem().to_dict(), "training": {"precision": precision}, "targets": ["predicted", "orthogonal"]}
+    header = {
+        "ufm": problem().to_dict(),
+        "training": {"precision": precision},
+        "targets": ["predicted", "orthogonal"],
+    }
     journal = Journal(path, header, [], overwrite=False)
     for epoch in range(3):
-        row = {"epoch": epoch, "nc2_gof_H": 10.0**-epoch, "nc2_simplex_H": 1.0, "nc2_of_H": 0.5, "nc1_quotient": 0.1}
+        row = {
+            "epoch": epoch,
+            "nc2_gof_H": 10.0**-epoch,
+            "nc2_simplex_H": 1.0,
+            "nc2_of_H": 0.5,
+            "nc1_quotient": 0.1,
+        }
         journal.add(row | {"excess": float("nan") if epoch == 1 else 0.1, "nc2_gof_W": 1e-3})
     journal.close()
 

@@ -10,7 +10,12 @@ K, N_EACH, DECAYS = 4, 6, {"weight_decay": 2e-2, "feature_decay": 3e-2}
 PULL = K * N_EACH * np.sqrt(6e-4)  # N c
 EDGE = PULL / (np.sqrt(N_EACH) - PULL)  # the lambda_b at which the mean mode is born
 
-REGIMES = {"simplex": 0.3 * EDGE, "at the edge": EDGE, "between": 3 * EDGE, "nearly orthogonal": 300 * EDGE}
+REGIMES = {
+    "simplex": 0.3 * EDGE,
+    "at the edge": EDGE,
+    "between": 3 * EDGE,
+    "nearly orthogonal": 300 * EDGE,
+}
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -31,7 +36,9 @@ def test_the_three_regimes_have_the_published_angles():
         prediction = ncsolve.predict(ncsolve.UFM([N_EACH] * K, bias=decay, **DECAYS))
         sigma, mean = tau - PULL, max(tau - PULL * (1 + 1 / decay), 0)
         gram = prediction.gram_features
-        assert gram[0, 1] / gram[0, 0] == pytest.approx((mean - sigma) / (mean + (K - 1) * sigma), rel=1e-12, abs=1e-14)
+        assert gram[0, 1] / gram[0, 0] == pytest.approx(
+            (mean - sigma) / (mean + (K - 1) * sigma), rel=1e-12, abs=1e-14
+        )
         bias = 1 / (K * (1 + decay)) if decay <= EDGE else PULL / (K * N_EACH) * tau / decay
         assert prediction.bias == pytest.approx(np.full(K, bias), rel=1e-12)
     assert gram[0, 1] / gram[0, 0] == pytest.approx(0, abs=0.01)
@@ -42,7 +49,9 @@ def test_all_zero_and_contrasts_dead_is_the_zero_solution_with_a_bias():
     prediction = ncsolve.predict(ufm)
     assert not prediction.singular_values.any()
     assert prediction.bias == pytest.approx(np.full(K, 1 / (K * 1.4)), rel=1e-15)
-    assert lowest(ufm, np.random.default_rng(0), starts=1)[0] == pytest.approx(prediction.value, rel=1e-12)
+    assert lowest(ufm, np.random.default_rng(0), starts=1)[0] == pytest.approx(
+        prediction.value, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(("decay", "limit"), [(1e-14, "free"), (1e14, "none")])
@@ -58,7 +67,10 @@ def test_the_limits_of_the_bias_decay_are_the_free_and_the_missing_bias(decay, l
 
 
 def test_the_value_is_continuous_and_rises_with_the_bias_decay():
-    values = [ncsolve.predict(ncsolve.UFM([N_EACH] * K, bias=d, **DECAYS)).value for d in EDGE * np.geomspace(0.9, 1.1, 401)]
+    values = [
+        ncsolve.predict(ncsolve.UFM([N_EACH] * K, bias=d, **DECAYS)).value
+        for d in EDGE * np.geomspace(0.9, 1.1, 401)
+    ]
     steps = np.diff(values)
     assert (steps > 0).all()
     assert steps.max() < 1.2 * steps.min()
@@ -70,11 +82,18 @@ def test_critical_count_and_decay_are_where_the_contrasts_vanish():
     assert row.critical_count == pytest.approx(PULL**2, rel=1e-14)
     for factor, alive in ((1 - 1e-9, True), (1 + 1e-9, False)):
         decay = row.critical_decay * factor
-        assert ncsolve.predict(ufm.replace(weight_decay=decay, feature_decay=decay)).singular_values.any() == alive
+        assert (
+            ncsolve.predict(
+                ufm.replace(weight_decay=decay, feature_decay=decay)
+            ).singular_values.any()
+            == alive
+        )
 
 
 def test_a_width_below_the_rank_of_the_solution_is_not_covered():
-    simplex, orthogonal = (ncsolve.UFM([N_EACH] * K, bias=d, width=K - 1, **DECAYS) for d in (0.3 * EDGE, 3 * EDGE))
+    simplex, orthogonal = (
+        ncsolve.UFM([N_EACH] * K, bias=d, width=K - 1, **DECAYS) for d in (0.3 * EDGE, 3 * EDGE)
+    )
     assert ncsolve.predict(simplex).theorem.name == "balanced_regularized_bias"
     with pytest.raises(ncsolve.NoTheorem, match="the width is at least the rank of the solution"):
         ncsolve.predict(orthogonal)

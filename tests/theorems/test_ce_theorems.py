@@ -7,11 +7,11 @@ from oracles.descents import lowest
 
 import ncsolve
 from ncsolve import UFM, CrossEntropy
-from ncsolve.theorems import theorems
 from ncsolve.numeric.certify import certificate
 from ncsolve.numeric.descent import descend
 from ncsolve.numeric.layout import grouped, samples
 from ncsolve.problem.objective import objective_over
+from ncsolve.theorems import theorems
 
 # ReLU features
 
@@ -27,7 +27,9 @@ def test_relu_descent_with_unequal_decays_agrees_and_the_bound_closes(counts, sm
     assert (prediction.class_means >= 0).all()
     value, found = lowest(ufm, np.random.default_rng(3), starts=4)
     assert value == pytest.approx(prediction.value, rel=1e-12)  # measured 3e-16
-    np.testing.assert_allclose(found.end_to_end @ found.features, np.repeat(prediction.logits, counts, axis=1), atol=1e-4)
+    np.testing.assert_allclose(
+        found.end_to_end @ found.features, np.repeat(prediction.logits, counts, axis=1), atol=1e-4
+    )
     assert 0 <= ncsolve.certify(prediction).relative_gap < 1e-12  # measured 3e-14
 
 
@@ -41,7 +43,9 @@ def test_relu_lengths_satisfy_their_equation_at_fifty_digits(smoothing):
         value = mpmath.mpf(0)
         for j, n in enumerate((200, 100, 50, 50)):
             f = lambda m, n=n: (  # noqa: E731
-                mpmath.mpf(n) / total * (mpmath.log(1 + 3 * mpmath.exp(-m)) + d * mpmath.mpf(3) / 4 * m)
+                mpmath.mpf(n)
+                / total
+                * (mpmath.log(1 + 3 * mpmath.exp(-m)) + d * mpmath.mpf(3) / 4 * m)
                 + c * mpmath.sqrt(n * mpmath.mpf(3) / 4) * m
             )
             m = mpmath.findroot(lambda m, f=f: mpmath.diff(f, m), 3.0)
@@ -58,15 +62,21 @@ def test_relu_classes_vanish_at_their_critical_decay_and_layers_are_those_of_the
     critical = ncsolve.thresholds(ufm).classes.critical_decay
     for k in range(4):
         for share, state in ((1 - 1e-9, "active"), (1 + 1e-9, "vanished")):
-            prediction = ncsolve.predict(ufm.replace(weight_decay=critical[k] * share, feature_decay=critical[k] * share))
+            prediction = ncsolve.predict(
+                ufm.replace(weight_decay=critical[k] * share, feature_decay=critical[k] * share)
+            )
             assert prediction.classes.state[k] == state
             assert (prediction.classes.feature_norm[k] > 0) == (share < 1)
     prediction = ncsolve.predict(ufm)
     scaled = prediction.class_means * np.sqrt(ufm.counts)
     for layer, matrix in zip(prediction.layers, (scaled, *prediction.weights), strict=True):
-        np.testing.assert_allclose(layer.singular_values, np.linalg.svd(matrix, compute_uv=False), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            layer.singular_values, np.linalg.svd(matrix, compute_uv=False), rtol=1e-12, atol=1e-14
+        )
     a = prediction.logits * np.sqrt(ufm.counts)
-    np.testing.assert_allclose(prediction.singular_values, np.linalg.svd(a, compute_uv=False), atol=1e-12)
+    np.testing.assert_allclose(
+        prediction.singular_values, np.linalg.svd(a, compute_uv=False), atol=1e-12
+    )
 
 
 def test_relu_with_a_bias_or_depth_says_which_hypothesis_fails_and_descent_only_answers():
@@ -77,7 +87,9 @@ def test_relu_with_a_bias_or_depth_says_which_hypothesis_fails_and_descent_only_
         assert "descent_only" in str(caught.value)
         prediction = ncsolve.predict(ufm, "descent_only")
         assert prediction.claim is ncsolve.Claim.BEST_KNOWN
-        assert ncsolve.objective(ufm, prediction.parameters()) == pytest.approx(prediction.value, rel=1e-12)
+        assert ncsolve.objective(ufm, prediction.parameters()) == pytest.approx(
+            prediction.value, rel=1e-12
+        )
         assert (prediction.class_means >= 0).all()
         assert prediction.value < lowest(ufm, np.random.default_rng(0), starts=2)[0] * (1 + 1e-6)
 
@@ -94,7 +106,11 @@ def test_the_deep_simplex_is_the_outer_root_at_fifty_digits(classes, depth, smoo
         q = mpmath.mpf(2) / (depth + 1)
         c = (mpmath.mpf(2e-4) ** depth * mpmath.mpf(3e-4)) ** (1 / mpmath.mpf(depth + 1)) / q
         k, d = mpmath.mpf(classes), mpmath.mpf(smoothing)
-        f = lambda a: mpmath.log(1 + (k - 1) * mpmath.exp(-a)) + d * (1 - 1 / k) * a + c * (k - 1) * (10 * a) ** q  # noqa: E731
+        f = lambda a: (
+            mpmath.log(1 + (k - 1) * mpmath.exp(-a))
+            + d * (1 - 1 / k) * a
+            + c * (k - 1) * (10 * a) ** q
+        )  # noqa: E731
         grid = [mpmath.mpf(x) / 50 for x in range(1, 1500)]
         a = mpmath.findroot(lambda a: mpmath.diff(f, a), min(grid, key=f))
         value = min(f(a), mpmath.log(k))
@@ -105,7 +121,12 @@ def test_the_deep_simplex_is_the_outer_root_at_fifty_digits(classes, depth, smoo
 
 def test_the_values_of_the_simplex_known_from_theory():
     fields = {"weight_decay": 5e-4, "feature_decay": 5e-4}
-    for classes, depth, value in ((4, 3, 0.0276368), (4, 6, 0.0192919), (10, 3, 0.0829014), (10, 6, 0.0578744)):
+    for classes, depth, value in (
+        (4, 3, 0.0276368),
+        (4, 6, 0.0192919),
+        (10, 3, 0.0829014),
+        (10, 6, 0.0578744),
+    ):
         found = ncsolve.predict(UFM([100] * classes, "ce", depth, **fields), "deep_simplex").value
         assert abs(found - value) < 5e-8
 
@@ -116,7 +137,10 @@ def test_the_deep_simplex_beats_zero_up_to_its_critical_decay(depth, smoothing):
     ufm = UFM([30] * 5, CrossEntropy(smoothing), depth)
     critical = ncsolve.thresholds(ncsolve.predict(ufm, "deep_simplex")).classes.critical_decay[0]
     for share, alive in ((1 - 1e-6, True), (1 + 1e-6, False)):
-        there = ncsolve.predict(ufm.replace(weight_decay=share * critical, feature_decay=share * critical), "deep_simplex")
+        there = ncsolve.predict(
+            ufm.replace(weight_decay=share * critical, feature_decay=share * critical),
+            "deep_simplex",
+        )
         assert bool(there.singular_values.any()) == alive
         assert there.value == pytest.approx(np.log(5), rel=1e-5)
 
@@ -124,15 +148,29 @@ def test_the_deep_simplex_beats_zero_up_to_its_critical_decay(depth, smoothing):
 def test_the_deep_simplex_asked_for_by_name_is_beaten_and_the_best_known_point_is_not():
     ufm = UFM([20] * 4, "ce", 3, weight_decay=2e-3, feature_decay=2e-3)
     method = ncsolve.Descent(starts=4)
-    assert ncsolve.verify(ncsolve.predict(ufm, "deep_simplex"), method, rng=0).verdict is ncsolve.Verdict.BEATEN
+    assert (
+        ncsolve.verify(ncsolve.predict(ufm, "deep_simplex"), method, rng=0).verdict
+        is ncsolve.Verdict.BEATEN
+    )
     assert ncsolve.predict(ufm).theorem.name == "deep_cross_entropy"
     assert ncsolve.verify(ufm, method, rng=0).verdict is ncsolve.Verdict.AGREES
-    assert [theorem.name for theorem in ncsolve.applicable(ufm)] == ["deep_simplex", "deep_cross_entropy"]
+    assert [theorem.name for theorem in ncsolve.applicable(ufm)] == [
+        "deep_simplex",
+        "deep_cross_entropy",
+    ]
 
 
 def test_where_four_deep_balanced_classes_leave_the_simplex():
     found = [  # M = 2, n = 100: the square is lower from lambda n^(1/3) = .01176 on
-        ncsolve.predict(UFM([100] * 4, "ce", 2, weight_decay=x / 100 ** (1 / 3), feature_decay=x / 100 ** (1 / 3)))
+        ncsolve.predict(
+            UFM(
+                [100] * 4,
+                "ce",
+                2,
+                weight_decay=x / 100 ** (1 / 3),
+                feature_decay=x / 100 ** (1 / 3),
+            )
+        )
         for x in (0.0112, 0.0123)
     ]
     assert [prediction.geometry for prediction in found] == ["simplex", "square"]
@@ -149,7 +187,12 @@ def _margin_problem(ufm):
     k = ufm.classes
     _, label, rows = ufm.loss.per_class(k)
     z = cp.Variable((k, k))
-    margins = [label[j] * (rows[j] * z[j, j] - rows[i] * z[i, j]) >= 1 for j in range(k) for i in range(k) if i != j]
+    margins = [
+        label[j] * (rows[j] * z[j, j] - rows[i] * z[i, j]) >= 1
+        for j in range(k)
+        for i in range(k)
+        if i != j
+    ]
     problem = cp.Problem(cp.Minimize(cp.normNuc(z @ np.diag(np.sqrt(ufm.counts)))), margins)
     return problem.solve(solver="CLARABEL"), z.value
 
@@ -180,14 +223,19 @@ def test_minimizers_at_small_decays_come_near_the_limit():
     distances = []
     for decay in (1e-3, 1e-6, 1e-12):
         ufm = UFM([100, 10, 10], "ce", weight_decay=decay, feature_decay=decay)
-        grams = [p.gram_weights for p in (ncsolve.predict(ufm), ncsolve.predict(ufm, limit="vanishing-decay"))]
+        grams = [
+            p.gram_weights
+            for p in (ncsolve.predict(ufm), ncsolve.predict(ufm, limit="vanishing-decay"))
+        ]
         distances.append(np.linalg.norm(np.subtract(*(g / np.linalg.norm(g) for g in grams))))
     assert distances[0] > 1.4 * distances[1] > 1.9 * distances[2]  # like 1/log(1/lambda)
 
 
 def test_ldt_with_roots_of_counts_makes_the_classifiers_a_simplex():
     counts = np.array([100.0, 25, 25, 4])
-    gram = ncsolve.predict(UFM(counts, CrossEntropy(label_scale=np.sqrt(counts))), limit="vanishing-decay").gram_weights
+    gram = ncsolve.predict(
+        UFM(counts, CrossEntropy(label_scale=np.sqrt(counts))), limit="vanishing-decay"
+    ).gram_weights
     np.testing.assert_allclose(gram / gram[0, 0], np.where(np.eye(4), 1.0, -1 / 3), atol=1e-12)
 
 
@@ -228,14 +276,20 @@ def test_the_deep_bound_is_the_scalar_one_of_the_simplex(classes, depth):
 @pytest.mark.parametrize("bias", ["none", "free", 0.02])
 @pytest.mark.parametrize("depth", [1, 3])
 def test_no_bound_lies_above_any_point_found(depth, bias, features):
-    loss = CrossEntropy(0.05, offsets=[0.5, 0, 0, -0.5], label_scale=[1, 1, 0.7, 2], class_scale=[1, 2, 1, 1])
+    loss = CrossEntropy(
+        0.05, offsets=[0.5, 0, 0, -0.5], label_scale=[1, 1, 0.7, 2], class_scale=[1, 2, 1, 1]
+    )
     ufm = UFM([9, 5, 3, 3], loss, depth, None, 6e-3, 4e-3, bias, features)
     rng = np.random.default_rng(8)
     value = lowest(ufm, rng, starts=3)[0]
     for scale in (0.0, 0.3, 1.0, 3.0):
         shapes = [*(shape for shape in ufm.shapes), (ufm.width[0], 4)]
         *weights, means = (scale * rng.normal(size=shape) for shape in shapes)
-        point = ncsolve.Parameters(tuple(weights), np.abs(means), np.zeros(4) if bias == "none" else scale * rng.normal(size=4))
+        point = ncsolve.Parameters(
+            tuple(weights),
+            np.abs(means),
+            np.zeros(4) if bias == "none" else scale * rng.normal(size=4),
+        )
         found = certificate(ufm, point, [rng.normal(size=(4, 4)) for _ in range(5)])
         assert found.lower_bound <= value
         assert found.lower_bound > -1e-12
@@ -252,7 +306,10 @@ def test_shared_features_descend_as_all_samples_do_from_the_same_start(features)
     h = np.abs(rng.normal(size=(4, 6)))
     weights = tuple(rng.normal(size=shape) for shape in ufm.shapes)
     ends = []
-    for layout, matrix in ((shared, h * shared.columns.ones), (every, np.repeat(h, [3, 3, 2, 2, 1, 1], axis=1))):
+    for layout, matrix in (
+        (shared, h * shared.columns.ones),
+        (every, np.repeat(h, [3, 3, 2, 2, 1, 1], axis=1)),
+    ):
         objective = objective_over(ufm, layout.columns)
         theta = objective.pack(ncsolve.Parameters(weights, matrix, np.zeros(3)))
         values = []
@@ -263,7 +320,9 @@ def test_shared_features_descend_as_all_samples_do_from_the_same_start(features)
             if features == "relu":
                 theta[objective.feature_slice] = np.maximum(theta[objective.feature_slice], 0)
         p = objective.unpack(theta)
-        ends.append((values, p.weights[0], layout.class_means(p.features), layout.within(p.features)))
+        ends.append(
+            (values, p.weights[0], layout.class_means(p.features), layout.within(p.features))
+        )
     np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-13)
     for one, other in zip(ends[0][1:], ends[1][1:], strict=True):
         np.testing.assert_allclose(one, other, atol=1e-13)
@@ -276,13 +335,20 @@ def test_many_samples_share_features_and_fractional_counts_are_no_obstacle():
         verification = ncsolve.verify(ufm, ncsolve.Descent(starts=1), rng=0)
         assert verification.verdict is ncsolve.Verdict.AGREES
         assert verification.metrics["within_class"] < 1e-8
-        assert next(descend(ufm, ncsolve.Descent(starts=1), rng=0)).objective.feature_shape == (3, 6)
+        assert next(descend(ufm, ncsolve.Descent(starts=1), rng=0)).objective.feature_shape == (
+            3,
+            6,
+        )
     with pytest.raises(ncsolve.ProblemError, match="replicas -1"):
         ncsolve.Descent(replicas=-1)
 
 
 def test_every_cross_entropy_theorem_has_been_named_here():
-    told = {t.name for t in theorems() if any(word in t.name for word in ("entropy", "simplex", "decay"))}
+    told = {
+        t.name
+        for t in theorems()
+        if any(word in t.name for word in ("entropy", "simplex", "decay"))
+    }
     assert told == {
         "balanced_cross_entropy", "imbalanced_cross_entropy", "relu_cross_entropy", "deep_simplex", "deep_cross_entropy",
         "bottleneck_cross_entropy", "vanishing_decay",
@@ -294,16 +360,30 @@ def test_every_cross_entropy_theorem_has_been_named_here():
 
 @pytest.mark.parametrize("features", ["linear", "relu"])
 def test_the_table_without_matrices_is_that_of_the_matrices(features):
-    ufm = UFM([30.0] * 5 if features == "linear" else [30, 20, 10, 5, 0.02], "ce", 1, None, 4e-3, 1e-3, features=features)
+    ufm = UFM(
+        [30.0] * 5 if features == "linear" else [30, 20, 10, 5, 0.02],
+        "ce",
+        1,
+        None,
+        4e-3,
+        1e-3,
+        features=features,
+    )
     prediction = ncsolve.predict(ufm)
     table, z = prediction.classes, prediction.logits
     assert (table.state == "vanished").sum() == (features == "relu")
-    assert ncsolve.objective(ufm, prediction.parameters()) == pytest.approx(prediction.value, rel=1e-14)
+    assert ncsolve.objective(ufm, prediction.parameters()) == pytest.approx(
+        prediction.value, rel=1e-14
+    )
     np.testing.assert_allclose(table.own_logit, np.diag(z), rtol=1e-13, atol=1e-15)
     margins = [z[k, k] - np.delete(z[:, k], k).max() for k in range(5)]
     np.testing.assert_allclose(table.margin, margins, rtol=1e-13, atol=1e-15)
-    np.testing.assert_allclose(table.weight_norm, np.linalg.norm(prediction.weights[0], axis=1), rtol=1e-13)
-    np.testing.assert_allclose(table.feature_norm, np.linalg.norm(prediction.class_means, axis=0), rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(
+        table.weight_norm, np.linalg.norm(prediction.weights[0], axis=1), rtol=1e-13
+    )
+    np.testing.assert_allclose(
+        table.feature_norm, np.linalg.norm(prediction.class_means, axis=0), rtol=1e-13, atol=1e-15
+    )
 
 
 def test_a_hundred_thousand_classes_have_a_table_without_a_matrix():
@@ -323,7 +403,9 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("ufm", BROKEN, ids=lambda ufm: f"{ufm.counts} {ufm.bias} {ufm.feature_decay:g}")
+@pytest.mark.parametrize(
+    "ufm", BROKEN, ids=lambda ufm: f"{ufm.counts} {ufm.bias} {ufm.feature_decay:g}"
+)
 def test_a_bound_below_a_tiny_value_lies_below_it_at_fifty_digits(ufm):
     prediction = ncsolve.predict(ufm)
     p, k = prediction.parameters(), ufm.classes
@@ -333,9 +415,14 @@ def test_a_bound_below_a_tiny_value_lies_below_it_at_fifty_digits(ufm):
         z, n = w * h, [mpmath.mpf(float(x)) for x in ufm.counts]
         value = mpmath.mpf(ufm.weight_decay[0]) / 2 * sum(x**2 for x in w)
         for j in range(k):
-            u = [label[j] * rows[i] * (z[i, j] + mpmath.mpf(float(p.bias[i]))) + offset[i] for i in range(k)]
+            u = [
+                label[j] * rows[i] * (z[i, j] + mpmath.mpf(float(p.bias[i]))) + offset[i]
+                for i in range(k)
+            ]
             value += n[j] / sum(n) * (mpmath.log(sum(mpmath.exp(x) for x in u)) - u[j])
-            value += mpmath.mpf(ufm.feature_decay) / 2 * n[j] * sum(h[i, j] ** 2 for i in range(h.rows))
+            value += (
+                mpmath.mpf(ufm.feature_decay) / 2 * n[j] * sum(h[i, j] ** 2 for i in range(h.rows))
+            )
         found = ncsolve.certify(prediction)
         assert mpmath.mpf(found.lower_bound) <= value
         assert (value - mpmath.mpf(found.lower_bound)) / value < 1e-10  # measured 1e-11
@@ -361,7 +448,8 @@ def test_a_theorem_and_a_limit_that_do_not_belong_together_are_refused():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"offsets": [1e308, -1e308]}, {"label_scale": [1e300, 1.0]}, {"class_scale": [1e-300, 1.0]}]
+    "fields",
+    [{"offsets": [1e308, -1e308]}, {"label_scale": [1e300, 1.0]}, {"class_scale": [1e-300, 1.0]}],
 )
 def test_parameters_beyond_what_doubles_can_carry_are_refused(fields):
     with pytest.raises(ncsolve.ProblemError, match=r"numbers from .* work"):

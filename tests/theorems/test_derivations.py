@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from ncsolve.theorems.proofs.steps import Derivation, Result, Step
+from ncsolve.theorems import theorems
 from ncsolve.theorems.proofs.proof import evaluated, positive, vanishes
 from ncsolve.theorems.proofs.rendering import escaped
+from ncsolve.theorems.proofs.steps import Derivation, Result, Step
 from ncsolve.theorems.proofs.symbols import eq, times
-from ncsolve.theorems import theorems
 
 ROOT = Path(__file__).parents[2]
 NAMES = [theorem.name for theorem in theorems()]
@@ -43,14 +43,20 @@ def test_no_step_says_that_something_is_itself(name):
         assert not step.formula.lhs.has(sp.nan)
 
 
-RESULTS = [pytest.param(name, i, id=f"{name}: {r.name}") for name in NAMES for i, r in enumerate(derivation(name).results)]
+RESULTS = [
+    pytest.param(name, i, id=f"{name}: {r.name}")
+    for name in NAMES
+    for i, r in enumerate(derivation(name).results)
+]
 
 
 @pytest.mark.parametrize(("name", "i"), RESULTS)
 def test_a_final_expression_equals_the_library_on_random_inputs(name, i):
     result = derivation(name).results[i]
     assert result.expression.free_symbols <= set(result.arguments)
-    assert result.deviation(np.random.default_rng(5)) < 1e-12  # measured 1.5e-13 for the certified bound, 3e-14 for all others
+    assert (
+        result.deviation(np.random.default_rng(5)) < 1e-12
+    )  # measured 1.5e-13 for the certified bound, 3e-14 for all others
     wrong = replace(result, expression=result.expression * sp.Rational(101, 100))
     assert wrong.deviation(np.random.default_rng(5), trials=3) > 5e-3
 
@@ -131,12 +137,23 @@ def _zero(difference, wrong):
 
 def test_a_wrong_definition_is_seen():
     seen = 0
-    for name in ("squared_spectral", "balanced_cross_entropy", "balanced_regularized_bias", "relu_cross_entropy"):
+    for name in (
+        "squared_spectral",
+        "balanced_cross_entropy",
+        "balanced_regularized_bias",
+        "relu_cross_entropy",
+    ):
         for step in derivation(name).steps:
             for symbol, value in step.where.items():
-                if value.is_number or step.formula.rel_op != "==" or not value.free_symbols - {sp.Symbol("k", positive=True)}:
+                if (
+                    value.is_number
+                    or step.formula.rel_op != "=="
+                    or not value.free_symbols - {sp.Symbol("k", positive=True)}
+                ):
                     continue
-                wrong = replace(step, where=dict(step.where) | {symbol: value * sp.Rational(101, 100)})
+                wrong = replace(
+                    step, where=dict(step.where) | {symbol: value * sp.Rational(101, 100)}
+                )
                 seen += not wrong.holds()
                 if step.formula.rhs == 0:  # a stationary point
                     assert not wrong.holds(), step.sentence
@@ -146,7 +163,9 @@ def test_a_wrong_definition_is_seen():
 def test_check_tells_the_broken_step_from_the_others():
     good = derivation("balanced_cross_entropy")
     at = 9
-    broken = replace(good.steps[at], formula=eq(good.steps[at].formula.lhs, good.steps[at].formula.rhs + 1))
+    broken = replace(
+        good.steps[at], formula=eq(good.steps[at].formula.lhs, good.steps[at].formula.rhs + 1)
+    )
     bad = replace(good, steps=(*good.steps[:at], broken, *good.steps[at + 1 :]))
     assert [holds for _, holds in bad.check()] == [i != at for i in range(len(good.steps))]
     assert bad.check()[at][0] is broken
@@ -176,7 +195,9 @@ TRUE = {
     "a logarithm of a quotient": sp.log(x / (1 + y)) - sp.log(x) + sp.log(1 + y),
     "sum of angles": sp.sin(r + s) - sp.sin(r) * sp.cos(s) - sp.cos(r) * sp.sin(s),
     "triple angle, hyperbolic": sp.cosh(3 * r) - 4 * sp.cosh(r) ** 3 + 3 * sp.cosh(r),
-    "fractional powers of exponentials in a logarithm": sp.log(sp.exp(x / 2) + sp.exp(x)) - x / 2 - sp.log(1 + sp.exp(x / 2)),
+    "fractional powers of exponentials in a logarithm": sp.log(sp.exp(x / 2) + sp.exp(x))
+    - x / 2
+    - sp.log(1 + sp.exp(x / 2)),
 }
 FALSE = {
     "the root of a square of either sign": sp.sqrt(r**2) - r,
@@ -202,7 +223,13 @@ def test_what_is_no_identity_is_not_proved(name):
 
 def _random_expression(rng, depth):
     if depth == 0:
-        return [x, y, a, sp.Integer(int(rng.integers(1, 4))), sp.Rational(1, int(rng.integers(2, 5)))][rng.integers(5)]
+        return [
+            x,
+            y,
+            a,
+            sp.Integer(int(rng.integers(1, 4))),
+            sp.Rational(1, int(rng.integers(2, 5))),
+        ][rng.integers(5)]
     one, other = _random_expression(rng, depth - 1), _random_expression(rng, depth - 1)
     return [
         lambda: one + other, lambda: one * other, lambda: one / other, lambda: one**2, lambda: sp.sqrt(one), lambda: sp.exp(-one / 3),
@@ -217,7 +244,13 @@ def test_an_expression_equals_its_rewritten_forms_and_no_other(seed):
     square = sp.expand((one + other) ** 2)
     assert vanishes(square - one**2 - 2 * one * other - other**2)
     assert vanishes(sp.together(one + other) - one - other)
-    at = dict(zip((x, y, a, M), (sp.Rational(7, 11), sp.Rational(13, 9), sp.Rational(5, 8), sp.Rational(17, 7)), strict=True))
+    at = dict(
+        zip(
+            (x, y, a, M),
+            (sp.Rational(7, 11), sp.Rational(13, 9), sp.Rational(5, 8), sp.Rational(17, 7)),
+            strict=True,
+        )
+    )
     apart = abs((one - other).subs(at).evalf(30)) > 1e-20
     assert vanishes(one - other) is not bool(apart)
 
@@ -275,7 +308,9 @@ def test_the_latex_is_well_formed(name):
         else:
             assert open_now.pop() == environment
     assert open_now == []
-    assert latex.count(r"\left") - latex.count(r"\leftarrow") == latex.count(r"\right") - latex.count(r"\rightarrow")
+    assert latex.count(r"\left") - latex.count(r"\leftarrow") == latex.count(
+        r"\right"
+    ) - latex.count(r"\rightarrow")
     assert latex.isascii()
     words = re.sub(r"\\begin\{align\*\}.*?\\end\{align\*\}", "", latex, flags=re.S)
     words = re.sub(r"\$[^$]*\$", "", words)
@@ -293,11 +328,15 @@ def test_a_symbol_without_a_meaning_is_an_error():
     step = Step("Nothing.", eq(sp.Symbol("unheard_of"), 0))
     with pytest.raises(KeyError):
         _ = Derivation("A title", (step,), ()).symbols
-    assert Derivation("A title", (step,), (), {"unheard_of": "a thing"}).symbols == ((sp.Symbol("unheard_of"), "a thing"),)
+    assert Derivation("A title", (step,), (), {"unheard_of": "a thing"}).symbols == (
+        (sp.Symbol("unheard_of"), "a thing"),
+    )
 
 
 def test_a_result_that_is_off_in_the_last_digits_is_measured():
-    result = Result("x", x, (x,), lambda value: value * (1 + 1e-10), lambda rng: (float(rng.uniform(1, 2)),))
+    result = Result(
+        "x", x, (x,), lambda value: value * (1 + 1e-10), lambda rng: (float(rng.uniform(1, 2)),)
+    )
     assert result.deviation(1) == pytest.approx(1e-10, rel=1e-4)
 
 
@@ -305,7 +344,9 @@ def test_what_the_documentation_shows_is_what_runs():
     page = ROOT / "docs" / "derivations.md"
     assert doctest.testfile(str(page), module_relative=False).failed == 0
     rows = dict(re.findall(r"^\| (\w+) \| (\d+ \| \d+) \|", page.read_text(), re.M))
-    assert rows == {name: f"{len(derivation(name).steps)} | {len(derivation(name).results)}" for name in NAMES}
+    assert rows == {
+        name: f"{len(derivation(name).steps)} | {len(derivation(name).results)}" for name in NAMES
+    }
 
 
 # Ground types
@@ -323,7 +364,9 @@ assert not bad, bad
 def _check_in(ground, names):
     code = CHECK.format(names=names, ground=ground)
     environment = os.environ | {"SYMPY_GROUND_TYPES": ground}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -43,16 +43,24 @@ def _oracle(ufm, digits=60):
                 coefficients[0], coefficients[depth + 1] = mpmath.mpf(1), -t
                 coefficients[2 * depth] += samples * g
                 roots = mpmath.polyroots(coefficients, maxsteps=2000, extraprec=600)
-                real = [mpmath.re(root) for root in roots if abs(mpmath.im(root)) < mpmath.mpf(10) ** (-digits // 2)]
+                real = [
+                    mpmath.re(root)
+                    for root in roots
+                    if abs(mpmath.im(root)) < mpmath.mpf(10) ** (-digits // 2)
+                ]
                 candidates += [root ** (depth + 1) for root in real if root > 0]
             modes.append((t, min(candidates, key=lambda sigma: cost(sigma, t))))
-        kept = [sigma if i < ufm.rank_limit else mpmath.mpf(0) for i, (_, sigma) in enumerate(modes)]
+        kept = [
+            sigma if i < ufm.rank_limit else mpmath.mpf(0) for i, (_, sigma) in enumerate(modes)
+        ]
         value = mpmath.fsum(cost(sigma, t) for sigma, (t, _) in zip(kept, modes, strict=True))
         return kept, value
 
 
 PROBLEMS = {
-    f"M{depth}-{bias}-{name}": ncsolve.UFM(counts, depth=depth, bias=bias, weight_decay=decay, feature_decay=decay)
+    f"M{depth}-{bias}-{name}": ncsolve.UFM(
+        counts, depth=depth, bias=bias, weight_decay=decay, feature_decay=decay
+    )
     for depth in (1, 2, 3)
     for bias in ("none", "free")
     for name, counts, decay in (
@@ -63,8 +71,16 @@ PROBLEMS = {
     )
 } | {
     "M2-width": ncsolve.UFM([50, 40, 30, 20], depth=2, width=2, bias="free"),
-    "M4": ncsolve.UFM([50, 40, 30], depth=4, bias="free", weight_decay=[1e-3, 2e-3, 3e-3, 4e-3], feature_decay=5e-3),
-    "M3-unequal": ncsolve.UFM([50, 40, 30], depth=3, weight_decay=[1e-3, 2e-3, 3e-3], feature_decay=5e-3),
+    "M4": ncsolve.UFM(
+        [50, 40, 30],
+        depth=4,
+        bias="free",
+        weight_decay=[1e-3, 2e-3, 3e-3, 4e-3],
+        feature_decay=5e-3,
+    ),
+    "M3-unequal": ncsolve.UFM(
+        [50, 40, 30], depth=3, weight_decay=[1e-3, 2e-3, 3e-3], feature_decay=5e-3
+    ),
     "five": ncsolve.UFM([90, 70, 50, 30, 10], depth=2, bias="free"),
     "relu": ncsolve.UFM([90, 70], depth=2, features="relu"),
 }
@@ -80,7 +96,10 @@ def test_fifty_digits_agree_with_an_independent_road(name):
         assert len(found) == ufm.classes
         for one, other in zip(found, expected, strict=True):
             assert abs(one - other) <= mpmath.mpf(10) ** -50 * max(expected)  # measured 1e-51
-        assert abs(mpmath.mpf(str(answer.evaluate(answer.value, 52))) - value) <= mpmath.mpf(10) ** -50 * value
+        assert (
+            abs(mpmath.mpf(str(answer.evaluate(answer.value, 52))) - value)
+            <= mpmath.mpf(10) ** -50 * value
+        )
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -88,14 +107,22 @@ def test_doubles_agree_with_predict(name):
     ufm = PROBLEMS[name]
     answer, prediction = ncsolve.exact(ufm), ncsolve.predict(ufm)
     found = np.array([float(sigma) for sigma in answer.evaluated(30)])
-    np.testing.assert_allclose(prediction.singular_values, found, rtol=1e-15, atol=1e-15 * found.max())  # measured 7e-16
-    assert prediction.value == pytest.approx(float(answer.evaluate(answer.value, 30)), rel=1e-15)  # measured 4e-16
+    np.testing.assert_allclose(
+        prediction.singular_values, found, rtol=1e-15, atol=1e-15 * found.max()
+    )  # measured 7e-16
+    assert prediction.value == pytest.approx(
+        float(answer.evaluate(answer.value, 30)), rel=1e-15
+    )  # measured 4e-16
     np.testing.assert_allclose(prediction.bias, [float(b) for b in answer.bias], rtol=1e-15)
-    assert [sigma == 0 for sigma in answer.singular_values] == (prediction.singular_values == 0).tolist()
+    assert [sigma == 0 for sigma in answer.singular_values] == (
+        prediction.singular_values == 0
+    ).tolist()
     assert answer.unique == prediction.unique
 
 
-@pytest.mark.parametrize("name", ["M2-none-three", "M2-free-two", "M3-none-fractions", "M3-free-three", "five"])
+@pytest.mark.parametrize(
+    "name", ["M2-none-three", "M2-free-two", "M3-none-fractions", "M3-free-three", "five"]
+)
 def test_the_numbers_satisfy_their_equations_exactly(name):
     """Not to some digits: the minimal polynomial of the stationarity equation's left side is that of its right side."""
     ufm = PROBLEMS[name]
@@ -109,14 +136,22 @@ def test_the_numbers_satisfy_their_equations_exactly(name):
         p = mode.shrinkage
         scale, root = p.as_coeff_Mul()
         x = root.poly.gen
-        equation = sp.Poly((scale * x) ** (depth + 1) * (1 - scale * x) ** (depth - 1) * mode.tau_squared**depth - level, x)
+        equation = sp.Poly(
+            (scale * x) ** (depth + 1) * (1 - scale * x) ** (depth - 1) * mode.tau_squared**depth
+            - level,
+            x,
+        )
         assert equation.rem(root.poly).is_zero
         assert 0 < p < sp.Rational(1, depth)
 
 
 def test_one_layer_gives_radicals_and_exact_zeros():
     answer = ncsolve.exact(ncsolve.UFM([50, 18, 1], weight_decay=0.02, feature_decay=0.02))
-    assert answer.singular_values == (5 * sp.sqrt(2) - sp.Rational(69, 50), 3 * sp.sqrt(2) - sp.Rational(69, 50), 0)
+    assert answer.singular_values == (
+        5 * sp.sqrt(2) - sp.Rational(69, 50),
+        3 * sp.sqrt(2) - sp.Rational(69, 50),
+        0,
+    )
     assert answer.singular_values[2] is sp.S.Zero
     assert answer.modes[2].kept == 0
     c, samples = sp.Rational(1, 50), 69
@@ -128,7 +163,12 @@ def test_the_free_bias_gives_nested_radicals_for_three_counts():
     answer = ncsolve.exact(PROBLEMS["M1-free-three"])
     assert answer.modes[0].tau_squared == sp.Rational(425, 4) + 25 * sp.sqrt(33) / 4
     assert [mode.copies for mode in answer.modes] == [1, 1, 1]
-    assert answer.bias == (sp.Rational(1, 2), sp.Rational(1, 4), sp.Rational(1, 8), sp.Rational(1, 8))
+    assert answer.bias == (
+        sp.Rational(1, 2),
+        sp.Rational(1, 4),
+        sp.Rational(1, 8),
+        sp.Rational(1, 8),
+    )
     assert answer.singular_values[3] == 0
 
 
@@ -175,14 +215,18 @@ def test_an_irrational_mode_lives_just_below_its_threshold_and_dies_just_above(d
     critical = float(tau_squared) ** (depth / (depth + 1)) * limit / sum(counts)
     for factor, lives in ((1 - 1e-13, True), (1 + 1e-13, False)):
         decay = critical * factor
-        answer = ncsolve.exact(ncsolve.UFM(counts, depth=depth, bias="free", weight_decay=decay, feature_decay=decay))
+        answer = ncsolve.exact(
+            ncsolve.UFM(counts, depth=depth, bias="free", weight_decay=decay, feature_decay=decay)
+        )
         assert answer.modes[mode].alive is lives
         assert not answer.modes[mode].tied
         assert (answer.singular_values[mode] != 0) is lives
 
 
 def test_the_largest_stationary_root_is_not_returned_where_zero_is_lower():
-    answer = ncsolve.exact(ncsolve.UFM([1000, 100, 10, 2], depth=3, weight_decay=5e-4, feature_decay=5e-4))
+    answer = ncsolve.exact(
+        ncsolve.UFM([1000, 100, 10, 2], depth=3, weight_decay=5e-4, feature_decay=5e-4)
+    )
     assert [sigma == 0 for sigma in answer.singular_values] == [False, False, False, True]
     assert answer.modes[3].shrinkage == 1
 
@@ -194,7 +238,9 @@ def test_the_rank_bound_keeps_the_largest_and_reports_what_it_splits(width, bias
     assert sum(sigma != 0 for sigma in answer.singular_values) == width
     numbers = [float(sigma.n(30)) for sigma in answer.singular_values]
     assert numbers == sorted(numbers, reverse=True)
-    assert [mode.tau_squared for mode in answer.splits] == ([50] if width < (3 if bias == "none" else 2) else [])
+    assert [mode.tau_squared for mode in answer.splits] == (
+        [50] if width < (3 if bias == "none" else 2) else []
+    )
     assert answer.unique == (not answer.splits)
 
 
@@ -209,8 +255,17 @@ def test_eight_distinct_counts_and_a_free_bias():
     ufm = ncsolve.UFM([200, 100, 60, 50, 30, 20, 10, 5], depth=2, bias="free")
     answer = ncsolve.exact(ufm)
     found = np.array([float(sigma) for sigma in answer.evaluated(30)])
-    np.testing.assert_allclose(ncsolve.predict(ufm).singular_values, found, rtol=1e-15, atol=1e-15 * found.max())
-    assert max(root.poly.degree() for sigma in answer.singular_values for root in sigma.atoms(sp.CRootOf)) == 28
+    np.testing.assert_allclose(
+        ncsolve.predict(ufm).singular_values, found, rtol=1e-15, atol=1e-15 * found.max()
+    )
+    assert (
+        max(
+            root.poly.degree()
+            for sigma in answer.singular_values
+            for root in sigma.atoms(sp.CRootOf)
+        )
+        == 28
+    )
 
 
 @pytest.mark.slow
@@ -237,9 +292,17 @@ def test_random_problems_agree_with_predict_and_the_oracle(seed):
     with mpmath.workdps(60):
         found = [mpmath.mpf(str(sigma)) for sigma in answer.evaluated(40)]
         top = max(*expected, mpmath.mpf(10) ** -30)
-        assert all(abs(one - other) <= mpmath.mpf(10) ** -38 * top for one, other in zip(found, expected, strict=True))
+        assert all(
+            abs(one - other) <= mpmath.mpf(10) ** -38 * top
+            for one, other in zip(found, expected, strict=True)
+        )
     scale = max(float(top), 1e-30)
-    np.testing.assert_allclose(ncsolve.predict(ufm).singular_values, list(map(float, found)), rtol=2e-15, atol=2e-15 * scale)
+    np.testing.assert_allclose(
+        ncsolve.predict(ufm).singular_values,
+        list(map(float, found)),
+        rtol=2e-15,
+        atol=2e-15 * scale,
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,14 +323,23 @@ def test_other_problems_are_refused_with_what_they_lack(fields, message):
 def test_a_polynomial_of_too_high_a_degree_is_refused():
     with pytest.raises(ncsolve.ProblemError, match=r"degree 100 .*up to 96 works"):
         ncsolve.exact(ncsolve.UFM([3, 2], depth=50))
-    assert ncsolve.exact(ncsolve.UFM([3, 2], depth=48, weight_decay=1e-2, feature_decay=1e-2)).modes[0].alive
+    assert (
+        ncsolve.exact(ncsolve.UFM([3, 2], depth=48, weight_decay=1e-2, feature_decay=1e-2))
+        .modes[0]
+        .alive
+    )
 
 
 def test_the_document_is_json_with_exact_and_decimal_numbers():
-    document = json.loads(json.dumps(ncsolve.exact(PROBLEMS["M2-none-three"]).to_dict(), allow_nan=False))
+    document = json.loads(
+        json.dumps(ncsolve.exact(PROBLEMS["M2-none-three"]).to_dict(), allow_nan=False)
+    )
     assert document["singular_values"][1] == "10 - 10*CRootOf(1250000*x**4 - 1250000*x**3 + 1, 0)"
     assert document["decimals"][1].startswith("9.906878266168994147")
-    assert sp.sympify(document["singular_values"][1]) == ncsolve.exact(PROBLEMS["M2-none-three"]).singular_values[1]
+    assert (
+        sp.sympify(document["singular_values"][1])
+        == ncsolve.exact(PROBLEMS["M2-none-three"]).singular_values[1]
+    )
 
 
 @pytest.mark.parametrize("number", [5e-4, 0.1, 1e-300, 200.0, 12345.678, 1e22, 5e-324])
@@ -299,7 +371,9 @@ def test_both_ground_types_give_the_same_numbers():
     for ground in ("python", "flint"):
         environment = os.environ | {"SYMPY_GROUND_TYPES": ground}
         code = GROUND.format(ground=ground)
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT
+        )
         assert done.returncode == 0, done.stderr
         said[ground] = done.stdout
     assert said["python"] == said["flint"]
@@ -308,5 +382,7 @@ def test_both_ground_types_give_the_same_numbers():
 
 def test_naming_the_function_loads_no_sympy():
     code = "import sys, ncsolve; ncsolve.exact; print('sympy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     assert done.stdout.strip() == "False"

@@ -3,8 +3,8 @@
 import json
 
 import numpy as np
-from oracles import objective as oracle
 import pytest
+from oracles import objective as oracle
 
 import ncsolve
 
@@ -19,7 +19,9 @@ def _cosines(gram):
 def test_without_decay_in_the_limit_the_labels_are_interpolated(bias, depth):
     errors = []
     for decay in (1e-8, 1e-12, 1e-16):
-        ufm = ncsolve.UFM([50, 20, 20, 7], depth=depth, bias=bias, weight_decay=decay, feature_decay=decay)
+        ufm = ncsolve.UFM(
+            [50, 20, 20, 7], depth=depth, bias=bias, weight_decay=decay, feature_decay=decay
+        )
         prediction = ncsolve.predict(ufm)
         errors.append(np.abs(prediction.logits - np.eye(4)).max())
         assert prediction.classes.margin == pytest.approx(np.ones(4), abs=2 * errors[-1] + 1e-14)
@@ -32,12 +34,16 @@ def test_without_decay_in_the_limit_the_labels_are_interpolated(bias, depth):
 @pytest.mark.parametrize("depth", [1, 3, 6])
 def test_balanced_classes_form_an_orthogonal_frame_or_with_a_free_bias_a_simplex(depth, classes):
     for bias, cosine in (("none", 0.0), ("free", -1 / (classes - 1))):
-        prediction = ncsolve.predict(ncsolve.UFM([30] * classes, depth=depth, bias=bias, width=classes + 2))
+        prediction = ncsolve.predict(
+            ncsolve.UFM([30] * classes, depth=depth, bias=bias, width=classes + 2)
+        )
         expected = np.full((classes, classes), cosine) + (1 - cosine) * np.eye(classes)
         for gram in (prediction.gram_features, prediction.gram_weights):
             assert _cosines(gram) == pytest.approx(expected, abs=1e-14)
             assert np.ptp(gram.diagonal()) < 1e-14 * gram.max()
-        aligned = prediction.parameters().end_to_end @ prediction.class_means  # self-duality: rows of W along class means
+        aligned = (
+            prediction.parameters().end_to_end @ prediction.class_means
+        )  # self-duality: rows of W along class means
         assert aligned == pytest.approx(aligned[0, 0] * expected, abs=1e-14)
     assert prediction.bias == pytest.approx(np.full(classes, 1 / classes), rel=1e-15)
 
@@ -60,7 +66,9 @@ def test_extreme_numbers_are_right_and_never_nan(counts, depth, decay, bias):
     prediction = ncsolve.predict(ufm)
     answer = oracle.solve(ufm.counts, ufm.decays, bias, digits=600 if counts[0] == 1e100 else 120)
     if answer.value > 1e-300:
-        assert max(oracle.errors(prediction, answer)) < 2e-14  # measured 8.5e-15, for powers of 1e100
+        assert (
+            max(oracle.errors(prediction, answer)) < 2e-14
+        )  # measured 8.5e-15, for powers of 1e100
     else:
         assert prediction.value == pytest.approx(0.0, abs=1e-299)
     json.dumps(prediction.to_dict(), allow_nan=False)
@@ -68,13 +76,18 @@ def test_extreme_numbers_are_right_and_never_nan(counts, depth, decay, bias):
 
 def test_a_mean_decay_below_what_doubles_carry_is_refused():
     ufm = ncsolve.UFM([3, 2], weight_decay=1e-303, feature_decay=1e-303)
-    with pytest.raises(ncsolve.ProblemError, match=r"the geometric mean of the decays is 1e-303.* keep it above 1e-300"):
+    with pytest.raises(
+        ncsolve.ProblemError,
+        match=r"the geometric mean of the decays is 1e-303.* keep it above 1e-300",
+    ):
         ncsolve.predict(ufm)
 
 
 def test_decays_whose_product_underflows_are_no_trouble():
     decays = [1e-250, 1e250, 1e-200, 1e190]
-    a = ncsolve.predict(ncsolve.UFM([3, 2], depth=3, weight_decay=decays[1:], feature_decay=decays[0]))
+    a = ncsolve.predict(
+        ncsolve.UFM([3, 2], depth=3, weight_decay=decays[1:], feature_decay=decays[0])
+    )
     mean = 10.0 ** (-10 / 4)
     b = ncsolve.predict(ncsolve.UFM([3, 2], depth=3, weight_decay=mean, feature_decay=mean))
     assert a.singular_values == pytest.approx(b.singular_values, rel=1e-13)

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import ncsolve
+from ncsolve.problem.losses import sample_columns
+from ncsolve.problem.objective import objective_over
 from ncsolve.questions import statements
+from ncsolve.theorems import theorem
 from ncsolve.theorems.refuted import (
     largest_root_is_the_minimizer,
     refutations,
     regression_cuts_columns,
 )
-from ncsolve.theorems import theorem
-from ncsolve.problem.losses import sample_columns
-from ncsolve.problem.objective import objective_over
 
 PACKAGE = Path(ncsolve.__file__).parent
 REFUTED = pytest.mark.parametrize("one", refutations(), ids=lambda one: one.name)
@@ -65,7 +65,9 @@ def test_what_holds_instead_covers_the_problem_and_is_not_higher(one):
 
 @REFUTED
 def test_the_numbers_in_the_file_are_those_that_come_out(one):
-    text = ast.get_docstring(ast.parse((PACKAGE / "analytic" / "refuted" / f"{one.name}.py").read_text()))
+    text = ast.get_docstring(
+        ast.parse((PACKAGE / "analytic" / "refuted" / f"{one.name}.py").read_text())
+    )
     found = one.evaluate()
     quoted = [float(x) for x in re.findall(r"\d*\.\d{4,}", text)]
     for value in (found.published, found.better):
@@ -87,7 +89,8 @@ def test_the_square_beats_every_simplex_length_and_not_only_the_one_published():
     c, q, n = 5e-4 * 2, 0.5, 100.0
     with mpmath.workdps(30):
         simplex = min(
-            mpmath.log(1 + 3 * mpmath.e ** (-a)) + c * 3 * (a * mpmath.sqrt(n)) ** q for a in np.linspace(0.01, 40, 4000)
+            mpmath.log(1 + 3 * mpmath.e ** (-a)) + c * 3 * (a * mpmath.sqrt(n)) ** q
+            for a in np.linspace(0.01, 40, 4000)
         )
     assert refutations()[0].evaluate().better < float(simplex)
     assert refutations()[0].evaluate().published == pytest.approx(float(simplex), rel=1e-6)
@@ -141,4 +144,6 @@ def test_the_errata_page_is_up_to_date():
 def test_the_folder_is_the_list():
     files = {path.stem for path in (PACKAGE / "analytic" / "refuted").glob("*.py")} - {"__init__"}
     assert {one.name for one in refutations()} == files
-    assert not files & {path.stem for path in (PACKAGE / "analytic" / "theorems").glob("*.py")} - {"__init__"}
+    assert not files & {path.stem for path in (PACKAGE / "analytic" / "theorems").glob("*.py")} - {
+        "__init__"
+    }

@@ -13,12 +13,14 @@ from support.structures import STRUCTURES
 
 import ncsolve
 from ncsolve.analytic.theorem import Claim
-from ncsolve.theorems import theorems
 from ncsolve.problem.losses import class_columns
 from ncsolve.problem.objective import objective_over
+from ncsolve.theorems import theorems
 
 PACKAGE = Path(ncsolve.__file__).parent
-CASES = [pytest.param(t, case, id=f"{t.name}: {case.reference}") for t in theorems() for case in t.cases]
+CASES = [
+    pytest.param(t, case, id=f"{t.name}: {case.reference}") for t in theorems() for case in t.cases
+]
 THEOREMS = pytest.mark.parametrize("theorem", theorems(), ids=lambda theorem: theorem.name)
 
 
@@ -31,16 +33,24 @@ def test_every_case_lies_inside_its_theorem(theorem, case):
     assert (prediction.theorem, prediction.claim) == (theorem, theorem.claim)
     assert all(holds for _, holds in prediction.theorem_checks)
     if not theorem.limit:
-        assert ncsolve.objective(ufm, prediction.parameters()) == pytest.approx(prediction.value, rel=1e-13)
+        assert ncsolve.objective(ufm, prediction.parameters()) == pytest.approx(
+            prediction.value, rel=1e-13
+        )
     assert prediction.singular_values.any()
 
 
-PROVED = [p for p in CASES if p.values[0].claim in (Claim.GLOBAL, Claim.CERTIFIED) and not p.values[0].limit]
+PROVED = [
+    p
+    for p in CASES
+    if p.values[0].claim in (Claim.GLOBAL, Claim.CERTIFIED) and not p.values[0].limit
+]
 WEAKER = [p for p in CASES if p.values[0].claim in (Claim.CRITICAL, Claim.BEST_KNOWN)]
 
 
 @pytest.mark.parametrize(("theorem", "case"), WEAKER)
-def test_the_slope_vanishes_at_a_weaker_claim_and_a_best_known_value_is_not_beaten_at_once(theorem, case):
+def test_the_slope_vanishes_at_a_weaker_claim_and_a_best_known_value_is_not_beaten_at_once(
+    theorem, case
+):
     ufm = case.example()
     prediction = ncsolve.predict(ufm, theorem)
     if ufm.features == "linear":
@@ -82,7 +92,9 @@ def test_the_folder_is_the_registry():
 def test_a_theorem_file_states_problem_statement_proof_and_source(theorem):
     text = (PACKAGE / "analytic" / "theorems" / f"{theorem.name}.py").read_text()
     docstring = ast.get_docstring(ast.parse(text))
-    words = ("Statement.",) if theorem.on_request else ("Problem.", "Statement.", "Proof.", "Source.")
+    words = (
+        ("Statement.",) if theorem.on_request else ("Problem.", "Statement.", "Proof.", "Source.")
+    )
     places = [docstring.find(word) for word in words]
     assert places == sorted(places)
     assert places[0] > 0
@@ -131,7 +143,9 @@ def test_where_nothing_applies_every_theorem_says_what_it_lacks(name):
         ncsolve.predict(ufm)
     fewest = min(map(len, found.lacking.values()))
     for theorem, texts in found.lacking.items():
-        assert (f"{theorem} needs that {', '.join(texts)}" in str(caught.value)) == (len(texts) == fewest)
+        assert (f"{theorem} needs that {', '.join(texts)}" in str(caught.value)) == (
+            len(texts) == fewest
+        )
         assert f"{theorem}: needs that {'; '.join(texts)}" in str(found)
     assert str(caught.value).isprintable()
 
@@ -147,12 +161,19 @@ def test_where_a_theorem_applies_the_others_still_say_what_they_lack():
 
 def test_a_theorem_asked_for_by_name_must_exist_and_apply():
     ufm = ncsolve.UFM([3, 2])
-    with pytest.raises(ncsolve.NoTheorem, match=r"theorem 'spectral' is unknown; one of .*squared_spectral"):
+    with pytest.raises(
+        ncsolve.NoTheorem, match=r"theorem 'spectral' is unknown; one of .*squared_spectral"
+    ):
         ncsolve.predict(ufm, "spectral")
-    with pytest.raises(ncsolve.NoTheorem, match="'squared_targets' does not cover this problem: it needs that the targets"):
+    with pytest.raises(
+        ncsolve.NoTheorem,
+        match="'squared_targets' does not cover this problem: it needs that the targets",
+    ):
         ncsolve.predict(ufm, "squared_targets")
     with pytest.raises(ncsolve.NoTheorem):
-        ncsolve.predict(ufm, theorems()[0] if theorems()[0].name != "squared_spectral" else theorems()[-1])
+        ncsolve.predict(
+            ufm, theorems()[0] if theorems()[0].name != "squared_spectral" else theorems()[-1]
+        )
 
 
 # Who imports whom
@@ -160,12 +181,15 @@ def test_a_theorem_asked_for_by_name_must_exist_and_apply():
 
 def _loaded(statement):
     code = f"import sys; {statement}; print(*sorted(m for m in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
     return set(done.stdout.split())
 
 
 @pytest.mark.parametrize(
-    "statement", ["import ncsolve", "import ncsolve; ncsolve.predict(ncsolve.UFM([3, 2], depth=3)).classes"]
+    "statement",
+    ["import ncsolve", "import ncsolve; ncsolve.predict(ncsolve.UFM([3, 2], depth=3)).classes"],
 )
 def test_neither_importing_nor_predicting_loads_a_heavy_package(statement):
     heavy = {"sympy", "matplotlib", "rich", "joblib", "torch", "mpmath", "hypothesis"}
@@ -174,7 +198,14 @@ def test_neither_importing_nor_predicting_loads_a_heavy_package(statement):
 
 def test_naming_the_first_three_functions_loads_nothing_that_only_an_answer_needs():
     names = _loaded("from ncsolve import UFM, Prediction, predict, thresholds")
-    later = {"ncsolve.analytic.factors", "ncsolve.analytic.spectrum", "ncsolve.problem.objective", "json", "pkgutil", "scipy"}
+    later = {
+        "ncsolve.analytic.factors",
+        "ncsolve.analytic.spectrum",
+        "ncsolve.problem.objective",
+        "json",
+        "pkgutil",
+        "scipy",
+    }
     assert not later & names
 
 
@@ -192,13 +223,21 @@ def _imports(path):
     return names
 
 
-PUBLIC_VERBS = {"ncsolve.predict", "ncsolve.applicable", "ncsolve.Prediction"}  # analytic/ under another name
+PUBLIC_VERBS = {
+    "ncsolve.predict",
+    "ncsolve.applicable",
+    "ncsolve.Prediction",
+}  # analytic/ under another name
 
 
 @pytest.mark.parametrize("folder", ["numeric", "measure", "losses"])
 def test_the_referee_never_imports_the_closed_forms(folder):
     for path in sorted((PACKAGE / folder).rglob("*.py")):
-        seen = {name for name in _imports(path) if name.startswith("ncsolve.analytic") or name in PUBLIC_VERBS}
+        seen = {
+            name
+            for name in _imports(path)
+            if name.startswith("ncsolve.analytic") or name in PUBLIC_VERBS
+        }
         assert not seen, f"{path.name} imports {seen}"
 
 
@@ -208,13 +247,21 @@ def test_the_definition_of_the_problem_never_imports_the_closed_forms():
 
 
 def test_the_scan_of_imports_sees_every_way_of_importing():
-    assert {"ncsolve.theorems.predict", "ncsolve.theorems.predict.predict"} <= _imports(PACKAGE / "__init__.py")
+    assert {"ncsolve.theorems.predict", "ncsolve.theorems.predict.predict"} <= _imports(
+        PACKAGE / "__init__.py"
+    )
     assert "ncsolve.analytic.scalar" in _imports(PACKAGE / "analytic" / "spectral.py")
-    assert "ncsolve.problem.losses.Squared" in _imports(PACKAGE / "analytic" / "theorems" / "squared_targets.py")
+    assert "ncsolve.problem.losses.Squared" in _imports(
+        PACKAGE / "analytic" / "theorems" / "squared_targets.py"
+    )
 
 
 def test_only_the_command_line_prints():
     for path in PACKAGE.rglob("*.py"):
         if path.name not in ("cli/__init__.py", "__main__.py"):
-            calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-            assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"], path
+            calls = [
+                node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+            ]
+            assert not [
+                c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"
+            ], path

@@ -70,7 +70,9 @@ class FixedRank:
         if not np.abs(theta).max(initial=0.0) < HUGE:
             return math.inf, gradient
         left, right, bias = self.unpack(theta)
-        value, back = self.columns.value_and_gradient(left @ right.T + np.outer(bias, self.columns.ones))
+        value, back = self.columns.value_and_gradient(
+            left @ right.T + np.outer(bias, self.columns.ones)
+        )
         to_left, to_right, to_bias = self.unpack(gradient)
         np.matmul(back, right, out=to_left)
         np.matmul(back.T, left, out=to_right)
@@ -92,7 +94,10 @@ class FixedRank:
         def product(direction: Array) -> Array:
             dl, dr, db = self.unpack(direction)
             moved = bend(dl @ right.T + left @ dr.T + np.outer(db, self.columns.ones))
-            parts = [moved @ right + back @ dr + bend_left(dl), moved.T @ left + back.T @ dl + bend_right(dr)]
+            parts = [
+                moved @ right + back @ dr + bend_left(dl),
+                moved.T @ left + back.T @ dl + bend_right(dr),
+            ]
             if self.bias_decay < math.inf:
                 parts.append(moved @ self.columns.ones + self.bias_decay * db)
             return np.concatenate([part.ravel() for part in parts])
@@ -107,11 +112,15 @@ class FixedRank:
         gap, middle = e[:, None] - e, 0.5 * (e[:, None] + e)
         close = np.abs(gap) <= NEAR * middle
         slope = power * middle ** (power - 1.0)
-        divided = np.where(close, slope, (e[:, None] ** power - e**power) / np.where(close, 1.0, gap))
+        divided = np.where(
+            close, slope, (e[:, None] ** power - e**power) / np.where(close, 1.0, gap)
+        )
 
         def along(dx: Array) -> Array:
             turn = dx.T @ x
-            bend: Array = self.c * self.q * (dx @ s + x @ (v @ (divided * (v.T @ (turn + turn.T) @ v)) @ v.T))
+            bend: Array = (
+                self.c * self.q * (dx @ s + x @ (v @ (divided * (v.T @ (turn + turn.T) @ v)) @ v.T))
+            )
             return bend
 
         return along
@@ -124,9 +133,21 @@ def shrunk(problem: FixedRank, theta: Array) -> Array:
     """Theta without its smallest modes, as long as giving one up does not raise f; theta itself if none goes."""
     left, sigma, right, bias = problem.decompose(theta)
     value, rank = problem.reduced(left, sigma, right, bias), sigma.size
-    while rank and (less := problem.reduced(left[:, : rank - 1], sigma[: rank - 1], right[:, : rank - 1], bias)) <= value:
+    while (
+        rank
+        and (
+            less := problem.reduced(
+                left[:, : rank - 1], sigma[: rank - 1], right[:, : rank - 1], bias
+            )
+        )
+        <= value
+    ):
         value, rank = less, rank - 1
-    return theta if rank == sigma.size else problem.pack(left[:, :rank], sigma[:rank], right[:, :rank], bias)
+    return (
+        theta
+        if rank == sigma.size
+        else problem.pack(left[:, :rank], sigma[:rank], right[:, :rank], bias)
+    )
 
 
 def _gram(x: Array) -> tuple[Array, Array]:

@@ -74,7 +74,9 @@ def triangular(points: int) -> Array:
 def paley(prime: int) -> Array:
     """Adjacency of the Paley graph: residues, joined when they differ by a square."""
     squares = {k * k % prime for k in range(1, prime)}
-    return np.array([[float((i - j) % prime in squares) for j in range(prime)] for i in range(prime)])
+    return np.array(
+        [[float((i - j) % prime in squares) for j in range(prime)] for i in range(prime)]
+    )
 
 
 def frames(classes: int) -> Iterator[tuple[str, Array]]:
@@ -93,9 +95,16 @@ def frames(classes: int) -> Iterator[tuple[str, Array]]:
             one, other = np.divmod(np.arange(classes), classes // a)
             x, y = simplex(a)[:, one], simplex(classes // a)[:, other]
             yield f"{a} x {classes // a} grid", _unit(np.concatenate([x, y]))
-            yield f"{a} x {classes // a} tensor grid", _unit((x[:, None, :] * y[None, :, :]).reshape(-1, classes))
+            yield (
+                f"{a} x {classes // a} tensor grid",
+                _unit((x[:, None, :] * y[None, :, :]).reshape(-1, classes)),
+            )
     points = (1 + math.isqrt(1 + 8 * classes)) // 2
-    graphs = {f"T({points})": triangular(points)} if points >= 5 and math.comb(points, 2) == classes else {}
+    graphs = (
+        {f"T({points})": triangular(points)}
+        if points >= 5 and math.comb(points, 2) == classes
+        else {}
+    )
     if classes % 4 == 1 and all(classes % d for d in range(2, math.isqrt(classes) + 1)):
         graphs["Paley graph"] = paley(classes)
     for name, graph in graphs.items():

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
 ALIKE = 1e-6  # cosines and relative lengths closer than this are the same
 ICOSAHEDRON = np.array([-1.0, -(0.2**0.5), 0.2**0.5])  # cosines between different vertices
-POLYGONS = {5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "octagon", 9: "nonagon", 10: "decagon", 12: "dodecagon"}
+POLYGONS = {
+    5: "pentagon",
+    6: "hexagon",
+    7: "heptagon",
+    8: "octagon",
+    9: "nonagon",
+    10: "decagon",
+    12: "dodecagon",
+}
 
 
 def geometry(gram: Array) -> str:
@@ -53,7 +61,11 @@ def geometry(gram: Array) -> str:
     if len(groups) < active.size:
         even = all(np.ptp(length[active][group]) <= ALIKE * length.max() for group in groups)
         name += f", {'merged' if even else 'aligned'} classes in groups of sizes {_sizes(groups)}"
-    return name if active.size == length.size else f"{name}, {length.size - active.size} classes at zero"
+    return (
+        name
+        if active.size == length.size
+        else f"{name}, {length.size - active.size} classes at zero"
+    )
 
 
 def _arrangement(cosine: Array) -> str:
@@ -66,16 +78,25 @@ def _arrangement(cosine: Array) -> str:
             return "simplex" if largest > 1 else "single direction"
         if len(cosine) == 2 * len(blocks) and largest == 2:
             return "square" if len(blocks) == 2 else "orthoplex"
-        return f"{len(blocks)} orthogonal " + ("directions" if largest == 1 else f"simplices of sizes {_sizes(parts)}")
+        return f"{len(blocks)} orthogonal " + (
+            "directions" if largest == 1 else f"simplices of sizes {_sizes(parts)}"
+        )
     if len(blocks) > 1:
-        return "orthogonal sum of: " + "; ".join(f"{_arrangement(block)} ({len(block)} classes)" for block in blocks)
+        return "orthogonal sum of: " + "; ".join(
+            f"{_arrangement(block)} ({len(block)} classes)" for block in blocks
+        )
     rank = int((np.linalg.eigvalsh(cosine) > ALIKE * len(cosine)).sum())
     angles = _angles(cosine)
     distinct = angles[np.diff(angles, prepend=-2.0) > ALIKE]
     vertices = np.sort(polygon(len(cosine))[0])
     if rank == 2 and all(np.abs(np.sort(row) - vertices).max() < ALIKE for row in cosine):
         return f"regular {POLYGONS.get(len(cosine), f'{len(cosine)}-gon')}"
-    if rank == 3 and distinct.size == 3 and len(cosine) == 12 and np.abs(distinct - ICOSAHEDRON).max() < ALIKE:
+    if (
+        rank == 3
+        and distinct.size == 3
+        and len(cosine) == 12
+        and np.abs(distinct - ICOSAHEDRON).max() < ALIKE
+    ):
         return "icosahedron"
     if distinct.size == 2 and (graph := _strongly_regular(cosine > distinct.mean())):
         return f"strongly regular graph frame {graph}"
@@ -84,7 +105,9 @@ def _arrangement(cosine: Array) -> str:
 
 def _is_simplex(cosine: Array) -> bool:
     """One vector, or equal angles and linear dependence."""
-    return len(cosine) == 1 or bool(np.ptp(_angles(cosine)) < ALIKE and np.linalg.eigvalsh(cosine)[0] < ALIKE)
+    return len(cosine) == 1 or bool(
+        np.ptp(_angles(cosine)) < ALIKE and np.linalg.eigvalsh(cosine)[0] < ALIKE
+    )
 
 
 def _strongly_regular(near: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:

@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 SEED = 2410
 ROUNDS, PATIENCE = 18, 2  # races at most, and how many in a row may bring nothing
 PARENTS = 2  # runs whose neighbors enter the next race
-DROPS, SHAKEN, PAIRS, SWAPS = 8, 6, 70, 12  # of each parent: modes dropped, shaken copies, exchanges looked at and tried
+DROPS, SHAKEN, PAIRS, SWAPS = (
+    8,
+    6,
+    70,
+    12,
+)  # of each parent: modes dropped, shaken copies, exchanges looked at and tried
 MANY = 40  # classes, beyond which there are fewer starts and rounds
 SCALES = np.geomspace(0.3, 100.0, 30)  # own logits tried for a frame
 
@@ -124,11 +129,17 @@ def _first(problem: FixedRank, limit: int, rng: np.random.Generator) -> list[Run
     for name, x in frames(classes):
         if x.shape[0] <= limit:
             by_rank.setdefault(x.shape[0], []).append(_start(problem, name, x, rng))
-    field = [run for runs in by_rank.values() for run in sorted(runs, key=lambda run: run.value)[:copies]]
+    field = [
+        run for runs in by_rank.values() for run in sorted(runs, key=lambda run: run.value)[:copies]
+    ]
     for rank in thinned(1, limit):
         for i in range(copies):
             x = rng.normal(size=(rank, classes))
-            field.append(_start(problem, f"random {i + 1} of rank {rank}", x / np.linalg.norm(x, axis=0), rng))
+            field.append(
+                _start(
+                    problem, f"random {i + 1} of rank {rank}", x / np.linalg.norm(x, axis=0), rng
+                )
+            )
     return field
 
 
@@ -140,10 +151,14 @@ def _start(problem: FixedRank, name: str, x: Array, rng: np.random.Generator) ->
     placed[:, order] = x
     bias = np.zeros(ones.size)
     factors = [placed.T.ravel(), (placed * ones).T.ravel()]
-    left, sigma, right, _ = problem.decompose(np.concatenate([*factors, bias] if problem.bias_decay < math.inf else factors))
+    left, sigma, right, _ = problem.decompose(
+        np.concatenate([*factors, bias] if problem.bias_decay < math.inf else factors)
+    )
     rank = int((sigma > 1e-9 * sigma[0]).sum())
     logits, norm = placed.T @ placed * ones, problem.c * float((sigma[:rank] ** problem.q).sum())
-    scale = min(SCALES.tolist(), key=lambda a: problem.columns.value(a * logits) + norm * a**problem.q)
+    scale = min(
+        SCALES.tolist(), key=lambda a: problem.columns.value(a * logits) + norm * a**problem.q
+    )
     theta = problem.pack(left[:, :rank], scale * sigma[:rank], right[:, :rank], bias)
     return Run(problem, name, _shake(theta, 1e-3, rng))
 
@@ -154,17 +169,31 @@ def _moves(run: Run, limit: int, rng: np.random.Generator) -> Iterator[Run]:
     left, sigma, right, bias = problem.decompose(run.theta)
     for i in range(sigma.size)[-DROPS:]:
         keep = np.arange(sigma.size) != i
-        yield Run(problem, f"{origin}, then a mode dropped", problem.pack(left[:, keep], sigma[keep], right[:, keep], bias))
+        yield Run(
+            problem,
+            f"{origin}, then a mode dropped",
+            problem.pack(left[:, keep], sigma[keep], right[:, keep], bias),
+        )
     if 0 < sigma.size < limit:
-        u, _, v = np.linalg.svd(problem.columns.gradient((left * sigma) @ right.T + np.outer(bias, problem.columns.ones)))
+        u, _, v = np.linalg.svd(
+            problem.columns.gradient(
+                (left * sigma) @ right.T + np.outer(bias, problem.columns.ones)
+            )
+        )
         left, right = np.column_stack([left, -u[:, 0]]), np.column_stack([right, v[0]])
-        yield Run(problem, f"{origin}, then a mode added", problem.pack(left, np.append(sigma, sigma[-1]), right, bias))
+        yield Run(
+            problem,
+            f"{origin}, then a mode added",
+            problem.pack(left, np.append(sigma, sigma[-1]), right, bias),
+        )
     for i in range(SHAKEN):
         yield Run(problem, f"{origin}, then shaken", _shake(run.theta, 0.5, rng))
         x = rng.normal(size=(sigma.size + i % 2, problem.classes))
         if 0 < len(x) <= limit:
             yield _start(problem, f"random of rank {len(x)}", x / np.linalg.norm(x, axis=0), rng)
-    yield from sorted(_swaps(run, f"{origin}, then classes exchanged", rng), key=lambda run: run.value)[:SWAPS]
+    yield from sorted(
+        _swaps(run, f"{origin}, then classes exchanged", rng), key=lambda run: run.value
+    )[:SWAPS]
 
 
 def _swaps(run: Run, name: str, rng: np.random.Generator) -> Iterator[Run]:

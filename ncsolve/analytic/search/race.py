@@ -77,7 +77,9 @@ class Run:
                     self.done = True
                     break
                 self.theta, self.value, gradient = step
-                if float(np.linalg.norm(gradient) * np.linalg.norm(self.theta)) < STILL * abs(self.value):
+                if float(np.linalg.norm(gradient) * np.linalg.norm(self.theta)) < STILL * abs(
+                    self.value
+                ):
                     self.done = True
                     break
         if (fewer := shrunk(self.problem, self.theta)).size < self.theta.size:
@@ -110,6 +112,9 @@ def distinct(field: list[Run]) -> list[Run]:
     """Ascending in value, without those that have met one of the same rank."""
     kept: list[Run] = []
     for run in sorted(field, key=lambda run: run.value):
-        if not any(run.rank == other.rank and run.value - other.value <= SAME * abs(run.value) for other in kept[-3:]):
+        if not any(
+            run.rank == other.rank and run.value - other.value <= SAME * abs(run.value)
+            for other in kept[-3:]
+        ):
             kept.append(run)
     return kept

@@ -33,7 +33,11 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
     from .lowrank import best_known
 
     reduction = reduce(ufm)
-    told = None if watch is None else (lambda done, total: watch(f"search {done} of {total}", math.nan))
+    told = (
+        None
+        if watch is None
+        else (lambda done, total: watch(f"search {done} of {total}", math.nan))
+    )
     found = best_known(
         class_columns(ufm.loss, ufm.counts),
         classes=ufm.classes,

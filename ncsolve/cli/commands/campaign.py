@@ -20,14 +20,26 @@ OUT = (".jsonl",)
 
 def add(parser: ArgumentParser) -> None:
     """A spec in, a file of results and their summary out."""
-    parser.add_argument("spec", nargs="?", metavar="SPEC.toml", help="actions, and problems as grids and random draws")
     parser.add_argument(
-        "--summarize", metavar="RESULTS.jsonl", help="solve nothing: summarize this file of results, finished or not"
+        "spec",
+        nargs="?",
+        metavar="SPEC.toml",
+        help="actions, and problems as grids and random draws",
+    )
+    parser.add_argument(
+        "--summarize",
+        metavar="RESULTS.jsonl",
+        help="solve nothing: summarize this file of results, finished or not",
     )
     group = parser.add_argument_group("who computes")
     group.add_argument("--workers", metavar="N", help="processes of this machine (all cores)")
-    group.add_argument("--dask", metavar="ADDRESS", help="the workers of a Dask cluster: address of its scheduler")
-    options.add_output(parser, "the file of results (SPEC.jsonl beside the spec); one of the same spec is gone on with")
+    group.add_argument(
+        "--dask", metavar="ADDRESS", help="the workers of a Dask cluster: address of its scheduler"
+    )
+    options.add_output(
+        parser,
+        "the file of results (SPEC.jsonl beside the spec); one of the same spec is gone on with",
+    )
     picture = options.add_picture(parser)
     picture.add_argument("--plot", metavar="FILE", help="also draw all results: .png, .svg or .pdf")
 
@@ -35,20 +47,37 @@ def add(parser: ArgumentParser) -> None:
 def check(args: Namespace) -> None:
     """A spec or a file to summarize, with the options of each."""
     if (args.spec is None) == (args.summarize is None):
-        wrong = "a spec or --summarize is needed" if args.spec is None else f"--summarize needs no spec ({args.spec!r})"
-        raise options.UsageError(f"{wrong}; write ncsolve campaign SPEC.toml, or ncsolve campaign --summarize RESULTS.jsonl")
+        wrong = (
+            "a spec or --summarize is needed"
+            if args.spec is None
+            else f"--summarize needs no spec ({args.spec!r})"
+        )
+        raise options.UsageError(
+            f"{wrong}; write ncsolve campaign SPEC.toml, or ncsolve campaign --summarize RESULTS.jsonl"
+        )
     if args.summarize is not None:
         for name in ("workers", "dask", "out"):
             if getattr(args, name) is not None:
                 raise options.UsageError(f"--{name} belongs to a run; --summarize solves nothing")
     if args.workers is not None and args.dask is not None:
-        raise options.UsageError("--workers counts processes of this machine; with --dask the cluster decides")
+        raise options.UsageError(
+            "--workers counts processes of this machine; with --dask the cluster decides"
+        )
     if args.dask is not None and ":" not in args.dask:
-        raise options.UsageError(f"--dask {args.dask!r} is not an address such as tcp://10.0.0.1:8786")
+        raise options.UsageError(
+            f"--dask {args.dask!r} is not an address such as tcp://10.0.0.1:8786"
+        )
     if args.plot is None and (args.size is not None or args.dpi is not None):
-        raise options.UsageError(f"--{'size' if args.size is not None else 'dpi'} belongs to --plot")
-    if args.plot is not None and (suffix := PurePath(args.plot).suffix.lower()) not in options.PICTURES:
-        raise options.UsageError(f"--plot {args.plot!r} has suffix {suffix!r}; {', '.join(options.PICTURES)} work")
+        raise options.UsageError(
+            f"--{'size' if args.size is not None else 'dpi'} belongs to --plot"
+        )
+    if (
+        args.plot is not None
+        and (suffix := PurePath(args.plot).suffix.lower()) not in options.PICTURES
+    ):
+        raise options.UsageError(
+            f"--plot {args.plot!r} has suffix {suffix!r}; {', '.join(options.PICTURES)} work"
+        )
 
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
@@ -64,34 +93,44 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     if drawn:
         _draw(args, path)
     elif args.plot is not None:
-        terminal.note("no picture of a campaign that has not ended; --summarize draws what there is")
+        terminal.note(
+            "no picture of a campaign that has not ended; --summarize draws what there is"
+        )
 
     def blocks(watched: bool) -> Iterable[str]:
         return summary_blocks(summary, path, args.plot if drawn else None, watched=watched)
 
     body = summary.to_dict() | {"results": str(path)}
-    return Answer(body, blocks, summary.code, seed=summary.spec.seed, saved=True, kind="campaign-summary")
+    return Answer(
+        body, blocks, summary.code, seed=summary.spec.seed, saved=True, kind="campaign-summary"
+    )
 
 
 def _check_plot(args: Namespace) -> None:
     """Whether the picture can be written is settled before anything is computed."""
-    from ...problem.errors import CampaignError
     from ...files import check_writable
+    from ...problem.errors import CampaignError
 
     if args.plot is None:
         return
     try:
         check_writable(args.plot, overwrite=args.force)
     except FileExistsError:
-        how = "add --force to replace it" if args.summarize is not None else "draw with --summarize and --force to replace it"
+        how = (
+            "add --force to replace it"
+            if args.summarize is not None
+            else "draw with --summarize and --force to replace it"
+        )
         raise CampaignError(f"--plot {args.plot!r} exists; choose another name, or {how}") from None
     except OSError as error:
-        raise CampaignError(f"--plot {args.plot!r} cannot be written ({error.strerror}); choose another place") from None
+        raise CampaignError(
+            f"--plot {args.plot!r} cannot be written ({error.strerror}); choose another place"
+        ) from None
 
 
 def _draw(args: Namespace, path: str) -> None:
-    from ...show import plots
     from ...questions.campaigns.picture import results_picture
+    from ...show import plots
 
     size, dpi = options.picture(args)
     plots.save(results_picture(path), args.plot, size=size, dpi=dpi, overwrite=args.force)
@@ -105,7 +144,10 @@ def _run(args: Namespace, terminal: Terminal) -> Summary:
     spec = campaign.read_spec(args.spec)
     workers = options.whole(args.workers, "workers", 1)
     args.out = args.out or str(Path(args.spec).with_suffix(".jsonl"))
-    with termination_interrupts(), counted(spec.problems) if terminal.bars else nullcontext() as progress:
+    with (
+        termination_interrupts(),
+        counted(spec.problems) if terminal.bars else nullcontext() as progress,
+    ):
         summary = campaign.run(
             spec,
             args.out,
@@ -116,5 +158,7 @@ def _run(args: Namespace, terminal: Terminal) -> Summary:
             note=terminal.note,
         )
     if summary.stopped:
-        terminal.note(f"{summary.stopped}; {summary.finished} of {spec.problems} problems are kept in {args.out!r}")
+        terminal.note(
+            f"{summary.stopped}; {summary.finished} of {spec.problems} problems are kept in {args.out!r}"
+        )
     return summary

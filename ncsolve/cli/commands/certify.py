@@ -29,8 +29,8 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     """Certify the prediction."""
     from ...problem.errors import ProblemError, TooLarge
     from ...show.text import certificate_lines
-    from ..steps import answer_about, predicted
     from ...verification import certify
+    from ..steps import answer_about, predicted
 
     tolerance = options.tolerance(args)
     if args.rigorous:
@@ -45,11 +45,17 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     except (ProblemError, TooLarge) as error:  # the problem is sound, but no bound is known
         why = str(error)
     else:
-        why = f"the relative gap {certificate.relative_gap:.6g} is above the tolerance {tolerance:g}"
+        why = (
+            f"the relative gap {certificate.relative_gap:.6g} is above the tolerance {tolerance:g}"
+        )
     certified = certificate is not None and certificate.relative_gap <= tolerance
-    body = prediction.to_dict() | {"certificate": None if certificate is None else certificate.to_dict()}
+    body = prediction.to_dict() | {
+        "certificate": None if certificate is None else certificate.to_dict()
+    }
     verdict = (
-        f"certified: no point lies lower by more than {tolerance:g} of the value" if certified else f"not certified: {why}"
+        f"certified: no point lies lower by more than {tolerance:g} of the value"
+        if certified
+        else f"not certified: {why}"
     )
     if not certified:
         terminal.note(f"not certified: {why}")
@@ -62,12 +68,12 @@ def _rigorously(args: Namespace, terminal: Terminal, tolerance: float) -> Answer
     """Prove or disprove the prediction; the file of --out is the certificate itself."""
     import time
 
-    from ...show.text import rigorous_lines
     from ...numeric.rigorous.balls import flint
     from ...numeric.rigorous.certify import refuse
     from ...numeric.rigorous.judgement import Outcome
-    from ..steps import answer_about, predicted
+    from ...show.text import rigorous_lines
     from ...verification import certify
+    from ..steps import answer_about, predicted
 
     flint()
     prediction = predicted(args, terminal, accept=refuse)
@@ -75,6 +81,16 @@ def _rigorously(args: Namespace, terminal: Terminal, tolerance: float) -> Answer
     certificate = certify(prediction, rigorous=True, tolerance=tolerance)
     lines = [*rigorous_lines(certificate), ("time", f"{time.perf_counter() - start:.2f} s")]
     body = prediction.to_dict() | {"certificate": certificate.to_dict(), "tolerance": tolerance}
-    codes = {Outcome.PROVED: DONE, Outcome.DISPROVED: CONTRADICTED, Outcome.NOT_DECIDED: INCONCLUSIVE}
-    save = None if args.out is None else (lambda _document: certificate.save(args.out, overwrite=args.force))
-    return answer_about(prediction, body, lines, rows=False, code=codes[certificate.outcome], save=save)
+    codes = {
+        Outcome.PROVED: DONE,
+        Outcome.DISPROVED: CONTRADICTED,
+        Outcome.NOT_DECIDED: INCONCLUSIVE,
+    }
+    save = (
+        None
+        if args.out is None
+        else (lambda _document: certificate.save(args.out, overwrite=args.force))
+    )
+    return answer_about(
+        prediction, body, lines, rows=False, code=codes[certificate.outcome], save=save
+    )

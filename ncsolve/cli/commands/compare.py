@@ -26,19 +26,28 @@ def add(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("comparison")
     group.add_argument("--tol", metavar="X", help=f"distances up to X agree ({TOLERANCE})")
     group.add_argument(
-        "--scale-free", action="store_true", help="hold only nc1_quotient, nc2_gof_H, nc2_gof_W and nc3_gof against --tol"
+        "--scale-free",
+        action="store_true",
+        help="hold only nc1_quotient, nc2_gof_H, nc2_gof_W and nc3_gof against --tol",
     )
     group.add_argument(
-        "--subset", action="store_true", help="FILE holds a part of the samples: counts may differ from --counts"
+        "--subset",
+        action="store_true",
+        help="FILE holds a part of the samples: counts may differ from --counts",
     )
     group.add_argument(
-        "--preset", metavar="NAME", help="conventions and names of a paper: papyan, zhu, dang, hong-ling, galanti"
+        "--preset",
+        metavar="NAME",
+        help="conventions and names of a paper: papyan, zhu, dang, hong-ling, galanti",
     )
     picture = options.add_picture(parser)
-    picture.add_argument("--picture", metavar="FILE", help="also draw a picture: .png, .svg or .pdf")
+    picture.add_argument(
+        "--picture", metavar="FILE", help="also draw a picture: .png, .svg or .pdf"
+    )
     picture.add_argument("--kind", choices=KINDS, help=" | ".join(KINDS) + " (norms)")
     options.add_output(
-        parser, "also write the JSON document to FILE, or with suffix .npz what was measured as matrices as well"
+        parser,
+        "also write the JSON document to FILE, or with suffix .npz what was measured as matrices as well",
     )
 
 
@@ -51,15 +60,17 @@ def check(args: Namespace) -> None:
         if given:
             raise options.UsageError(f"{given[0]} needs --picture FILE")
     elif (suffix := PurePath(args.picture).suffix.lower()) not in options.PICTURES:
-        raise options.UsageError(f"--picture {args.picture!r} has suffix {suffix!r}; {' or '.join(options.PICTURES)} works")
+        raise options.UsageError(
+            f"--picture {args.picture!r} has suffix {suffix!r}; {' or '.join(options.PICTURES)} works"
+        )
 
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Measure, predict and compare."""
     from ...files import check_writable, write_arrays
-    from ...show.metric_text import comparison_blocks
     from ...metrics.comparison import compare
     from ...metrics.presets import preset_named
+    from ...show.metric_text import comparison_blocks
     from ..steps import measured, predicted
 
     tolerance = options.tolerance(args, TOLERANCE)
@@ -69,10 +80,14 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
         options.picture(args)
         check_writable(args.picture, overwrite=args.force)
     found = measured(args, terminal)
-    counts = {str(name): float(count) for name, count in zip(found.classes, found.counts, strict=True)}
+    counts = {
+        str(name): float(count) for name, count in zip(found.classes, found.counts, strict=True)
+    }
     prediction = predicted(args, terminal, counts)
     scale_free = args.scale_free or bool(prediction.theorem.limit)  # a limit is known up to scale
-    compared = compare(found, prediction, tolerance=tolerance, scale_free=scale_free, subset=args.subset)
+    compared = compare(
+        found, prediction, tolerance=tolerance, scale_free=scale_free, subset=args.subset
+    )
     if args.picture is not None:
         _draw(args, compared)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ...problem.border import shown
 from .. import options
 from ..answer import Answer, Terminal
-from ...problem.border import shown
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -25,19 +25,31 @@ def add(parser: ArgumentParser) -> None:
     decays.add_argument("--weight-decay", metavar="X", help="one number, or M between commas")
     decays.add_argument("--feature-decay", metavar="X", help="decay of the features")
     decays.add_argument("--bias", metavar="WORD", help="none, free, or a decay")
-    decays.add_argument("--back", action="store_true", help="from the canonical convention to theirs")
+    decays.add_argument(
+        "--back", action="store_true", help="from the canonical convention to theirs"
+    )
     group = parser.add_argument_group("their convention")
     group.add_argument(
         "--loss",
         metavar="NAME",
         help="mse ((1/2)|z - y|^2, default) | ce | squared-error | mse-loss (torch MSELoss()) | half-mse-loss",
     )
-    group.add_argument("--reduction", metavar="WORD", help="mean (default) or sum over the samples of a step")
-    group.add_argument("--penalty", metavar="WORD", help="half ((lambda/2)|.|^2, default) or full (lambda |.|^2)")
     group.add_argument(
-        "--feature-penalty", metavar="WORD", help="all (default) | batch (summed) | mean | optimizer (H a parameter)"
+        "--reduction", metavar="WORD", help="mean (default) or sum over the samples of a step"
     )
-    group.add_argument("--optimizer", metavar="NAME", help="whose weight_decay it is: none (default) | sgd | adam | adamw")
+    group.add_argument(
+        "--penalty", metavar="WORD", help="half ((lambda/2)|.|^2, default) or full (lambda |.|^2)"
+    )
+    group.add_argument(
+        "--feature-penalty",
+        metavar="WORD",
+        help="all (default) | batch (summed) | mean | optimizer (H a parameter)",
+    )
+    group.add_argument(
+        "--optimizer",
+        metavar="NAME",
+        help="whose weight_decay it is: none (default) | sgd | adam | adamw",
+    )
     size = parser.add_argument_group("sizes, where the convention needs them")
     size.add_argument("--classes", metavar="K", help="number of outputs")
     size.add_argument("--samples", metavar="N", help="number of training samples")
@@ -51,9 +63,15 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     from ...problem.conventions import DecayConvention, convert
 
     words = ("loss", "reduction", "penalty", "feature_penalty", "optimizer")
-    given: dict[str, Any] = {name: getattr(args, name).lower().replace("-", "_") for name in words if getattr(args, name)}
+    given: dict[str, Any] = {
+        name: getattr(args, name).lower().replace("-", "_") for name in words if getattr(args, name)
+    }
     convention = DecayConvention(**given, **_sizes(args))
-    decays = {name: options.numbers(text, name) for name in _DECAYS if (text := getattr(args, name)) is not None}
+    decays = {
+        name: options.numbers(text, name)
+        for name in _DECAYS
+        if (text := getattr(args, name)) is not None
+    }
     found = convert(convention, **decays, back=args.back)
     from ...show.text import text
 
@@ -65,11 +83,16 @@ def _sizes(args: Namespace) -> dict[str, Any]:
     sizes: dict[str, Any] = {}
     if args.counts is not None:
         if args.classes is not None or args.samples is not None:
-            raise options.UsageError("--counts says K and N already; leave out --classes and --samples")
+            raise options.UsageError(
+                "--counts says K and N already; leave out --classes and --samples"
+            )
         from ...problem.counts import parse_counts
 
         counts = parse_counts(args.counts)
-        sizes = {"classes": len(counts), "samples": math.fsum(counts.values() if isinstance(counts, dict) else counts)}
+        sizes = {
+            "classes": len(counts),
+            "samples": math.fsum(counts.values() if isinstance(counts, dict) else counts),
+        }
     for name, option in _UNITS.items():
         text = getattr(args, name)
         if text is not None:
@@ -86,7 +109,9 @@ def _lines(found: Converted, given: dict[str, Any]) -> list[Line]:
     for name in found:
         said = name.replace("_", " ")
         lines.append((said, f"{_written(given[name])} -> {_written(found[name])}"))
-        lines += [("", f"x {step.factor:.15g}: {step.why}") for step in found.steps if step.decay == name]
+        lines += [
+            ("", f"x {step.factor:.15g}: {step.why}") for step in found.steps if step.decay == name
+        ]
     flags = " ".join(f"--{name.replace('_', '-')} {_written(found[name])}" for name in found)
     return [*lines, ("theirs" if found.back else "canonical", flags)]
 

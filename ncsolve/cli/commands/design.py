@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...problem.border import shown
 from .. import options
 from ..answer import CONTRADICTED, DONE, Answer, Terminal
-from ...problem.border import shown
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterable
 
-    from ...questions.design.side import Design
     from ...problem.ufm import UFM
+    from ...questions.design.side import Design
 
 #: Each question, what it asks, and the options that belong to it.
 QUESTIONS = {
-    "decay": ("the largest decay that keeps classes alive", ("share", "class_names", "keep_ratios", "margin", "theorem")),
+    "decay": (
+        "the largest decay that keeps classes alive",
+        ("share", "class_names", "keep_ratios", "margin", "theorem"),
+    ),
     "count": ("the smallest count a minority needs", ("class_names",)),
     "class-weights": ("weights in the loss that equalize thresholds or lengths", ("aim",)),
     "ldt": ("label temperatures that equalize merge thresholds or make a simplex", ("aim",)),
@@ -27,7 +30,10 @@ QUESTIONS = {
 }
 #: What a question asks for cannot be given.
 ASKED = {"bias-decay": "bias", "ldt": "label_scale", "width": "width"}
-AIMS = {"class-weights": ("thresholds", "classifiers", "features"), "ldt": ("thresholds", "limit", "classifiers")}
+AIMS = {
+    "class-weights": ("thresholds", "classifiers", "features"),
+    "ldt": ("thresholds", "limit", "classifiers"),
+}
 
 
 def add(parser: ArgumentParser) -> None:
@@ -36,20 +42,36 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("question", choices=tuple(QUESTIONS), metavar="question", help=says)
     options.add_problem(parser)
     group = parser.add_argument_group("design")
-    group.add_argument("--share", metavar="X", help="decay: the share of classes that must live (1)")
     group.add_argument(
-        "--class", dest="class_names", metavar="NAME", action="append", help="decay, count: this class; repeatable"
+        "--share", metavar="X", help="decay: the share of classes that must live (1)"
     )
-    group.add_argument("--keep-ratios", action="store_true", help="decay: a common factor on the given decays")
-    group.add_argument("--margin", metavar="X", help="decay: how far below the boundary to recommend (0.01)")
+    group.add_argument(
+        "--class",
+        dest="class_names",
+        metavar="NAME",
+        action="append",
+        help="decay, count: this class; repeatable",
+    )
+    group.add_argument(
+        "--keep-ratios", action="store_true", help="decay: a common factor on the given decays"
+    )
+    group.add_argument(
+        "--margin", metavar="X", help="decay: how far below the boundary to recommend (0.01)"
+    )
     group.add_argument(
         "--aim",
         metavar="WORD",
-        help="class-weights: " + ", ".join(AIMS["class-weights"]) + "; ldt: thresholds, limit, classifiers",
+        help="class-weights: "
+        + ", ".join(AIMS["class-weights"])
+        + "; ldt: thresholds, limit, classifiers",
     )
     group.add_argument("--cosine", metavar="X", help="bias-decay: between class means")
     group.add_argument("--angle", metavar="X", help="bias-decay: in degrees, instead of --cosine")
-    group.add_argument("--fixed-total", action="store_true", help="oversample: keep N by subsampling the other classes")
+    group.add_argument(
+        "--fixed-total",
+        action="store_true",
+        help="oversample: keep N by subsampling the other classes",
+    )
     options.add_output(parser)
 
 
@@ -58,10 +80,14 @@ def check(args: Namespace) -> None:
     question = args.question
     for name in dict.fromkeys(option for _, belongs in QUESTIONS.values() for option in belongs):
         if getattr(args, name) not in (None, False) and name not in QUESTIONS[question][1]:
-            owners = " and ".join(f"design {one}" for one, (_, belongs) in QUESTIONS.items() if name in belongs)
+            owners = " and ".join(
+                f"design {one}" for one, (_, belongs) in QUESTIONS.items() if name in belongs
+            )
             raise options.UsageError(f"{_flag(name)} belongs to {owners}, not to design {question}")
     if args.limit is not None:
-        raise options.UsageError("--limit is not a question of design; ncsolve predict --limit shows a limit")
+        raise options.UsageError(
+            "--limit is not a question of design; ncsolve predict --limit shows a limit"
+        )
     if (asked := ASKED.get(question)) is not None and getattr(args, asked) is not None:
         raise options.UsageError(f"{_flag(asked)} is what design {question} answers; leave it out")
     given = [name for name in ("weight_decay", "feature_decay") if getattr(args, name) is not None]
@@ -70,17 +96,21 @@ def check(args: Namespace) -> None:
             f"{_flag(given[0])} is what design decay answers; leave it out, or add --keep-ratios to scale it"
         )
     if question == "decay" and args.keep_ratios and not given:
-        raise options.UsageError("--keep-ratios needs --weight-decay or --feature-decay, whose ratios are kept")
+        raise options.UsageError(
+            "--keep-ratios needs --weight-decay or --feature-decay, whose ratios are kept"
+        )
     if question == "bias-decay" and (args.cosine is None) == (args.angle is None):
         raise options.UsageError("design bias-decay needs one of --cosine X and --angle DEGREES")
     if args.aim is not None and args.aim not in AIMS[question]:
-        raise options.UsageError(f"--aim {shown(args.aim)} is unknown; design {question} knows {', '.join(AIMS[question])}")
+        raise options.UsageError(
+            f"--aim {shown(args.aim)} is unknown; design {question} knows {', '.join(AIMS[question])}"
+        )
 
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Answer the question."""
-    from ...show.design_text import design_blocks
     from ...files import check_writable
+    from ...show.design_text import design_blocks
 
     if args.out is not None:
         check_writable(args.out, overwrite=args.force)
@@ -96,10 +126,16 @@ def _answers() -> dict[str, Callable[[UFM, Namespace], Design]]:
     return {
         "decay": _decay,
         "count": lambda ufm, args: _module("count").smallest_count(ufm, args.class_names),
-        "class-weights": lambda ufm, args: _module("weights").class_weights(ufm, args.aim or "thresholds"),
-        "ldt": lambda ufm, args: _module("temperatures").label_temperatures(ufm, args.aim or "thresholds"),
+        "class-weights": lambda ufm, args: _module("weights").class_weights(
+            ufm, args.aim or "thresholds"
+        ),
+        "ldt": lambda ufm, args: _module("temperatures").label_temperatures(
+            ufm, args.aim or "thresholds"
+        ),
         "bias-decay": _bias_decay,
-        "oversample": lambda ufm, args: _module("oversample").oversampling(ufm, fixed_total=args.fixed_total),
+        "oversample": lambda ufm, args: _module("oversample").oversampling(
+            ufm, fixed_total=args.fixed_total
+        ),
         "width": lambda ufm, args: _module("width").smallest_width(ufm),
     }
 
@@ -121,7 +157,9 @@ def _bias_decay(ufm: UFM, args: Namespace) -> Design:
         return bias_decay_for_cosine(ufm, _number(args.cosine, "cosine", 0.0))
     angle = _number(args.angle, "angle", 0.0)
     if not 0.0 <= angle <= 180.0:
-        raise options.UsageError(f"--angle {shown(args.angle)} is not an angle from 0 to 180 degrees")
+        raise options.UsageError(
+            f"--angle {shown(args.angle)} is not an angle from 0 to 180 degrees"
+        )
     return bias_decay_for_cosine(ufm, math.cos(math.radians(angle)))
 
 

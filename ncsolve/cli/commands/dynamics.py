@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ...questions.course import TimeCourse
-    from ...show.text import Line
     from ...questions.tracking import Track
+    from ...show.text import Line
 
 OUT = (".json", ".csv")
 STARTS = ("aligned", "gaussian")
@@ -24,7 +24,9 @@ def add(parser: ArgumentParser) -> None:
     """A problem and a planned descent in, its time course out."""
     options.add_problem(parser)
     group = parser.add_argument_group("descent")
-    group.add_argument("--learning-rate", metavar="X", help="of the objective over all N features (0.1)")
+    group.add_argument(
+        "--learning-rate", metavar="X", help="of the objective over all N features (0.1)"
+    )
     group.add_argument("--momentum", metavar="X", help="of heavy-ball descent (0)")
     group.add_argument(
         "--start-scale",
@@ -33,15 +35,34 @@ def add(parser: ArgumentParser) -> None:
         "gaussian: standard deviation of every entry",
     )
     group.add_argument(
-        "--start", choices=STARTS, help="aligned with the modes (default), or gaussian, seen through its projection"
+        "--start",
+        choices=STARTS,
+        help="aligned with the modes (default), or gaussian, seen through its projection",
     )
-    group.add_argument("--steps", metavar="N", help="length of the time course (1.5 times what the last class needs)")
-    group.add_argument("--share", metavar="X", help="a class is learned at this share of its final value (0.5)")
-    group.add_argument("--measured", action="store_true", help="also descend on the raw objective, and compare")
-    group.add_argument("--rng", metavar="INT", help="seed of a gaussian start and of the hidden bases of an aligned one (0)")
+    group.add_argument(
+        "--steps",
+        metavar="N",
+        help="length of the time course (1.5 times what the last class needs)",
+    )
+    group.add_argument(
+        "--share", metavar="X", help="a class is learned at this share of its final value (0.5)"
+    )
+    group.add_argument(
+        "--measured", action="store_true", help="also descend on the raw objective, and compare"
+    )
+    group.add_argument(
+        "--rng",
+        metavar="INT",
+        help="seed of a gaussian start and of the hidden bases of an aligned one (0)",
+    )
     picture = options.add_picture(parser)
-    picture.add_argument("--picture", metavar="FILE", help="modes against the step (.png, .svg or .pdf)")
-    options.add_output(parser, "also write the JSON document to FILE, or with suffix .csv the time course of every mode")
+    picture.add_argument(
+        "--picture", metavar="FILE", help="modes against the step (.png, .svg or .pdf)"
+    )
+    options.add_output(
+        parser,
+        "also write the JSON document to FILE, or with suffix .csv the time course of every mode",
+    )
 
 
 def check(args: Namespace) -> None:
@@ -53,11 +74,11 @@ def check(args: Namespace) -> None:
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Predict the time course, and follow real descent if asked."""
-    from ...questions.dynamics import time_course
     from ...files import check_writable
+    from ...questions.dynamics import time_course
+    from ...questions.tracking import gaussian_start, track
     from ...show.text import prediction_lines, text
     from ..steps import predicted
-    from ...questions.tracking import gaussian_start, track
 
     if args.picture is not None:
         check_writable(args.picture, overwrite=args.force)
@@ -76,13 +97,21 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
         if len(scales) > 1:
             raise options.UsageError("--start gaussian takes one --start-scale")
         start = gaussian_start(ufm, scales[0], rng=seed)
-    course = time_course(ufm, start=start, **{name: value for name, value in given.items() if value is not None})
+    course = time_course(
+        ufm, start=start, **{name: value for name, value in given.items() if value is not None}
+    )
     found = track(course, rng=seed) if args.measured else None
     body = course.to_dict() if found is None else found.to_dict()
     if args.picture is not None:
         from ...show.plots import modes_against_step, save
 
-        save(modes_against_step(found or course), args.picture, size=size, dpi=dpi, overwrite=args.force)
+        save(
+            modes_against_step(found or course),
+            args.picture,
+            size=size,
+            dpi=dpi,
+            overwrite=args.force,
+        )
 
     def blocks(terminal: bool) -> Iterable[str]:
         yield text([prediction_lines(prediction)[0], *_lines(course, body)])
@@ -90,7 +119,9 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
             yield _class_table(body["classes"], measured=found is not None)
         if not course.modes.by_class:
             yield _mode_table(body["modes"], measured=found is not None)
-        last = [*_measured_lines(found)] + ([("picture", args.picture)] if args.picture is not None else [])
+        last = [*_measured_lines(found)] + (
+            [("picture", args.picture)] if args.picture is not None else []
+        )
         if last:
             yield text(last)
 
@@ -128,12 +159,21 @@ def _lines(course: TimeCourse, body: dict[str, Any]) -> list[Line]:
             "descent",
             f"learning rate {course.learning_rate:g}, momentum {course.momentum:g}: time {course.time_per_step:.6g} per step",
         ),
-        ("start", f"{'aligned' if aligned else 'gaussian, projected on the modes'}, singular values {scale}"),
+        (
+            "start",
+            f"{'aligned' if aligned else 'gaussian, projected on the modes'}, singular values {scale}",
+        ),
         (
             "learned",
             f"at {course.share:g} of the final own logit; a class that dies, when it has lost {course.share:g} of its start",
         ),
-        ("steps", f"{course.steps}" + ("" if body["diverged"] is None else f"; descent diverges at step {body['diverged']}")),
+        (
+            "steps",
+            f"{course.steps}"
+            + (
+                "" if body["diverged"] is None else f"; descent diverges at step {body['diverged']}"
+            ),
+        ),
     ]
     if course.ufm.bias == "free":
         lines.append(("bias", "free, at its optimum from the start, where it stays"))
@@ -157,7 +197,10 @@ def _measured_lines(found: Track | None) -> list[Line]:
             "measured",
             f"differs from the recursion by {found.descent_error:.2g}, from the flow by {found.flow_error:.2g} of the largest sigma",
         ),
-        ("outside", f"{found.followed.outside[-1]:.2g} of the end-to-end matrix is not along the modes at the end"),
+        (
+            "outside",
+            f"{found.followed.outside[-1]:.2g} of the end-to-end matrix is not along the modes at the end",
+        ),
         ("verdict", verdict),
     ]
 
@@ -166,7 +209,9 @@ def _class_table(rows: list[dict[str, Any]], *, measured: bool) -> str:
     from ...show.text import grid
 
     by_class = "start" in rows[0]
-    head = ["class", "count", "fate", "flow step", "descent step"] + (["measured step"] if measured else [])
+    head = ["class", "count", "fate", "flow step", "descent step"] + (
+        ["measured step"] if measured else []
+    )
     head += ["own logit"] + (["start", "boundary"] if by_class else [])
     keys = {
         "flow step": "flow_step",
@@ -178,7 +223,9 @@ def _class_table(rows: list[dict[str, Any]], *, measured: bool) -> str:
     cut = len(rows) > MOST_ROWS
     chosen = [*order[:SHOWN_ROWS], *order[-SHOWN_ROWS:]] if cut else list(range(len(rows)))
     cells = [[_cell(rows[k][keys.get(name, name)]) for name in head] for k in chosen]
-    table = grid(head, cells, right=[i for i, name in enumerate(head) if name not in ("class", "fate")])
+    table = grid(
+        head, cells, right=[i for i, name in enumerate(head) if name not in ("class", "fate")]
+    )
     if not cut:
         return table
     lines = table.splitlines()
@@ -190,12 +237,23 @@ def _mode_table(rows: list[dict[str, Any]], *, measured: bool) -> str:
     from ...show.text import grid
 
     head = (
-        ["mode", "tau^2", "fate", "flow step", "descent step"] + (["measured step"] if measured else []) + ["sigma", "boundary"]
+        ["mode", "tau^2", "fate", "flow step", "descent step"]
+        + (["measured step"] if measured else [])
+        + ["sigma", "boundary"]
     )
-    keys = {"tau^2": "tau2", "flow step": "flow_step", "descent step": "descent_step", "measured step": "measured_step"}
+    keys = {
+        "tau^2": "tau2",
+        "flow step": "flow_step",
+        "descent step": "descent_step",
+        "measured step": "measured_step",
+    }
     cells = [[_cell(row[keys.get(name, name)]) for name in head] for row in rows[:MOST_ROWS]]
-    table = grid(head, cells, right=[i for i, name in enumerate(head) if name not in ("mode", "fate")])
-    return table + (f"\n... {len(rows) - MOST_ROWS} more (use --json for all)" if len(rows) > MOST_ROWS else "")
+    table = grid(
+        head, cells, right=[i for i, name in enumerate(head) if name not in ("mode", "fate")]
+    )
+    return table + (
+        f"\n... {len(rows) - MOST_ROWS} more (use --json for all)" if len(rows) > MOST_ROWS else ""
+    )
 
 
 def _cell(value: Any) -> str:
@@ -213,14 +271,23 @@ def _write_csv(args: Namespace, course: TimeCourse, found: Track | None) -> None
 
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["step", "mode", "tau2", "flow", "descent"] + (["measured"] if found is not None else []))
+    writer.writerow(
+        ["step", "mode", "tau2", "flow", "descent"] + (["measured"] if found is not None else [])
+    )
     flow, descent = course.flow.sigma, course.descent.sigma
     for t, step in enumerate(course.recorded.tolist()):
         for i, name in enumerate(course.modes.names):
-            row: list[Any] = [step, name, repr(float(course.modes.tau2[i])), repr(float(flow[t, i]))]
+            row: list[Any] = [
+                step,
+                name,
+                repr(float(course.modes.tau2[i])),
+                repr(float(flow[t, i])),
+            ]
             row.append(repr(float(descent[t, i])) if t < len(descent) else "")
             if found is not None:
-                row.append(repr(float(found.followed.sigma[t, i])) if t < len(found.followed.sigma) else "")
+                row.append(
+                    repr(float(found.followed.sigma[t, i])) if t < len(found.followed.sigma) else ""
+                )
             writer.writerow(row)
     with atomic_write(args.out, overwrite=args.force) as target:
         target.write(stream.getvalue().encode())

@@ -30,11 +30,17 @@ def add(parser: ArgumentParser) -> None:
         "unstable=1 (that mode there, others as in the minimizer), modes=0,2+unstable=1",
     )
     group.add_argument(
-        "--columns", choices=COLUMNS, help="columns of H: samples (all N), means (K class means), auto (samples if few enough)"
+        "--columns",
+        choices=COLUMNS,
+        help="columns of H: samples (all N), means (K class means), auto (samples if few enough)",
     )
-    group.add_argument("--tol", metavar="X", help="share of the largest eigenvalue that counts as zero (1e-10)")
+    group.add_argument(
+        "--tol", metavar="X", help="share of the largest eigenvalue that counts as zero (1e-10)"
+    )
     picture = options.add_picture(parser)
-    picture.add_argument("--picture", metavar="FILE", help="all eigenvalues in order (.png, .svg or .pdf)")
+    picture.add_argument(
+        "--picture", metavar="FILE", help="all eigenvalues in order (.png, .svg or .pdf)"
+    )
     options.add_output(parser)
 
 
@@ -45,8 +51,8 @@ def check(args: Namespace) -> None:
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Predict the inertia, and measure it."""
-    from ...questions.landscape import critical_point
     from ...files import check_writable
+    from ...questions.landscape import critical_point
     from ...questions.landscapes import ZERO, Comparison, measure_inertia
     from ...show.text import grid, prediction_lines, text
     from ..steps import predicted
@@ -57,12 +63,18 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     tolerance = options.positive(args.tol, "tol", below=1.0)
     prediction = predicted(args, terminal)
     point = critical_point(prediction, args.at or "minimizer")
-    found = measure_inertia(point, columns=args.columns or "auto", tolerance=ZERO if tolerance is None else tolerance)
+    found = measure_inertia(
+        point, columns=args.columns or "auto", tolerance=ZERO if tolerance is None else tolerance
+    )
     if args.picture is not None:
         from ...show.plots import hessian_spectrum, save
 
         save(hessian_spectrum(found), args.picture, size=size, dpi=dpi, overwrite=args.force)
-    codes = {Comparison.AGREES: DONE, Comparison.CONTRADICTED: CONTRADICTED, Comparison.UNRESOLVED: INCONCLUSIVE}
+    codes = {
+        Comparison.AGREES: DONE,
+        Comparison.CONTRADICTED: CONTRADICTED,
+        Comparison.UNRESOLVED: INCONCLUSIVE,
+    }
 
     def blocks(terminal: bool) -> Iterable[str]:
         yield text([prediction_lines(prediction)[0], *_lines(found)])
@@ -71,7 +83,10 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
             shown = rows[:MOST_MODES]
             yield grid(
                 ("mode", "tau^2", "at", "sigma"),
-                [(row["mode"], f"{row['tau2']:.6g}", row["place"], f"{row['sigma']:.6g}") for row in shown],
+                [
+                    (row["mode"], f"{row['tau2']:.6g}", row["place"], f"{row['sigma']:.6g}")
+                    for row in shown
+                ],
                 right=(1, 3),
             )
             if len(rows) > len(shown):
@@ -105,12 +120,21 @@ def _lines(found: Landscape) -> list[Line]:
         (
             "hessian",
             f"{found.measured_eigenvalues.size} free numbers, "
-            + ("all N features" if every else f"{found.columns} class means (within-class directions left out on both sides)"),
+            + (
+                "all N features"
+                if every
+                else f"{found.columns} class means (within-class directions left out on both sides)"
+            ),
         ),
         ("largest", f"eigenvalue {found.largest:.6g}"),
     ]
     if found.eigenvalue_error is not None:
-        lines.append(("spectrum", f"predicted and measured differ by at most {found.eigenvalue_error:.2g} of the largest"))
+        lines.append(
+            (
+                "spectrum",
+                f"predicted and measured differ by at most {found.eigenvalue_error:.2g} of the largest",
+            )
+        )
     return lines + [("warning", warning) for warning in point.warnings]
 
 
@@ -120,4 +144,10 @@ def _row(family: Family) -> tuple[str, ...]:
     negative = (
         int((family.values < -1e-12 * np.abs(family.values).max()).sum()) * family.copies
     )  # rotations are zero to rounding
-    return (family.directions, str(family.size), str(negative), f"{family.values.min():.6g}", f"{family.values.max():.6g}")
+    return (
+        family.directions,
+        str(family.size),
+        str(negative),
+        f"{family.values.min():.6g}",
+        f"{family.values.max():.6g}",
+    )

@@ -17,15 +17,17 @@ def add(parser: ArgumentParser) -> None:
     options.add_snapshot(parser)
     group = parser.add_argument_group("metrics")
     group.add_argument(
-        "--preset", metavar="NAME", help="conventions and names of a paper: papyan, zhu, dang, hong-ling, galanti"
+        "--preset",
+        metavar="NAME",
+        help="conventions and names of a paper: papyan, zhu, dang, hong-ling, galanti",
     )
     options.add_output(parser)
 
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Measure."""
-    from ...show.metric_text import measurement_blocks
     from ...metrics.presets import preset_named
+    from ...show.metric_text import measurement_blocks
     from ..steps import measured
 
     if args.preset is not None:

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable, Iterable, Iterator
 
-    from ...questions.phase import Axis, LongTail, PhaseMap
     from ...problem.ufm import UFM
+    from ...questions.phase import Axis, LongTail, PhaseMap
     from ...show.text import Line
 
 OUT = (".json", ".csv", ".npz", *options.PICTURES)
 AXIS = "NAME=LOW:HIGH:POINTS[,log|,lin] or NAME=V1,V2,...; NAME is decay, mean-decay, bias-decay, ratio, n, K, depth or width"
 FEW = 20  # cells solved one by one that need no mention
 SET_BY = {  # the options that an axis makes useless, and what works instead
-    "decay": (("weight_decay", "feature_decay"), "the axis sets all decays; mean-decay moves them by one factor"),
+    "decay": (
+        ("weight_decay", "feature_decay"),
+        "the axis sets all decays; mean-decay moves them by one factor",
+    ),
     "bias-decay": (("bias",), "the axis sets it"),
     "depth": (("depth",), "the axis sets it"),
     "width": (("width",), "the axis sets it"),
@@ -42,12 +45,20 @@ def add(parser: ArgumentParser) -> None:
         help="active (default), vanished, merged, rank, value, cosine, ... or all; a picture has the first",
     )
     group.add_argument(
-        "--rule", metavar="WORD", help="continuous (default where an axis moves counts) or floored (default else) long tail"
+        "--rule",
+        metavar="WORD",
+        help="continuous (default where an axis moves counts) or floored (default else) long tail",
     )
     group.add_argument("--no-boundaries", action="store_true", help="a picture without the lines")
-    group.add_argument("--most-solved", metavar="N", help="how many cells may be solved iteratively, one by one (10000)")
+    group.add_argument(
+        "--most-solved",
+        metavar="N",
+        help="how many cells may be solved iteratively, one by one (10000)",
+    )
     options.add_picture(parser)
-    options.add_output(parser, "also write the map to FILE: .csv, .npz, .json, or a picture .png, .svg, .pdf")
+    options.add_output(
+        parser, "also write the map to FILE: .csv, .npz, .json, or a picture .png, .svg, .pdf"
+    )
 
 
 def check(args: Namespace) -> None:
@@ -63,11 +74,11 @@ def check(args: Namespace) -> None:
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Fill the map, draw or save it."""
-    from ...show import text as report
+    from ...files import check_writable
     from ...questions.phase import phase_map
     from ...questions.phase.files import about
     from ...questions.phase.map import MOST_SOLVED, chosen_fields
-    from ...files import check_writable
+    from ...show import text as report
 
     size, dpi = options.picture(args)
     if args.out is not None:
@@ -90,7 +101,13 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
             progress=progress,
         )
     suffix = "" if args.out is None else PurePath(args.out).suffix.lower()
-    body = found.to_dict() if args.json or suffix == ".json" else about(found) if suffix == ".npz" else {}
+    body = (
+        found.to_dict()
+        if args.json or suffix == ".json"
+        else about(found)
+        if suffix == ".npz"
+        else {}
+    )
     lines = [*map_lines(found), *([] if args.out is None else [("written", args.out)])]
     return Answer(body, lambda terminal: [report.text(lines)], save=_saver(found, args, size, dpi))
 
@@ -106,23 +123,34 @@ def _family(args: Namespace) -> tuple[UFM, Axis, Axis, LongTail | None]:
         useless, instead = SET_BY.get(name, ((), ""))
         for option in useless:
             if getattr(args, option) is not None:
-                raise UsageError(f"--{option.replace('_', '-')} would be ignored beside the axis {name}: {instead}")
+                raise UsageError(
+                    f"--{option.replace('_', '-')} would be ignored beside the axis {name}: {instead}"
+                )
     counts = {name: value for name, value in moved.items() if name in COUNTS}
     if args.long_tail is None:
         if counts or args.rule is not None:
             what = f"axis {next(iter(counts))}" if counts else "--rule"
             given = "--labels" if args.labels is not None else "--counts"
-            raise UsageError(f"{what} needs --long-tail K=..,n=..,ratio=..; {given} gives a fixed vector of counts")
+            raise UsageError(
+                f"{what} needs --long-tail K=..,n=..,ratio=..; {given} gives a fixed vector of counts"
+            )
         return options.problem(args), x, y, None
     rule = args.rule or ("continuous" if counts else "floored")
     if rule not in RULES:
         raise UsageError(f"--rule {rule!r} is unknown; {' or '.join(RULES)} works")
     tau = args.logit_adjustment
     if counts and tau is not None and "," not in tau:
-        raise UsageError(f"--logit-adjustment {tau} follows the counts, which axis {next(iter(counts))} moves; give K numbers")
+        raise UsageError(
+            f"--logit-adjustment {tau} follows the counts, which axis {next(iter(counts))} moves; give K numbers"
+        )
     tail = parse_tail(args.long_tail, counts, rule)
     fixed = ",".join(repr(float(n)) for n in tail.counts())
-    return options.problem(Namespace(**vars(args) | {"counts": fixed, "long_tail": None})), x, y, tail
+    return (
+        options.problem(Namespace(**vars(args) | {"counts": fixed, "long_tail": None})),
+        x,
+        y,
+        tail,
+    )
 
 
 @contextmanager
@@ -137,15 +165,21 @@ def _told(terminal: Terminal) -> Iterator[Callable[[int, int], None]]:
 
     def say(done: int, total: int) -> None:
         if done == 0 and total > FEW:
-            terminal.note(f"{total} cells have no closed form (or lie at a threshold) and are predicted one by one")
+            terminal.note(
+                f"{total} cells have no closed form (or lie at a threshold) and are predicted one by one"
+            )
 
     yield say
 
 
-def _saver(found: PhaseMap, args: Namespace, size: tuple[float, float] | None, dpi: float) -> Callable[[str], None] | None:
+def _saver(
+    found: PhaseMap, args: Namespace, size: tuple[float, float] | None, dpi: float
+) -> Callable[[str], None] | None:
     suffix = "" if args.out is None else PurePath(args.out).suffix.lower()
     if suffix == ".npz":
-        return lambda document: found.save(args.out, "" if args.json else document, overwrite=args.force)
+        return lambda document: found.save(
+            args.out, "" if args.json else document, overwrite=args.force
+        )
     if suffix == ".csv":
         return lambda _document: found.save(args.out, overwrite=args.force)
     if suffix in options.PICTURES:
@@ -165,7 +199,10 @@ def map_lines(found: PhaseMap) -> Iterable[Line]:
     yield "problem", ", ".join(_family_words(found))
     for side, axis in (("x", found.x), ("y", found.y)):
         scale = "logarithmic" if axis.log else "linear"
-        yield side, f"{axis.name} ({axis.says}), {axis.values[0]:g} to {axis.values[-1]:g}, {len(axis)} points, {scale}"
+        yield (
+            side,
+            f"{axis.name} ({axis.says}), {axis.values[0]:g} to {axis.values[-1]:g}, {len(axis)} points, {scale}",
+        )
     for (theorem, claim), cells in found.tally().items():
         yield "theorem", f"{theorem}, {claim}: {cells} cells"
     if found.solved:
@@ -175,7 +212,9 @@ def map_lines(found: PhaseMap) -> Iterable[Line]:
     for name, field in found.fields.items():
         known = field[~np.isnan(field)]
         digits = ".0f" if name in WHOLE else ".6g"
-        span = f"{known.min():{digits}} to {known.max():{digits}}" if known.size else "nowhere defined"
+        span = (
+            f"{known.min():{digits}} to {known.max():{digits}}" if known.size else "nowhere defined"
+        )
         yield name, f"{span}, {FIELDS[name]}"
     for boundary in found.boundaries:
         yield "boundary", f"{boundary.name}: {_span(found, boundary.x, boundary.y)}"
@@ -187,17 +226,29 @@ def _family_words(found: PhaseMap) -> Iterable[str]:
 
     def layers(name: str, values: tuple[float, ...]) -> str:
         distinct = values[:1] if len(set(values)) == 1 else values
-        return f"{name} " + ", ".join(f"{value:.6g}" for value in distinct[:6]) + (", ..." if len(distinct) > 6 else "")
+        return (
+            f"{name} "
+            + ", ".join(f"{value:.6g}" for value in distinct[:6])
+            + (", ..." if len(distinct) > 6 else "")
+        )
 
     if "K" not in moved:
         yield f"{ufm.classes} classes"
     if tail is None:
         yield f"N = {ufm.samples:.6g}"
     else:
-        yield from (f"{name} = {value:g}" for name, value in (("n", tail.largest), ("ratio", tail.ratio)) if name not in moved)
+        yield from (
+            f"{name} = {value:g}"
+            for name, value in (("n", tail.largest), ("ratio", tail.ratio))
+            if name not in moved
+        )
         profile = "n for the first half, then n / ratio" if tail.step else "n ratio^(-k/(K-1))"
         yield f"counts {profile} ({'rounded down to whole numbers' if tail.rule == 'floored' else 'continuous, not rounded'})"
-    given = "".join(f" with {name.replace('_', ' ')}" for name in ufm.loss.parameters()) if ufm.loss.name == "ce" else ""
+    given = (
+        "".join(f" with {name.replace('_', ' ')}" for name in ufm.loss.parameters())
+        if ufm.loss.name == "ce"
+        else ""
+    )
     yield ("cross-entropy" if ufm.loss.name == "ce" else "squared loss") + given
     if "depth" not in moved:
         yield f"M = {ufm.depth}"
@@ -217,7 +268,12 @@ def _span(found: PhaseMap, x: Any, y: Any) -> str:
     import numpy as np
 
     with np.errstate(invalid="ignore"):
-        inside = (x >= found.x.values[0]) & (x <= found.x.values[-1]) & (y >= found.y.values[0]) & (y <= found.y.values[-1])
+        inside = (
+            (x >= found.x.values[0])
+            & (x <= found.x.values[-1])
+            & (y >= found.y.values[0])
+            & (y <= found.y.values[-1])
+        )
     x, y = x[inside], y[inside]
     ends = dict.fromkeys((int(np.argmin(y)), int(np.argmax(y))))
     return " .. ".join(f"{found.x.name} {x[i]:.6g} at {found.y.name} {y[i]:.6g}" for i in ends)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...show.plots.gallery import KINDS
 from .. import options
 from ..answer import DONE, INCONCLUSIVE, Answer, Terminal
-from ...show.plots.gallery import KINDS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -32,9 +32,17 @@ def add(parser: ArgumentParser) -> None:
     options.add_tolerance(parser)
     options.add_output(parser, "the picture: .png, .svg or .pdf", required=True)
     picture = options.add_picture(parser)
-    picture.add_argument("--measured", action="store_true", help="norms: descend, and show the measured norms too")
-    picture.add_argument("--which", choices=("features", "weights"), help="gram and cosines: of which vectors (features)")
-    picture.add_argument("--field", metavar="NAME", help="phase: the field in colors (the first one of the map)")
+    picture.add_argument(
+        "--measured", action="store_true", help="norms: descend, and show the measured norms too"
+    )
+    picture.add_argument(
+        "--which",
+        choices=("features", "weights"),
+        help="gram and cosines: of which vectors (features)",
+    )
+    picture.add_argument(
+        "--field", metavar="NAME", help="phase: the field in colors (the first one of the map)"
+    )
 
 
 def check(args: Namespace) -> None:
@@ -46,7 +54,11 @@ def check(args: Namespace) -> None:
             raise options.UsageError(f"--{name} belongs to plot {whose}, not to plot {args.kind}")
     problem = (args.counts, args.labels, args.long_tail) != (None, None, None)
     if args.file is not None:
-        given = [name for name, value in vars(args).items() if name not in OWN and value not in (None, False)]
+        given = [
+            name
+            for name, value in vars(args).items()
+            if name not in OWN and value not in (None, False)
+        ]
         if given:
             raise options.UsageError(
                 f"--{given[0].replace('_', '-')} belongs to a problem, and FILE {args.file!r} has one already"
@@ -60,16 +72,20 @@ def check(args: Namespace) -> None:
         )
     given = options.given_to_descent(args)
     if not _descends(args) and given:
-        how = "; add --measured" if "measured" in kind.options else f", and plot {args.kind} shows none"
+        how = (
+            "; add --measured"
+            if "measured" in kind.options
+            else f", and plot {args.kind} shows none"
+        )
         raise options.UsageError(f"--{given[0].replace('_', '-')} needs a run{how}")
     options.check_descent(args)
 
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Draw, and save the picture."""
-    from ...show.text import verification_lines
-    from ...show.result_files import read_result
     from ...show.document import result_of
+    from ...show.result_files import read_result
+    from ...show.text import verification_lines
     from ..steps import answer_about, predicted, verified
 
     options.picture(args)
@@ -81,27 +97,38 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
         result = read_result(args.file)
         _draw(args, result)
         body = {
-            name: value for name, value in result.document.items() if name not in ("schema", "ncsolve_version", "provenance")
+            name: value
+            for name, value in result.document.items()
+            if name not in ("schema", "ncsolve_version", "provenance")
         }
         if not result.predicts:
             return _about_file(args, result, body | {"kind": args.kind})
-        return answer_about(result.prediction, body | {"kind": args.kind}, picture, rows=False, saved=True)
+        return answer_about(
+            result.prediction, body | {"kind": args.kind}, picture, rows=False, saved=True
+        )
     if _descends(args):
         found, method, seed = verified(args, terminal)
         _draw(args, result_of(found))
         lines = [*verification_lines(found, method, seed), *picture]
-        body, code = found.to_dict() | {"kind": args.kind}, INCONCLUSIVE if found.interrupted else DONE
-        return answer_about(found.prediction, body, lines, seed=seed, rows=False, saved=True, code=code)
+        body, code = (
+            found.to_dict() | {"kind": args.kind},
+            INCONCLUSIVE if found.interrupted else DONE,
+        )
+        return answer_about(
+            found.prediction, body, lines, seed=seed, rows=False, saved=True, code=code
+        )
     prediction, made = predicted(args, terminal), KINDS[args.kind].made
     assert made is not None  # `check` has seen to it
     result = made(prediction)
     _draw(args, result)
-    return answer_about(prediction, dict(result.document) | {"kind": args.kind}, picture, rows=False, saved=True)
+    return answer_about(
+        prediction, dict(result.document) | {"kind": args.kind}, picture, rows=False, saved=True
+    )
 
 
 def _draw(args: Namespace, result: Result) -> None:
-    from ...show.plots.gallery import drawn
     from ...show.plots import save
+    from ...show.plots.gallery import drawn
 
     size, dpi = options.picture(args)
     axes = drawn(args.kind, result, **{name: getattr(args, name) for name in CHOICES})

@@ -16,20 +16,24 @@ OUT = (".json", ".npz")
 def add(parser: ArgumentParser) -> None:
     """A problem in, its prediction out."""
     options.add_problem(parser)
-    options.add_output(parser, "also write the JSON document to FILE, or with suffix .npz the matrices")
+    options.add_output(
+        parser, "also write the JSON document to FILE, or with suffix .npz the matrices"
+    )
 
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Predict."""
     from ...analytic.theorem import Claim
     from ...show.text import certificate_lines
-    from ..steps import answer_about, predicted
     from ...verification import certificate_if_known
+    from ..steps import answer_about, predicted
 
     prediction = predicted(args, terminal)
     body, lines = prediction.to_dict() | {"certificate": None}, []
     zero = not prediction.theorem.limit and not prediction.solution.sigma_and_frame[0].size
-    if prediction.claim is Claim.CERTIFIED or zero:  # numbers, not a closed form: their strength is part of the answer
+    if (
+        prediction.claim is Claim.CERTIFIED or zero
+    ):  # numbers, not a closed form: their strength is part of the answer
         certificate = certificate_if_known(prediction)
         lines = certificate_lines(certificate)
         body["certificate"] = None if certificate is None else certificate.to_dict()

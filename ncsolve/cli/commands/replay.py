@@ -20,8 +20,8 @@ def add(parser: ArgumentParser) -> None:
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Replay the certificate."""
     from ...files import check_writable
-    from ...show.text import text
     from ...numeric.rigorous import replay
+    from ...show.text import text
 
     if args.out is not None:
         check_writable(args.out, overwrite=args.force)
@@ -39,5 +39,9 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
         return Answer(body, lambda _: [text(lines)], CONTRADICTED)
     from ...show.text import rigorous_lines
 
-    lines = [*rigorous_lines(found.certificate), *lines, ("verdict", "accepted: every check passed")]
+    lines = [
+        *rigorous_lines(found.certificate),
+        *lines,
+        ("verdict", "accepted: every check passed"),
+    ]
     return Answer(body, lambda _: [text(lines)], DONE)

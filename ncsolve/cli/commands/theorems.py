@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from ...analytic.refutation import Refutation
     from ...analytic.theorem import Theorem
-    from ...show.text import Line
     from ...questions.trials import Attack
+    from ...show.text import Line
 
 OUT = (".json", ".tex")
 ACTIONS = ("list", "show", "check", "derive")
@@ -23,30 +23,54 @@ CHECK = ("trials", "starts", "rng", "tol")
 
 def add(parser: ArgumentParser) -> None:
     """An action and a name."""
-    parser.add_argument("action", nargs="?", choices=ACTIONS, default="list", metavar="action", help=" | ".join(ACTIONS))
-    parser.add_argument("name", nargs="?", help="of a theorem; check without one attacks all theorems in turn")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=ACTIONS,
+        default="list",
+        metavar="action",
+        help=" | ".join(ACTIONS),
+    )
+    parser.add_argument(
+        "name", nargs="?", help="of a theorem; check without one attacks all theorems in turn"
+    )
     group = parser.add_argument_group("check")
     group.add_argument("--trials", metavar="N", help="random problems per theorem (20)")
     group.add_argument("--starts", metavar="N", help="descents per problem (3)")
-    group.add_argument("--rng", metavar="INT", help="seed; without one a fresh seed is drawn and reported")
+    group.add_argument(
+        "--rng", metavar="INT", help="seed; without one a fresh seed is drawn and reported"
+    )
     options.add_tolerance(parser)
     parser.add_argument("--latex", action="store_true", help="derive: LaTeX instead of text")
-    options.add_output(parser, "also write the JSON document to FILE; derive --latex: or the LaTeX, with suffix .tex")
+    options.add_output(
+        parser,
+        "also write the JSON document to FILE; derive --latex: or the LaTeX, with suffix .tex",
+    )
 
 
 def check(args: Namespace) -> None:
     """Options that the action would ignore are refused."""
     given = [name for name in CHECK if getattr(args, name) is not None]
     if given and args.action != "check":
-        raise options.UsageError(f"--{given[0]} belongs to theorems check, not to theorems {args.action}")
+        raise options.UsageError(
+            f"--{given[0]} belongs to theorems check, not to theorems {args.action}"
+        )
     if args.latex and args.action != "derive":
-        raise options.UsageError(f"--latex belongs to theorems derive, not to theorems {args.action}")
+        raise options.UsageError(
+            f"--latex belongs to theorems derive, not to theorems {args.action}"
+        )
     if args.out is not None and args.out.lower().endswith(".tex") and not args.latex:
-        raise options.UsageError(f"--out {args.out!r} is for LaTeX; add derive NAME --latex, or name a .json file")
+        raise options.UsageError(
+            f"--out {args.out!r} is for LaTeX; add derive NAME --latex, or name a .json file"
+        )
     if args.action == "list" and args.name is not None:
-        raise options.UsageError(f"theorems list takes no name; theorems show {args.name} shows one")
+        raise options.UsageError(
+            f"theorems list takes no name; theorems show {args.name} shows one"
+        )
     if args.action in ("show", "derive") and args.name is None:
-        raise options.UsageError(f"theorems {args.action} needs a name; ncsolve theorems lists them")
+        raise options.UsageError(
+            f"theorems {args.action} needs a name; ncsolve theorems lists them"
+        )
 
 
 def run(args: Namespace, terminal: Terminal) -> Answer:
@@ -92,14 +116,16 @@ def _show(args: Namespace, terminal: Terminal) -> Answer:
 
 
 def _derive(args: Namespace, terminal: Terminal) -> Answer:
-    from ...questions import statements
     from ...analytic.refutation import Refutation
-    from ...problem.errors import NoTheorem
     from ...files import atomic_write
+    from ...problem.errors import NoTheorem
+    from ...questions import statements
 
     one = statements.entry(args.name)
     if isinstance(one, Refutation):
-        raise NoTheorem(f"{one.name!r} is refuted and has no derivation; what holds instead is {one.holds!r}")
+        raise NoTheorem(
+            f"{one.name!r} is refuted and has no derivation; what holds instead is {one.holds!r}"
+        )
     assert one.derive is not None
     derivation = one.derive()
     checked = derivation.check()
@@ -115,22 +141,30 @@ def _derive(args: Namespace, terminal: Terminal) -> Answer:
         "name": one.name,
         "title": derivation.title,
         "symbols": {str(symbol): meaning for symbol, meaning in derivation.symbols},
-        "steps": [{"sentence": s.sentence, "formula": str(s.formula), "holds": holds} for s, holds in checked],
+        "steps": [
+            {"sentence": s.sentence, "formula": str(s.formula), "holds": holds}
+            for s, holds in checked
+        ],
         "results": [{"name": r.name, "expression": str(r.expression)} for r in derivation.results],
     }
     verdict = f"{len(checked)} steps, {len(checked) - len(failed)} proved by exact simplification"
     tex = args.out is not None and args.out.lower().endswith(".tex")
     blocks = [words] if args.latex else [words, verdict]
-    return Answer(body, lambda terminal: blocks, CONTRADICTED if failed else DONE, save=save if tex else None)
+    return Answer(
+        body, lambda terminal: blocks, CONTRADICTED if failed else DONE, save=save if tex else None
+    )
 
 
 def _check(args: Namespace, terminal: Terminal) -> Answer:
-    from ...questions import statements
     from ...analytic.refutation import Refutation
+    from ...questions import statements
     from ...theorems import theorems
     from ..steps import fresh_seed
 
-    trials, starts = options.whole(args.trials, "trials", 1) or 20, options.whole(args.starts, "starts", 1) or 3
+    trials, starts = (
+        options.whole(args.trials, "trials", 1) or 20,
+        options.whole(args.starts, "starts", 1) or 3,
+    )
     tolerance, seed = options.tolerance(args), options.whole(args.rng, "rng", 0)
     chosen = theorems() if args.name is None else (statements.entry(args.name),)
     if seed is None:
@@ -138,21 +172,32 @@ def _check(args: Namespace, terminal: Terminal) -> Answer:
     first = chosen[0]
     if isinstance(first, Refutation):
         return _compared(first, trials, seed)
-    attacks = _attacked([one for one in chosen if not isinstance(one, Refutation)], trials, starts, tolerance, seed, terminal)
+    attacks = _attacked(
+        [one for one in chosen if not isinstance(one, Refutation)],
+        trials,
+        starts,
+        tolerance,
+        seed,
+        terminal,
+    )
     return _judged(attacks, seed, alone=args.name is not None)
 
 
-def _attacked(chosen: list[Theorem], trials: int, starts: int, tolerance: float, seed: int, terminal: Terminal) -> list[Attack]:
+def _attacked(
+    chosen: list[Theorem], trials: int, starts: int, tolerance: float, seed: int, terminal: Terminal
+) -> list[Attack]:
     from contextlib import nullcontext
 
-    from ..progress import words
     from ...questions.trials import attack
+    from ..progress import words
 
     found: list[Attack] = []
     with words(len(chosen) * trials) if terminal.bars else nullcontext() as moved:
         for one in chosen:
             tell = None if moved is None else (lambda index, trial, name=one.name: moved(name))
-            found.append(attack(one, trials, rng=seed, starts=starts, tolerance=tolerance, progress=tell))
+            found.append(
+                attack(one, trials, rng=seed, starts=starts, tolerance=tolerance, progress=tell)
+            )
             if found[-1].interrupted:
                 terminal.note("interrupted; the trials so far are kept")
                 break
@@ -160,8 +205,8 @@ def _attacked(chosen: list[Theorem], trials: int, starts: int, tolerance: float,
 
 
 def _judged(attacks: list[Attack], seed: int, *, alone: bool) -> Answer:
-    from ...show.text import grid, number, text
     from ...questions.statements import command
+    from ...show.text import grid, number, text
     from ...verification import Verdict
 
     verdicts = {attack.verdict for attack in attacks}
@@ -173,19 +218,49 @@ def _judged(attacks: list[Attack], seed: int, *, alone: bool) -> Answer:
         if alone:
             head = ("trial", "value", "formula", "slope", "gap", "excess", "verdict", "why")
             cells = [
-                [str(i), f"{t.value:.12g}", *map(number, (t.formula, t.slope, t.gap, t.excess)), t.verdict.name, t.why]
+                [
+                    str(i),
+                    f"{t.value:.12g}",
+                    *map(number, (t.formula, t.slope, t.gap, t.excess)),
+                    t.verdict.name,
+                    t.why,
+                ]
                 for i, t in enumerate(attacks[0].trials)
             ]
             yield grid(head, cells, right=range(6))
-        bad = [(attack, t) for attack in attacks for t in attack.trials if t.verdict is not Verdict.AGREES]
+        bad = [
+            (attack, t)
+            for attack in attacks
+            for t in attack.trials
+            if t.verdict is not Verdict.AGREES
+        ]
         if bad:
-            yield text([(t.verdict.name, f"{attack.theorem.name}: {command(t.ufm.to_dict())}: {t.why}") for attack, t in bad])
+            yield text(
+                [
+                    (t.verdict.name, f"{attack.theorem.name}: {command(t.ufm.to_dict())}: {t.why}")
+                    for attack, t in bad
+                ]
+            )
         if not alone:
-            head = ("theorem", "claim", "trials", "formula", "slope", "largest gap", "lowest excess", "verdict")
+            head = (
+                "theorem",
+                "claim",
+                "trials",
+                "formula",
+                "slope",
+                "largest gap",
+                "lowest excess",
+                "verdict",
+            )
             yield grid(head, [_summary(attack) for attack in attacks], right=range(2, 7))
         yield text([*_verdict_lines(attacks, alone), ("seed", str(seed))])
 
-    return Answer({"action": "check", "attacks": [attack.to_dict() for attack in attacks]}, blocks, code, seed=seed)
+    return Answer(
+        {"action": "check", "attacks": [attack.to_dict() for attack in attacks]},
+        blocks,
+        code,
+        seed=seed,
+    )
 
 
 def _summary(attack: Attack) -> list[str]:
@@ -195,8 +270,19 @@ def _summary(attack: Attack) -> list[str]:
         found = [value for trial in attack.trials if (value := getattr(trial, name)) is not None]
         return number(which(found)) if found else "-"
 
-    worst = [extreme("formula", max), extreme("slope", max), extreme("gap", max), extreme("excess", min)]
-    return [attack.theorem.name, attack.theorem.claim.name, str(len(attack.trials)), *worst, attack.verdict.name]
+    worst = [
+        extreme("formula", max),
+        extreme("slope", max),
+        extreme("gap", max),
+        extreme("excess", min),
+    ]
+    return [
+        attack.theorem.name,
+        attack.theorem.claim.name,
+        str(len(attack.trials)),
+        *worst,
+        attack.verdict.name,
+    ]
 
 
 def _verdict_lines(attacks: list[Attack], alone: bool) -> list[Line]:
@@ -213,8 +299,8 @@ def _verdict_lines(attacks: list[Attack], alone: bool) -> list[Line]:
 
 
 def _compared(one: Refutation, trials: int, seed: int) -> Answer:
-    from ...show.text import grid, text
     from ...questions.statements import command
+    from ...show.text import grid, text
 
     found = one.compare(trials, seed)
     stands = [comparison for comparison in found if not comparison.refutes]
@@ -247,5 +333,9 @@ def _compared(one: Refutation, trials: int, seed: int) -> Answer:
             ]
         )
 
-    body = {"action": "check", "refuted": one.name, "comparisons": [comparison.to_dict() for comparison in found]}
+    body = {
+        "action": "check",
+        "refuted": one.name,
+        "comparisons": [comparison.to_dict() for comparison in found],
+    }
     return Answer(body, blocks, CONTRADICTED if found[0].refutes else INCONCLUSIVE, seed=seed)

@@ -28,44 +28,74 @@ def add(parser: ArgumentParser) -> None:
     """A data set and a network in, the distance of what it learns to the prediction out."""
     from ...networks.experiments import EXPERIMENTS
 
-    parser.add_argument("--experiment", metavar="NAME", help=f"options given by name: {' | '.join(EXPERIMENTS)}")
+    parser.add_argument(
+        "--experiment", metavar="NAME", help=f"options given by name: {' | '.join(EXPERIMENTS)}"
+    )
     data = parser.add_argument_group("data (--counts draws a subset)")
     data.add_argument(
-        "--data", metavar="PATH", help="digits (default) | .npz with X, y | MNIST IDX | CIFAR-10 .bin, or a folder"
+        "--data",
+        metavar="PATH",
+        help="digits (default) | .npz with X, y | MNIST IDX | CIFAR-10 .bin, or a folder",
     )
     data.add_argument("--image-size", metavar="S", help="resample images to S x S pixels")
     options.add_problem(parser, counted=True)
     net = parser.add_argument_group("network")
     net.add_argument("--network", metavar="NAME", help="backbone: mlp (default) | resnet18 | vgg16")
     net.add_argument("--backbone-depth", metavar="L", help="mlp: hidden layers (3)")
-    net.add_argument("--backbone-width", metavar="C", help="mlp: units (256); else channels of the first stage (64)")
+    net.add_argument(
+        "--backbone-width",
+        metavar="C",
+        help="mlp: units (256); else channels of the first stage (64)",
+    )
     net.add_argument(
         "--regularization",
         metavar="NAME",
         help="ufm-head (default: decay of the linear head, penalty on all features) | ufm-all (and decay of the backbone, which "
         "theory does not cover) | all (weight decay alone, on everything: nothing is predicted)",
     )
-    net.add_argument("--head-gain", metavar="X", help="linear layers start as isometries times X (1)")
+    net.add_argument(
+        "--head-gain", metavar="X", help="linear layers start as isometries times X (1)"
+    )
     how = parser.add_argument_group("training")
     how.add_argument("--optimizer", metavar="NAME", help="lbfgs (default, full batch) | adam | sgd")
-    how.add_argument("--epochs", metavar="N", help="passes over the data (100); of lbfgs, 10 iterations each")
+    how.add_argument(
+        "--epochs", metavar="N", help="passes over the data (100); of lbfgs, 10 iterations each"
+    )
     how.add_argument("--steps", metavar="N", help="limit on optimizer steps")
     how.add_argument("--learning-rate", metavar="X", help="1 (lbfgs), 1e-3 (adam), .1 (sgd)")
     how.add_argument("--momentum", metavar="X", help="sgd only (0.9)")
-    how.add_argument("--schedule", metavar="NAME", help="constant | cosine | step; cosine but for lbfgs")
+    how.add_argument(
+        "--schedule", metavar="NAME", help="constant | cosine | step; cosine but for lbfgs"
+    )
     how.add_argument("--batch", metavar="B", help="samples per step (all)")
     how.add_argument("--precision", metavar="WORD", help="double (default) | single")
     how.add_argument("--device", metavar="NAME", help="cpu (default) | cuda | cuda:1 ...")
     how.add_argument("--threads", metavar="N", help="threads of torch")
-    how.add_argument("--rng", metavar="INT", help="seed; without one a fresh seed is drawn and reported")
-    how.add_argument("--tol", metavar="X", help="exit 3 unless the distances end below X and below every other target's")
+    how.add_argument(
+        "--rng", metavar="INT", help="seed; without one a fresh seed is drawn and reported"
+    )
+    how.add_argument(
+        "--tol",
+        metavar="X",
+        help="exit 3 unless the distances end below X and below every other target's",
+    )
     files = parser.add_argument_group("files")
     files.add_argument("--log", metavar="FILE", help="measurements as JSON lines")
     files.add_argument("--log-every", metavar="N", help="epochs between measurements")
-    files.add_argument("--checkpoint", metavar="FILE", help="written every ten seconds and at the end: .pt, .pth or .ckpt")
+    files.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="written every ten seconds and at the end: .pt, .pth or .ckpt",
+    )
     files.add_argument("--resume", action="store_true", help="go on from --checkpoint")
-    files.add_argument("--figure", metavar="FILE", help="curves against the epoch: .png, .svg or .pdf")
-    files.add_argument("--save-features", metavar="FILE", help="features, labels and classifier as .npz for ncsolve measure")
+    files.add_argument(
+        "--figure", metavar="FILE", help="curves against the epoch: .png, .svg or .pdf"
+    )
+    files.add_argument(
+        "--save-features",
+        metavar="FILE",
+        help="features, labels and classifier as .npz for ncsolve measure",
+    )
     options.add_picture(parser)
     options.add_output(parser)
 
@@ -76,26 +106,42 @@ def check(args: Namespace) -> None:
 
     if args.experiment is not None:
         if args.experiment not in EXPERIMENTS:
-            raise options.UsageError(f"--experiment {args.experiment!r} is unknown; one of {', '.join(EXPERIMENTS)} works")
+            raise options.UsageError(
+                f"--experiment {args.experiment!r} is unknown; one of {', '.join(EXPERIMENTS)} works"
+            )
         for name, value in EXPERIMENTS[args.experiment].options.items():
-            if getattr(args, name) is None and not (name == "counts" and args.long_tail is not None):
+            if getattr(args, name) is None and not (
+                name == "counts" and args.long_tail is not None
+            ):
                 setattr(args, name, value)
         args.tol = args.tol or str(REACHED)
     for name in ("theorem", "limit", "targets"):
         if getattr(args, name) is not None:
-            raise options.UsageError(f"--{name} does not go with train, which compares with the strongest theorem's prediction")
+            raise options.UsageError(
+                f"--{name} does not go with train, which compares with the strongest theorem's prediction"
+            )
     if args.momentum is not None and args.optimizer != "sgd":
-        raise options.UsageError(f"--momentum belongs to --optimizer sgd, not to {args.optimizer or 'lbfgs'}")
+        raise options.UsageError(
+            f"--momentum belongs to --optimizer sgd, not to {args.optimizer or 'lbfgs'}"
+        )
     if args.backbone_depth is not None and args.network not in (None, "mlp"):
-        raise options.UsageError(f"--backbone-depth belongs to --network mlp, not to {args.network}")
+        raise options.UsageError(
+            f"--backbone-depth belongs to --network mlp, not to {args.network}"
+        )
     if args.feature_decay is not None and args.regularization == "all":
-        raise options.UsageError("--feature-decay does not go with --regularization all, which penalizes no features")
+        raise options.UsageError(
+            "--feature-decay does not go with --regularization all, which penalizes no features"
+        )
     if args.resume and args.checkpoint is None:
         raise options.UsageError("--resume needs the --checkpoint to go on from")
     if args.checkpoint is not None and not args.checkpoint.lower().endswith(CHECKPOINTS):
-        raise options.UsageError(f"--checkpoint {args.checkpoint!r} ends in none of {', '.join(CHECKPOINTS)}")
+        raise options.UsageError(
+            f"--checkpoint {args.checkpoint!r} ends in none of {', '.join(CHECKPOINTS)}"
+        )
     if args.figure is not None and not args.figure.lower().endswith(options.PICTURES):
-        raise options.UsageError(f"--figure {args.figure!r} is none of {', '.join(options.PICTURES)}")
+        raise options.UsageError(
+            f"--figure {args.figure!r} is none of {', '.join(options.PICTURES)}"
+        )
     options.picture(args)
     if args.figure is None and (args.size is not None or args.dpi is not None):
         raise options.UsageError(f"--{'dpi' if args.size is None else 'size'} needs --figure")
@@ -156,12 +202,17 @@ _UNCOVERED = {
 def _method(args: Namespace) -> Training:
     from ...networks.method import Training
 
-    given: dict[str, Any] = {name: getattr(args, name) for name in ("optimizer", "schedule", "precision", "device")}
+    given: dict[str, Any] = {
+        name: getattr(args, name) for name in ("optimizer", "schedule", "precision", "device")
+    }
     given |= {
         name: options.whole(getattr(args, name), name.replace("_", "-"), 1)
         for name in ("epochs", "steps", "batch", "log_every")
     }
-    given |= {name: options.positive(getattr(args, name), name.replace("_", "-")) for name in ("learning_rate", "head_gain")}
+    given |= {
+        name: options.positive(getattr(args, name), name.replace("_", "-"))
+        for name in ("learning_rate", "head_gain")
+    }
     given["momentum"] = options.positive(args.momentum, "momentum", below=1.0, zero=True)
     if given["batch"] is not None and given["optimizer"] is None:
         given["optimizer"] = "adam"
@@ -169,8 +220,8 @@ def _method(args: Namespace) -> Training:
 
 
 def _data(args: Namespace, seed: int) -> Dataset:
-    from ...problem.counts import parse_counts, parse_long_tail
     from ...networks.datasets import read
+    from ...problem.counts import parse_counts, parse_long_tail
 
     data = read(args.data or "digits")
     counts: Any = None
@@ -194,10 +245,16 @@ def _task(args: Namespace, seed: int) -> Task:
         args.width = str(max(32, 2 * len(data.names)))
     ufm = options.problem(args, data.counts)
     sizes = {"depth": args.backbone_depth, "width": args.backbone_width}
-    chosen = {name: options.whole(text, f"backbone-{name}", 1) for name, text in sizes.items() if text is not None}
+    chosen = {
+        name: options.whole(text, f"backbone-{name}", 1)
+        for name, text in sizes.items()
+        if text is not None
+    }
     architectures: dict[str, Any] = {kind.name: kind for kind in (MLP, ResNet18, VGG16)}
     if (name := args.network or "mlp") not in architectures:
-        raise options.UsageError(f"--network {name!r} is unknown; one of {', '.join(architectures)} works")
+        raise options.UsageError(
+            f"--network {name!r} is unknown; one of {', '.join(architectures)} works"
+        )
     return Task(ufm, data, architectures[name](**chosen), args.regularization or "ufm-head")
 
 
@@ -220,8 +277,8 @@ def _use_threads(args: Namespace) -> None:
 
 def _check_files(args: Namespace) -> None:
     """Whether every file can be written is settled before anything is computed."""
-    from ...problem.errors import DataError
     from ...files import check_writable
+    from ...problem.errors import DataError
 
     if args.out is not None:
         check_writable(args.out, overwrite=args.force)
@@ -231,12 +288,18 @@ def _check_files(args: Namespace) -> None:
             continue
         option = f"--{name.replace('_', '-')} {path!r}"
         try:
-            check_writable(path, overwrite=args.force or (args.resume and name in ("log", "checkpoint")))
+            check_writable(
+                path, overwrite=args.force or (args.resume and name in ("log", "checkpoint"))
+            )
         except FileExistsError:
             resume = ", or --resume to go on from it" if name == "checkpoint" else ""
-            raise DataError(f"{option} exists; choose another name, or add --force to replace it{resume}") from None
+            raise DataError(
+                f"{option} exists; choose another name, or add --force to replace it{resume}"
+            ) from None
         except OSError as error:
-            raise DataError(f"{option} cannot be written ({error.strerror}); choose another place") from None
+            raise DataError(
+                f"{option} cannot be written ({error.strerror}); choose another place"
+            ) from None
 
 
 def _save(args: Namespace, trained: Trained) -> None:
@@ -246,7 +309,9 @@ def _save(args: Namespace, trained: Trained) -> None:
         from ...show.plots import save, training_curves
 
         size, dpi = options.picture(args)
-        panels = training_curves(trained.records, trained.targets(), precision=trained.method.precision)
+        panels = training_curves(
+            trained.records, trained.targets(), precision=trained.method.precision
+        )
         save(panels[0], args.figure, size=size, dpi=dpi, overwrite=args.force)
 
 
@@ -256,7 +321,10 @@ def _answer(args: Namespace, trained: Trained, tolerance: float | None, seed: in
 
     code, verdict = DONE, ""
     if trained.contradicts:
-        code, verdict = CONTRADICTED, "contradicted: the network lies below a value that is claimed to be the global minimum"
+        code, verdict = (
+            CONTRADICTED,
+            "contradicted: the network lies below a value that is claimed to be the global minimum",
+        )
     elif trained.ending in (Ending.INTERRUPTED, Ending.DIVERGED):
         code, verdict = INCONCLUSIVE, f"not finished: {trained.ending.value}"
     elif tolerance is not None:
@@ -274,7 +342,11 @@ def _answer(args: Namespace, trained: Trained, tolerance: float | None, seed: in
         yield text([*_lines(trained), *([("verdict", verdict)] if verdict else [])])
 
     warnings = () if prediction is None else prediction.warnings
-    body = trained.to_dict() | {"tolerance": tolerance, "verdict": verdict or None, "experiment": args.experiment}
+    body = trained.to_dict() | {
+        "tolerance": tolerance,
+        "verdict": verdict or None,
+        "experiment": args.experiment,
+    }
     return Answer(body, blocks, code, warnings, seed)
 
 
@@ -284,7 +356,10 @@ def _lines(trained: Trained) -> list[Line]:
     size = sum(parameter.numel() for parameter in trained.network.parameters())
     described = ", ".join(f"{name} {value}" for name, value in vars(task.architecture).items())
     lines = [
-        ("network", f"{task.architecture.name} ({described}), {size} parameters, regularization {task.regularization}"),
+        (
+            "network",
+            f"{task.architecture.name} ({described}), {size} parameters, regularization {task.regularization}",
+        ),
         (
             "training",
             f"{method.optimizer}, {last['epoch']} epochs, {last['step']} steps, {last['seconds']:.1f} s, {trained.ending.value}",
@@ -292,7 +367,11 @@ def _lines(trained: Trained) -> list[Line]:
         (
             "objective",
             f"{last['objective']:.12g}"
-            + (f", {last['excess']:.3g} above the prediction (relative)" if "excess" in last else ""),
+            + (
+                f", {last['excess']:.3g} above the prediction (relative)"
+                if "excess" in last
+                else ""
+            ),
         ),
     ]
     if "accuracy" in last:
@@ -303,9 +382,17 @@ def _lines(trained: Trained) -> list[Line]:
             )
         )
     for name, (features, classifier) in trained.targets().items():
-        lines.append((name, f"distance of class means {features:.4f}, of the classifier {classifier:.4f} (at equal norm)"))
+        lines.append(
+            (
+                name,
+                f"distance of class means {features:.4f}, of the classifier {classifier:.4f} (at equal norm)",
+            )
+        )
     if "nc2_abs_H" in last:
         lines.append(
-            ("with scale", f"distance of class means {last['nc2_abs_H']:.4f}, of the classifier {last['nc2_abs_W']:.4f}")
+            (
+                "with scale",
+                f"distance of class means {last['nc2_abs_H']:.4f}, of the classifier {last['nc2_abs_W']:.4f}",
+            )
         )
     return lines

@@ -19,8 +19,13 @@ def add(parser: ArgumentParser) -> None:
     options.add_problem(parser)
     options.add_descent(parser)
     options.add_tolerance(parser)
-    options.add_output(parser, "also write the JSON document to FILE, or with suffix .npz the matrices of the best run as well")
-    parser.add_argument("--hessian", action="store_true", help="check that the best run ends at a minimum")
+    options.add_output(
+        parser,
+        "also write the JSON document to FILE, or with suffix .npz the matrices of the best run as well",
+    )
+    parser.add_argument(
+        "--hessian", action="store_true", help="check that the best run ends at a minimum"
+    )
 
 
 def check(args: Namespace) -> None:
@@ -31,8 +36,8 @@ def check(args: Namespace) -> None:
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Descend and compare."""
     from ...show.text import verification_lines
-    from ..steps import answer_about, verified
     from ...verification import Verdict
+    from ..steps import answer_about, verified
 
     found, method, seed = verified(args, terminal)
     code = INCONCLUSIVE if found.interrupted or found.verdict is Verdict.STUCK else DONE
@@ -43,4 +48,11 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
         found.save(args.out, document, overwrite=args.force)
 
     matrices = args.out is not None and args.out.lower().endswith(".npz")
-    return answer_about(found.prediction, found.to_dict(), lines, seed=seed, code=code, save=save if matrices else None)
+    return answer_about(
+        found.prediction,
+        found.to_dict(),
+        lines,
+        seed=seed,
+        code=code,
+        save=save if matrices else None,
+    )

@@ -36,7 +36,9 @@ def table(path: str, name: str) -> Mapping[str, Any]:
                     continue
                 at = f"{name} line {reader.line_num + 1}"
                 if len(row) != len(header):
-                    raise DataError(f"{at}: {len(row)} cells, the header has {len(header)}; mend it")
+                    raise DataError(
+                        f"{at}: {len(row)} cells, the header has {len(header)}; mend it"
+                    )
                 labels.append(row.pop(chosen[0]).strip())
                 try:
                     numbers.append([float(cell) for cell in row])
@@ -50,7 +52,10 @@ def table(path: str, name: str) -> Mapping[str, Any]:
     if not labels:
         raise DataError(f"{name} has a header and no samples")
     whole = all(_WHOLE.fullmatch(label) for label in labels)
-    return {"H": np.array(numbers), "y": np.array([int(label) for label in labels]) if whole else np.array(labels)}
+    return {
+        "H": np.array(numbers),
+        "y": np.array([int(label) for label in labels]) if whole else np.array(labels),
+    }
 
 
 def _is_number(cell: str) -> bool:

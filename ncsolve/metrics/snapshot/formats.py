@@ -53,7 +53,9 @@ def _npz(path: str, name: str) -> Mapping[str, Any]:
     except OSError:
         raise
     except Exception as error:  # a damaged archive may raise nearly anything
-        raise DataError(f"{name} cannot be read as .npz ({_short(error)}); save arrays with np.savez") from None
+        raise DataError(
+            f"{name} cannot be read as .npz ({_short(error)}); save arrays with np.savez"
+        ) from None
 
 
 class _Archive(Mapping[str, Any]):
@@ -107,11 +109,17 @@ def _safetensors(path: str, name: str) -> Mapping[str, Any]:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError:
-        raise DataError(f"{name} needs the package safetensors, which is not installed; pip install safetensors") from None
+        raise DataError(
+            f"{name} needs the package safetensors, which is not installed; pip install safetensors"
+        ) from None
     try:
         found: Mapping[str, Any] = load_file(path)
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
-        why = "bfloat16, which numpy lacks; save float32" if "bfloat" in str(error).lower() else _short(error)
+        why = (
+            "bfloat16, which numpy lacks; save float32"
+            if "bfloat" in str(error).lower()
+            else _short(error)
+        )
         raise DataError(f"{name} cannot be read as safetensors ({why})") from None
     return found
 

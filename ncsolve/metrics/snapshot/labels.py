@@ -22,7 +22,9 @@ def labels_in(path: str | os.PathLike[str]) -> Any:
     if suffix == ".npy":
         return np.asarray(arrays_in(path)["H"])
     if suffix not in (".csv", ".txt"):
-        raise DataError(f"{shown(os.fspath(path))} has suffix {shown(suffix)}; labels are read from .npy, .csv or .txt")
+        raise DataError(
+            f"{shown(os.fspath(path))} has suffix {shown(suffix)}; labels are read from .npy, .csv or .txt"
+        )
     try:
         found = text_labels(path)
     except CountsError as error:

@@ -28,7 +28,12 @@ from ...problem.border import shown
 from ...problem.errors import DataError
 from .formats import READERS, arrays_in
 
-FEATURES, LABELS, WEIGHT, BIAS = ("H", "features"), ("y", "labels", "label", "targets"), ("W", "weight"), ("b", "bias")
+FEATURES, LABELS, WEIGHT, BIAS = (
+    ("H", "features"),
+    ("y", "labels", "label", "targets"),
+    ("W", "weight"),
+    ("b", "bias"),
+)
 LARGEST = 1 << 28  # numbers in the features of a prediction: 2 GiB
 
 
@@ -103,7 +108,9 @@ def read_snapshot(
         chosen = _by_shape(others, features, found, head)
         weight = [others[chosen]]
         if len(others) > 1:
-            notes.append(f"{head}: the classifier is {chosen}, the only array of its shape; --weight-key chooses another")
+            notes.append(
+                f"{head}: the classifier is {chosen}, the only array of its shape; --weight-key chooses another"
+            )
     bias = None
     if weight is not None or keys.bias is not None:
         bias = _one(others, keys.bias, BIAS, head, "bias")
@@ -113,20 +120,32 @@ def read_snapshot(
             bias = others[beside]
             notes.append(f"the bias is {beside}, which stands beside {chosen}")
         elif any(len(getattr(one, "shape", ())) == 1 for one in others.values()):
-            notes.append(f"{head}: no bias was taken; {_candidates(others, 'bias')}; choose with --bias-key")
+            notes.append(
+                f"{head}: no bias was taken; {_candidates(others, 'bias')}; choose with --bias-key"
+            )
     if weight is None:
         more = _candidates(others, "weight")
-        notes.append(f"{head} holds no classifier under {' or '.join(WEIGHT)}; {more}; choose with --weight-key")
-    layers = {f"H_{j + 1}": array for j, array in enumerate(features)} if len(features) > 1 else features[0]
+        notes.append(
+            f"{head} holds no classifier under {' or '.join(WEIGHT)}; {more}; choose with --weight-key"
+        )
+    layers = (
+        {f"H_{j + 1}": array for j, array in enumerate(features)}
+        if len(features) > 1
+        else features[0]
+    )
     matrices = weight[0] if weight is not None and len(weight) == 1 else weight
     return Snapshot(layers, found, matrices, bias, _order(others, found, order, head), tuple(notes))
 
 
-def _samples(arrays: Mapping[str, Any], labels: str | os.PathLike[str] | None, keys: Keys, name: str) -> tuple[list[Any], Any]:
+def _samples(
+    arrays: Mapping[str, Any], labels: str | os.PathLike[str] | None, keys: Keys, name: str
+) -> tuple[list[Any], Any]:
     """Features by layer, and labels."""
     features = _several(arrays, keys.features, FEATURES, "H_", name, "features")
     if features is None:
-        raise DataError(f"{name} holds no features; {_candidates(arrays, 'features')}; choose with --features-key")
+        raise DataError(
+            f"{name} holds no features; {_candidates(arrays, 'features')}; choose with --features-key"
+        )
     if labels is not None:
         return features, _labels_in(labels)
     found = _one(arrays, keys.labels, LABELS, name, "labels")
@@ -144,12 +163,18 @@ def _by_shape(arrays: Mapping[str, Any], features: list[Any], labels: Any, name:
     if len(arrays) == 1 and len(getattr(next(iter(arrays.values())), "shape", ())) == 2:
         return next(iter(arrays))
     shape = (len(coded(labels)[1]), features[0].shape[-1])
-    fitting = [key for key in arrays if len(features) == 1 and tuple(getattr(arrays[key], "shape", ())) == shape]
+    fitting = [
+        key
+        for key in arrays
+        if len(features) == 1 and tuple(getattr(arrays[key], "shape", ())) == shape
+    ]
     if len(fitting) == 1:
         return fitting[0]
     several = f"several arrays of shape {shape}" if fitting else f"no array of shape {shape}"
     more = _candidates({key: arrays[key] for key in fitting} or arrays, "weight")
-    raise DataError(f"{name} holds no classifier under {' or '.join(WEIGHT)}, and {several}; {more}; choose with --weight-key")
+    raise DataError(
+        f"{name} holds no classifier under {' or '.join(WEIGHT)}, and {several}; {more}; choose with --weight-key"
+    )
 
 
 def _order(arrays: Mapping[str, Any], labels: Any, order: Any, name: str) -> Any:
@@ -169,7 +194,9 @@ def _order(arrays: Mapping[str, Any], labels: Any, order: Any, name: str) -> Any
     return order if predicted else given
 
 
-def _one(arrays: Mapping[str, Any], key: str | None, usual: Sequence[str], name: str, what: str) -> Any:
+def _one(
+    arrays: Mapping[str, Any], key: str | None, usual: Sequence[str], name: str, what: str
+) -> Any:
     """The array under the key, or under the first usual name that is there."""
     if key is not None:
         if key not in arrays:
@@ -179,17 +206,26 @@ def _one(arrays: Mapping[str, Any], key: str | None, usual: Sequence[str], name:
 
 
 def _several(
-    arrays: Mapping[str, Any], key: str | None, usual: Sequence[str], stem: str, name: str, what: str
+    arrays: Mapping[str, Any],
+    key: str | None,
+    usual: Sequence[str],
+    stem: str,
+    name: str,
+    what: str,
 ) -> list[Any] | None:
     """The matrices under the keys, under a usual name, or under numbered ones."""
     if key is not None:
         return [_one(arrays, part.strip(), (), name, what) for part in key.split(",")]
     if (single := _one(arrays, None, usual, name, what)) is not None:
         return [single]
-    numbered = sorted(int(match[1]) for one in arrays if (match := re.fullmatch(rf"{stem}([1-9][0-9]*)", one)))
+    numbered = sorted(
+        int(match[1]) for one in arrays if (match := re.fullmatch(rf"{stem}([1-9][0-9]*)", one))
+    )
     if numbered and numbered != list(range(1, len(numbered) + 1)):
         missing = next(j for j in range(1, numbered[-1] + 1) if j not in numbered)
-        raise DataError(f"{name} has {stem}{numbered[-1]} but no {stem}{missing}; give {stem}1, {stem}2, ... without gaps")
+        raise DataError(
+            f"{name} has {stem}{numbered[-1]} but no {stem}{missing}; give {stem}1, {stem}2, ... without gaps"
+        )
     return [arrays[f"{stem}{j}"] for j in numbered] or None
 
 
@@ -199,7 +235,11 @@ def _candidates(arrays: Mapping[str, Any], what: str) -> str:
     shapes = {one: tuple(getattr(arrays[one], "shape", ())) for one in list(arrays)[:10_000]}
     fitting = [one for one, shape in shapes.items() if len(shape) == axes] or list(shapes)
     listed = ", ".join(f"{one} {shapes[one]}" for one in fitting[:10])
-    return f"candidates for {what}: {listed}{', ...' if len(fitting) > 10 else ''}" if listed else "it holds no arrays"
+    return (
+        f"candidates for {what}: {listed}{', ...' if len(fitting) > 10 else ''}"
+        if listed
+        else "it holds no arrays"
+    )
 
 
 def _labels_in(path: str | os.PathLike[str]) -> Any:
@@ -217,7 +257,9 @@ def _names(arrays: Mapping[str, Any], name: str) -> list[str]:
     try:
         return [str(one) for one in json.loads(str(arrays["document"]))["ufm"]["names"]]
     except (KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{name} is not the whole .npz of predict --out ({error}); write it again") from None
+        raise DataError(
+            f"{name} is not the whole .npz of predict --out ({error}); write it again"
+        ) from None
 
 
 def _of_prediction(arrays: Mapping[str, Any], name: str) -> tuple[Any, Any, Any]:
@@ -228,9 +270,13 @@ def _of_prediction(arrays: Mapping[str, Any], name: str) -> tuple[Any, Any, Any]
         if len(names) != counts.size or means.shape[1] != counts.size:
             raise ValueError("names, counts and class means differ in number")
     except (KeyError, ValueError, TypeError, IndexError) as error:
-        raise DataError(f"{name} is not the whole .npz of predict --out ({error}); write it again") from None
+        raise DataError(
+            f"{name} is not the whole .npz of predict --out ({error}); write it again"
+        ) from None
     if not (counts == np.floor(counts)).all():
-        raise DataError(f"{name} is a prediction for fractional counts, which have no samples; whole counts have")
+        raise DataError(
+            f"{name} is a prediction for fractional counts, which have no samples; whole counts have"
+        )
     if counts.sum() * means.shape[0] > LARGEST:
         raise DataError(
             f"{name} is a prediction for {counts.sum():.0f} samples of dimension {means.shape[0]}, too many to list"

@@ -85,7 +85,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         ) from None
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
-        what = f"a document of schema {schema[:60]!r}" if isinstance(schema, str) else "without a schema"
+        what = (
+            f"a document of schema {schema[:60]!r}"
+            if isinstance(schema, str)
+            else "without a schema"
+        )
         raise CertificateError(
             f"{name} is {what}, not a rigorous certificate ({SCHEMA}); certify --rigorous --out FILE writes one"
         )
@@ -106,7 +110,9 @@ def replay_document(document: dict[str, Any]) -> Replay:
     except (ValueError, OverflowError, RecursionError, MemoryError) as error:
         where = f"after {passed[-1]}" if passed else "fields"
         return Replay(
-            tuple(passed), f"{where}: a number is too large to be checked ({' '.join(str(error).split())[:80]})", None
+            tuple(passed),
+            f"{where}: a number is too large to be checked ({' '.join(str(error).split())[:80]})",
+            None,
         )
     return Replay(tuple(passed), None, certificate)
 
@@ -142,10 +148,16 @@ def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate
         check_point(problem, lower, better[1], "better point")
     passed.append("objective of the point")
     evidence = evidence_from_dict(
-        problem, document["method"], {key: value for key, value in stored.items() if key not in known}
+        problem,
+        document["method"],
+        {key: value for key, value in stored.items() if key not in known},
     )
     evidence.check()
-    passed.append({"von Neumann": "roots, thresholds and order of the modes"}.get(evidence.method, "dual point and entropies"))
+    passed.append(
+        {"von Neumann": "roots, thresholds and order of the modes"}.get(
+            evidence.method, "dual point and entropies"
+        )
+    )
     if feasibility and evidence.method == "von Neumann":
         raise Rejected("feasibility: it is 0 where there is no dual point")
     certificate = RigorousCertificate(problem, claimed, objective, evidence, better, feasibility)
@@ -153,7 +165,9 @@ def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate
         raise Rejected("minimum: the evidence does not sum to the stored enclosure")
     passed.append("sum of the bound")
     if document["outcome"] != certificate.outcome.name:
-        raise Rejected(f"outcome: {certificate.outcome.name} follows, not {document['outcome']!r:.40}")
+        raise Rejected(
+            f"outcome: {certificate.outcome.name} follows, not {document['outcome']!r:.40}"
+        )
     if document["findings"] != [finding.to_dict() for finding in certificate.findings]:
         raise Rejected("findings: others follow from the enclosures")
     passed.append("outcome")
@@ -165,7 +179,9 @@ def _claimed(stored: object, problem: ExactProblem) -> Claimed:
         raise Rejected("claim: fields are missing or unknown")
     states, values = stored["states"], stored["singular_values"]
     if states is not None and not (
-        isinstance(states, list) and len(states) == problem.ufm.classes and all(state in STATES for state in states)
+        isinstance(states, list)
+        and len(states) == problem.ufm.classes
+        and all(state in STATES for state in states)
     ):
         raise Rejected("claim: a state per class is needed")
     if values is not None and not isinstance(values, list):

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 SMALLEST = 64  # classes; below that the dense product costs nothing
 UNIT, LEAST, UNDERFLOW = 2.0**-53, 1e-75, 1e-290
-SAFETY = 1.0 + 1e-6  # covers the roundings of sums and products of nonnegative numbers below, each a relative 1e-9 at most
+SAFETY = (
+    1.0 + 1e-6
+)  # covers the roundings of sums and products of nonnegative numbers below, each a relative 1e-9 at most
 
 
 def squares_and_products(problem: ExactProblem, point: Parameters, b: list[Fraction]) -> Any | None:
@@ -42,7 +44,9 @@ def squares_and_products(problem: ExactProblem, point: Parameters, b: list[Fract
     if not problem.one_hot or classes < SMALLEST:
         return None
     head, features = point.weights[-1], point.features
-    if (np.count_nonzero(head, axis=1) <= 1).all() or (np.count_nonzero(features, axis=1) <= 1).all():
+    if (np.count_nonzero(head, axis=1) <= 1).all() or (
+        np.count_nonzero(features, axis=1) <= 1
+    ).all():
         return None
     inner = [rows_of(weight) for weight in reversed(point.weights[:-1])]
     if not all(map(is_thin, inner)):
@@ -56,7 +60,10 @@ def squares_and_products(problem: ExactProblem, point: Parameters, b: list[Fract
     along_counts = module.arb_mat(right.tolist()) * module.arb_mat(classes, 1, counts)
     total = module.arb(0)
     for i, scale in enumerate(scales):
-        w, x = [module.arb(a) for a in left[:, i].tolist()], [module.arb(a) for a in right[i].tolist()]
+        w, x = (
+            [module.arb(a) for a in left[:, i].tolist()],
+            [module.arb(a) for a in right[i].tolist()],
+        )
         weighted = [n * a for n, a in zip(counts, x, strict=True)]
         size = sum([a * a for a in w]) * sum([a * y for a, y in zip(x, weighted, strict=True)])
         own = sum([a * y for a, y in zip(w, weighted, strict=True)])
@@ -98,5 +105,7 @@ def _off_diagonal(left: Array, right: Array, counts: Array, scales: Array) -> fl
 def _at_most_one(rows: Array) -> tuple[Array, Any]:
     """Each row divided by a power of two, exactly but for what underflows, and the exponents."""
     largest = np.abs(rows).max(axis=1)
-    exponents = np.where(largest > 0, np.frexp(largest)[1], -10_000)  # a row of zeros is below all others
+    exponents = np.where(
+        largest > 0, np.frexp(largest)[1], -10_000
+    )  # a row of zeros is below all others
     return np.ldexp(rows, -exponents[:, None]), exponents

@@ -86,12 +86,19 @@ class Block:
     def mean(self, h: int, g: int) -> Fraction:
         """beta_hg."""
         entry = self.entry[h][g]
-        return entry if self.own is None or h != g else entry + (self.own[g] - entry) / self.groups.sizes[g]
+        return (
+            entry
+            if self.own is None or h != g
+            else entry + (self.own[g] - entry) / self.groups.sizes[g]
+        )
 
     def total(self) -> list[Fraction]:
         """Gamma e of a class of each group of rows: the sum over all classes k of n_k times the entry in column k."""
         weights = [n * m for n, m in zip(self.groups.counts, self.groups.sizes, strict=True)]
-        return [sum((self.mean(h, g) * w for g, w in enumerate(weights)), Fraction(0)) for h in range(len(self.entry))]
+        return [
+            sum((self.mean(h, g) * w for g, w in enumerate(weights)), Fraction(0))
+            for h in range(len(self.entry))
+        ]
 
     def is_at_most(self, square: Fraction, *, nonnegative: bool = False) -> bool:
         """Whether ||Gamma||^2 <= square is proved, over unit h, or for `nonnegative` over unit h >= 0."""
@@ -105,8 +112,17 @@ class Block:
             np.sqrt(np.array(self.groups.sizes, dtype=float)),
             np.sqrt(np.array([float(n) for n in self.groups.counts])),
         )
-        means = np.array([[float(self.mean(h, g)) for g in range(self.groups.number)] for h in range(len(self.entry))])
-        found = float(np.linalg.norm(np.sqrt(np.array(self.rows, dtype=float))[:, None] * means * (sizes * counts), 2))
+        means = np.array(
+            [
+                [float(self.mean(h, g)) for g in range(self.groups.number)]
+                for h in range(len(self.entry))
+            ]
+        )
+        found = float(
+            np.linalg.norm(
+                np.sqrt(np.array(self.rows, dtype=float))[:, None] * means * (sizes * counts), 2
+            )
+        )
         return max([found, *(abs(float(d)) * float(counts[g]) for g, d in self._contrasts())])
 
     def nonnegative_norm(self) -> float:
@@ -119,16 +135,24 @@ class Block:
     def _contrasts(self) -> list[tuple[int, Fraction]]:
         if self.own is None:
             return []
-        return [(g, self.own[g] - self.entry[g][g]) for g, m in enumerate(self.groups.sizes) if m > 1]
+        return [
+            (g, self.own[g] - self.entry[g][g]) for g, m in enumerate(self.groups.sizes) if m > 1
+        ]
 
     def _is_at_most(self, square: Fraction) -> bool:
         if any(d * d * self.groups.counts[g] > square for g, d in self._contrasts()):
             return False
         with flint().ctx.workprec(PRECISION):
-            right = [(ball(m * n / square)).sqrt() for n, m in zip(self.groups.counts, self.groups.sizes, strict=True)]
+            right = [
+                (ball(m * n / square)).sqrt()
+                for n, m in zip(self.groups.counts, self.groups.sizes, strict=True)
+            ]
             left = [ball(m).sqrt() for m in self.rows]
             b = flint().arb_mat(
-                [[left[h] * ball(self.mean(h, g)) * right[g] for g in range(self.groups.number)] for h in range(len(left))]
+                [
+                    [left[h] * ball(self.mean(h, g)) * right[g] for g in range(self.groups.number)]
+                    for h in range(len(left))
+                ]
             )
             if len(left) > self.groups.number:
                 b = b.transpose()
@@ -138,20 +162,26 @@ class Block:
     def _gram_is_at_most(self, square: Fraction) -> bool:
         with flint().ctx.workprec(PRECISION):
             means, contrasts = self._kept_gram(square)
-            return all(x <= 1 for x in contrasts) and is_semidefinite(_identity(self.groups.number) - means)
+            return all(x <= 1 for x in contrasts) and is_semidefinite(
+                _identity(self.groups.number) - means
+            )
 
     def _kept_gram(self, square: Fraction) -> tuple[Any, list[Any]]:
         """Q/square on group means, G x G, and on the contrasts within each group of two or more."""
         groups, number, arb, module = self.groups, self.groups.number, flint().arb, flint()
         e = module.arb_mat([[ball(x) for x in row] for row in self.entry])
-        weighted = module.arb_mat([[m * ball(x) for x in row] for m, row in zip(self.rows, self.entry, strict=True)])
+        weighted = module.arb_mat(
+            [[m * ball(x) for x in row] for m, row in zip(self.rows, self.entry, strict=True)]
+        )
         plain = (e.transpose() * weighted).tolist()
         same = [plain[g][g] for g in range(number)]
         if self.own is not None:
             apart = [ball(self.own[g] - self.entry[g][g]) for g in range(number)]
             for g in range(number):
                 same[g] = same[g] + ball(self.own[g] ** 2 - self.entry[g][g] ** 2)
-                for f in range(number):  # in column g one row of group g is its own class, in column f one of group f
+                for f in range(
+                    number
+                ):  # in column g one row of group g is its own class, in column f one of group f
                     plain[g][f] = plain[g][f] + apart[g] * e[g, f] + apart[f] * e[f, g]
         root = [ball(n / square).sqrt() for n in groups.counts]
         sizes = [arb(m).sqrt() for m in groups.sizes]
@@ -163,7 +193,9 @@ class Block:
             if m > 1:
                 contrasts.append(mine - plain[g][g])
             plain[g][g] = (mine + (m - 1) * plain[g][g]) / m
-        return module.arb_mat([[sizes[g] * x * sizes[f] for f, x in enumerate(row)] for g, row in enumerate(plain)]), contrasts
+        return module.arb_mat(
+            [[sizes[g] * x * sizes[f] for f, x in enumerate(row)] for g, row in enumerate(plain)]
+        ), contrasts
 
 
 def groups_of(problem: ExactProblem) -> Groups:
@@ -208,7 +240,9 @@ def is_semidefinite(s: Any) -> bool:
 
 def _floats(matrix: Any) -> np.ndarray:
     """The midpoints."""
-    return np.array([float(x.mid()) for x in matrix.entries()]).reshape(matrix.nrows(), matrix.ncols())
+    return np.array([float(x.mid()) for x in matrix.entries()]).reshape(
+        matrix.nrows(), matrix.ncols()
+    )
 
 
 def _identity(size: int) -> Any:

@@ -58,13 +58,21 @@ class RigorousCertificate:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """A verdict on each part of the claim: point, value, singular values, class states."""
-        claimed, minimum, tolerance = self.claimed, self.minimum, exact_decimal(self.claimed.tolerance)
+        claimed, minimum, tolerance = (
+            self.claimed,
+            self.minimum,
+            exact_decimal(self.claimed.tolerance),
+        )
         found = [
             judgement.about_point(self.objective, minimum, tolerance),
             judgement.about_value(claimed.value, minimum, tolerance),
         ]
         if claimed.singular_values is not None and isinstance(self.evidence, Modes):
-            found.append(judgement.about_singular_values(claimed.singular_values, self.evidence.modes, tolerance))
+            found.append(
+                judgement.about_singular_values(
+                    claimed.singular_values, self.evidence.modes, tolerance
+                )
+            )
         if claimed.states is not None:
             found.append(judgement.about_states(self.evidence.states(claimed.states, minimum)))
         return tuple(found)
@@ -77,7 +85,11 @@ class RigorousCertificate:
     @cached_property
     def minimum(self) -> Enclosure:
         """The global minimum of the objective."""
-        least = self.objective if self.better is None or self.better[1].high > self.objective.high else self.better[1]
+        least = (
+            self.objective
+            if self.better is None or self.better[1].high > self.objective.high
+            else self.better[1]
+        )
         return self.evidence.minimum(least)
 
     @property
@@ -141,12 +153,18 @@ class RigorousCertificate:
         claimed = self.claimed
         found = {
             "schema": SCHEMA,
-            "versions": {"ncsolve": __version__, "python": platform.python_version(), "python-flint": flint().__version__},
+            "versions": {
+                "ncsolve": __version__,
+                "python": platform.python_version(),
+                "python-flint": flint().__version__,
+            },
             "problem": self.problem.to_dict(),
             "claim": {
                 "value": claimed.value.hex(),
                 "states": None if claimed.states is None else list(claimed.states),
-                "singular_values": None if claimed.singular_values is None else [s.hex() for s in claimed.singular_values],
+                "singular_values": None
+                if claimed.singular_values is None
+                else [s.hex() for s in claimed.singular_values],
                 "tolerance": repr(claimed.tolerance),
                 "point": point_to_dict(claimed.point),
             },

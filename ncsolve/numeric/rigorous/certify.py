@@ -21,8 +21,8 @@ from .propose import dual_point
 from .rejected import Undecided
 
 if TYPE_CHECKING:
-    from ...problem.ufm import UFM
     from ...problem.objective import Parameters
+    from ...problem.ufm import UFM
 
 LARGEST = 2048  # classes
 
@@ -75,9 +75,15 @@ def certify_rigorously(ufm: UFM, claimed: Claimed) -> RigorousCertificate:
         if isinstance(evidence, DualPoint) and not _is_enough(evidence, reached, claimed):
             better = _better(problem, claimed.point, reached)
             if better is not None:  # a better point gives a better dual point as well
-                evidence = max(evidence, _evidence(problem, better[0])[0], key=lambda found: found.minimum(reached).low)
+                evidence = max(
+                    evidence,
+                    _evidence(problem, better[0])[0],
+                    key=lambda found: found.minimum(reached).low,
+                )
     except Undecided as error:
-        raise ProblemError(f"no rigorous certificate: {error} cannot be enclosed at the largest precision") from None
+        raise ProblemError(
+            f"no rigorous certificate: {error} cannot be enclosed at the largest precision"
+        ) from None
     return RigorousCertificate(problem, claimed, reached, evidence, better, feasibility)
 
 
@@ -92,7 +98,9 @@ def refuse(ufm: UFM) -> None:
             f"no rigorous bound is offered for a regularized bias at depth {ufm.depth}; depth 1, or bias none or free, works"
         )
     if max(ufm.classes, ufm.outputs) > LARGEST:
-        raise TooLarge(f"a rigorous certificate for {ufm.classes} classes takes too long; up to {LARGEST} classes work")
+        raise TooLarge(
+            f"a rigorous certificate for {ufm.classes} classes takes too long; up to {LARGEST} classes work"
+        )
 
 
 def _evidence(problem: ExactProblem, point: Parameters) -> tuple[Evidence, float]:
@@ -107,7 +115,9 @@ def _is_enough(evidence: DualPoint, reached: Enclosure, claimed: Claimed) -> boo
     return finding.verdict is Verdict.PROVED
 
 
-def _better(problem: ExactProblem, point: Parameters, reached: Enclosure) -> tuple[Parameters, Enclosure] | None:
+def _better(
+    problem: ExactProblem, point: Parameters, reached: Enclosure
+) -> tuple[Parameters, Enclosure] | None:
     """A point that lies provably lower, if descent finds one."""
     lower = lower_point(problem.ufm, point)
     if infeasible(problem.ufm, lower) is not None:

@@ -58,7 +58,10 @@ class Dual:
     def missed(self) -> list[Fraction]:
         """The probabilities of all classes but the own one, per group of columns."""
         return [
-            sum((self.groups.others(h, g) * row[g] for h, row in enumerate(self.entry)), Fraction(0)) for g in self._columns
+            sum(
+                (self.groups.others(h, g) * row[g] for h, row in enumerate(self.entry)), Fraction(0)
+            )
+            for g in self._columns
         ]
 
     @cached_property
@@ -66,7 +69,10 @@ class Dual:
         """Gamma D^(-1/2)."""
         if self.problem.squared:
             return Block(
-                self.entry, self.own, self.groups.sizes if self.own is not None else [1] * len(self.entry), self.groups
+                self.entry,
+                self.own,
+                self.groups.sizes if self.own is not None else [1] * len(self.entry),
+                self.groups,
             )
         _, label, rows = self._per_group
         spread, samples = self.problem.smoothing / len(self.groups.member), self.problem.samples
@@ -103,7 +109,9 @@ class Dual:
             raise Rejected("entropies: one per group is needed")
         for g, enclosure in enumerate(stored):
             if self._entropy(g, enclosure) != enclosure:
-                raise Rejected(f"entropy {g}: it does not lie in the stored cell of {ENTROPY_BITS} bits")
+                raise Rejected(
+                    f"entropy {g}: it does not lie in the stored cell of {ENTROPY_BITS} bits"
+                )
 
     def bound(self, entropies: list[Enclosure]) -> Enclosure:
         """L, its ends rounded outwards to 64 bits."""
@@ -141,7 +149,9 @@ class Dual:
             mine = [number_of(x, "dual point") for x in own]
         elif own is not None:
             raise Rejected("dual point: own entries belong to squared loss to one-hot targets")
-        if problem.one_hot and any(not groups.others(g, g) and found[g][g] for g in range(groups.number)):
+        if problem.one_hot and any(
+            not groups.others(g, g) and found[g][g] for g in range(groups.number)
+        ):
             raise Rejected("dual point: an entry stands for no class and is not zero")
         return Dual(problem, groups, found, mine)
 
@@ -168,7 +178,11 @@ class Dual:
             return Fraction(0)
         spread = self.problem.smoothing / len(self.groups.member)
         others = sum(
-            (self.groups.others(h, g) * (row[g] - spread) * offset[h] for h, row in enumerate(self.entry)), Fraction(0)
+            (
+                self.groups.others(h, g) * (row[g] - spread) * offset[h]
+                for h, row in enumerate(self.entry)
+            ),
+            Fraction(0),
         )
         return others + self._own_pull(g) * offset[g]
 
@@ -195,7 +209,9 @@ class Dual:
         if decay is None:
             return Fraction(0)
         rows = self.gamma.rows
-        return sum((m * x * x for m, x in zip(rows, self.gamma.total(), strict=True)), Fraction(0)) / (2 * decay)
+        return sum(
+            (m * x * x for m, x in zip(rows, self.gamma.total(), strict=True)), Fraction(0)
+        ) / (2 * decay)
 
     def _squared_conjugate(self) -> Fraction:
         total, half = Fraction(0), self.problem.samples / 2
@@ -203,12 +219,16 @@ class Dual:
             weight = self.groups.sizes[g] * self.groups.counts[g]
             if self.own is not None:
                 squares = self.own[g] ** 2 + sum(
-                    (self.groups.others(h, g) * row[g] ** 2 for h, row in enumerate(self.entry)), Fraction(0)
+                    (self.groups.others(h, g) * row[g] ** 2 for h, row in enumerate(self.entry)),
+                    Fraction(0),
                 )
                 total += weight * (self.own[g] + half * squares)
             else:
                 y = self.problem.targets
-                total += weight * sum((row[g] * (y[j][g] + half * row[g]) for j, row in enumerate(self.entry)), Fraction(0))
+                total += weight * sum(
+                    (row[g] * (y[j][g] + half * row[g]) for j, row in enumerate(self.entry)),
+                    Fraction(0),
+                )
         return total
 
 

@@ -39,7 +39,9 @@ class Modes:
     def minimum(self, objective: Enclosure) -> Enclosure:
         """The global minimum, given the objective of some point."""
         found = spectral.minimum(self.problem, self.modes)
-        return found if self.problem.spectral else Enclosure(found.low, max(objective.high, found.low))
+        return (
+            found if self.problem.spectral else Enclosure(found.low, max(objective.high, found.low))
+        )
 
     def states(self, claimed: Sequence[str], minimum: Enclosure) -> list[tuple[Verdict, str]]:
         """A verdict on the claimed state of every class."""
@@ -76,7 +78,9 @@ class DualPoint:
 
     def states(self, claimed: Sequence[str], minimum: Enclosure) -> list[tuple[Verdict, str]]:
         """A verdict on the claimed state of every class."""
-        return convex_states(self.problem, self.dual, max(minimum.high - minimum.low, Fraction(0)), claimed)
+        return convex_states(
+            self.problem, self.dual, max(minimum.high - minimum.low, Fraction(0)), claimed
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The dual point as plain values."""
@@ -100,11 +104,18 @@ def evidence_from_dict(problem: ExactProblem, method: object, stored: object) ->
     if method == Modes.method:
         if stored.keys() != {"modes"} or not isinstance(stored["modes"], list):
             raise Rejected("evidence: a list of modes is needed")
-        return Modes(problem, [spectral.Mode.from_dict(mode, f"mode {i}") for i, mode in enumerate(stored["modes"])])
-    if stored.keys() != {"dual", "own", "entropies", "bound"} or not isinstance(stored["entropies"], list):
+        return Modes(
+            problem,
+            [spectral.Mode.from_dict(mode, f"mode {i}") for i, mode in enumerate(stored["modes"])],
+        )
+    if stored.keys() != {"dual", "own", "entropies", "bound"} or not isinstance(
+        stored["entropies"], list
+    ):
         raise Rejected("evidence: a dual point, its entropies and a bound are needed")
     dual = Dual.from_stored(problem, stored["dual"], stored["own"])
-    entropies = [Enclosure.from_list(pair, f"entropy {g}") for g, pair in enumerate(stored["entropies"])]
+    entropies = [
+        Enclosure.from_list(pair, f"entropy {g}") for g, pair in enumerate(stored["entropies"])
+    ]
     return DualPoint(problem, dual, entropies, Enclosure.from_list(stored["bound"], "bound"))
 
 
@@ -115,4 +126,6 @@ def has_singular_values(problem: ExactProblem) -> bool:
 
 def expected_method(problem: ExactProblem) -> str:
     """Squared loss without a decay of the bias goes by modes, everything else by duality."""
-    return Modes.method if problem.squared and isinstance(problem.ufm.bias, str) else DualPoint.method
+    return (
+        Modes.method if problem.squared and isinstance(problem.ufm.bias, str) else DualPoint.method
+    )

@@ -20,7 +20,17 @@ from .rejected import Rejected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FIELDS = {"counts", "names", "loss", "depth", "width", "weight_decay", "feature_decay", "bias", "features"}
+_FIELDS = {
+    "counts",
+    "names",
+    "loss",
+    "depth",
+    "width",
+    "weight_decay",
+    "feature_decay",
+    "bias",
+    "features",
+}
 _PARAMETERS = {"mse": {"targets"}, "ce": {"smoothing", "offsets", "label_scale", "class_scale"}}
 
 
@@ -89,7 +99,11 @@ class ExactProblem:
     @cached_property
     def smoothing(self) -> Fraction:
         """The smoothing delta of cross-entropy."""
-        return exact_decimal(self.ufm.loss.smoothing) if isinstance(self.ufm.loss, CrossEntropy) else Fraction(0)
+        return (
+            exact_decimal(self.ufm.loss.smoothing)
+            if isinstance(self.ufm.loss, CrossEntropy)
+            else Fraction(0)
+        )
 
     @cached_property
     def per_class(self) -> tuple[list[Fraction], list[Fraction], list[Fraction]]:
@@ -97,7 +111,9 @@ class ExactProblem:
         k = self.ufm.classes
         if self.squared:
             return [Fraction(0)] * k, [Fraction(1)] * k, [Fraction(1)] * k
-        offset, label, rows = (exact_decimals(numbers) for numbers in self.ufm.loss.per_class(k).tolist())
+        offset, label, rows = (
+            exact_decimals(numbers) for numbers in self.ufm.loss.per_class(k).tolist()
+        )
         return offset, label, rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,16 +126,36 @@ class ExactProblem:
         if not isinstance(stored, Mapping):
             raise Rejected("problem: an object is needed")
         loss = stored.get("loss")
-        if not isinstance(loss, str) or loss not in _PARAMETERS or not _FIELDS <= stored.keys() <= _FIELDS | _PARAMETERS[loss]:
+        if (
+            not isinstance(loss, str)
+            or loss not in _PARAMETERS
+            or not _FIELDS <= stored.keys() <= _FIELDS | _PARAMETERS[loss]
+        ):
             raise Rejected("problem: fields are missing or unknown")
-        numbers = {name: _numbers(value, name) for name, value in stored.items() if name not in ("names", "loss", "features")}
+        numbers = {
+            name: _numbers(value, name)
+            for name, value in stored.items()
+            if name not in ("names", "loss", "features")
+        }
         try:
             if loss == "ce":
-                chosen: Any = CrossEntropy(**{name: numbers[name] for name in _PARAMETERS["ce"] & numbers.keys()})
+                chosen: Any = CrossEntropy(
+                    **{name: numbers[name] for name in _PARAMETERS["ce"] & numbers.keys()}
+                )
             else:
                 chosen = Squared(numbers.get("targets"))
             ufm = UFM(
-                **{name: numbers[name] for name in ("counts", "depth", "width", "weight_decay", "feature_decay", "bias")},
+                **{
+                    name: numbers[name]
+                    for name in (
+                        "counts",
+                        "depth",
+                        "width",
+                        "weight_decay",
+                        "feature_decay",
+                        "bias",
+                    )
+                },
                 loss=chosen,
                 features=str(stored["features"]),
                 names=_names(stored["names"]),

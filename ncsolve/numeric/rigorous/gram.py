@@ -37,9 +37,15 @@ class Gram:
             )
         y = problem.targets
         if problem.ufm.bias == "free":
-            mean = [sum((n * x for n, x in zip(problem.counts, row, strict=True)), Fraction(0)) / problem.samples for row in y]
+            mean = [
+                sum((n * x for n, x in zip(problem.counts, row, strict=True)), Fraction(0))
+                / problem.samples
+                for row in y
+            ]
             y = [[x - m for x in row] for row, m in zip(y, mean, strict=True)]
-        exact = module.fmpq_mat([[module.fmpq(x.numerator, x.denominator) for x in row] for row in y])
+        exact = module.fmpq_mat(
+            [[module.fmpq(x.numerator, x.denominator) for x in row] for row in y]
+        )
         weighted = module.fmpq_mat(
             [[_fmpq(x * n) for x, n in zip(row, problem.counts, strict=True)] for row in y]
         )  # Y^T Y D has the same non-zero eigenvalues as Y D Y^T
@@ -92,7 +98,9 @@ def bits_of(tau2: Enclosure) -> int:
     if tau2.low <= 0:
         return 0
     width = tau2.high - tau2.low
-    return next((bits for bits in BITS if width == unit(tau2.low, bits) and tau2.low % width == 0), 0)
+    return next(
+        (bits for bits in BITS if width == unit(tau2.low, bits) and tau2.low % width == 0), 0
+    )
 
 
 def _fmpq(x: Fraction) -> Any:

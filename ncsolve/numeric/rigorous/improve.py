@@ -35,7 +35,12 @@ def lower_point(ufm: UFM, point: Parameters) -> Parameters:
         jac=True,
         method="L-BFGS-B",
         bounds=Bounds(low, np.inf),
-        options={"maxiter": STEPS, "ftol": 1e-15, "gtol": 1e-10 * abs(raw.value(start)), "maxfun": 4 * STEPS},
+        options={
+            "maxiter": STEPS,
+            "ftol": 1e-15,
+            "gtol": 1e-10 * abs(raw.value(start)),
+            "maxfun": 4 * STEPS,
+        },
     )
     end = raw.unpack(found.x)
     return Parameters(end.weights, end.features / root, end.bias)

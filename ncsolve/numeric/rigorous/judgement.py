@@ -74,10 +74,14 @@ class Claimed:
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
-            raise ProblemError(f"tolerance {self.tolerance!r} is not a number between 0 and 1 such as 1e-8")
+            raise ProblemError(
+                f"tolerance {self.tolerance!r} is not a number between 0 and 1 such as 1e-8"
+            )
         for number in (self.value, *(self.singular_values or ())):
             if not math.isfinite(number):
-                raise ProblemError(f"{number} is claimed, which is not a finite number; nothing can be proved of it")
+                raise ProblemError(
+                    f"{number} is claimed, which is not a finite number; nothing can be proved of it"
+                )
 
 
 def outcome(findings: Sequence[Finding]) -> Outcome:
@@ -92,10 +96,14 @@ def about_point(objective: Enclosure, minimum: Enclosure, tolerance: Fraction) -
     """Whether the returned point's objective is within the tolerance of the minimum."""
     if objective.high <= minimum.low + tolerance * abs(minimum.low):
         most = _by(objective.high - minimum.low, minimum.low, "at most")
-        return Finding("point", Verdict.PROVED, f"its objective exceeds the global minimum by {most}")
+        return Finding(
+            "point", Verdict.PROVED, f"its objective exceeds the global minimum by {most}"
+        )
     if objective.low > minimum.high + tolerance * abs(minimum.high):
         least = _by(objective.low - minimum.high, minimum.high, "at least")
-        return Finding("point", Verdict.DISPROVED, f"its objective exceeds the global minimum by {least}")
+        return Finding(
+            "point", Verdict.DISPROVED, f"its objective exceeds the global minimum by {least}"
+        )
     most = _by(objective.high - minimum.low, minimum.low, "up to")
     return Finding("point", Verdict.OPEN, f"its objective may exceed the global minimum by {most}")
 
@@ -105,14 +113,20 @@ def about_value(value: float, minimum: Enclosure, tolerance: Fraction) -> Findin
     v = Fraction(value)
     below, above = tolerance * abs(minimum.low), tolerance * abs(minimum.high)
     if not minimum.low - below <= v <= minimum.high + above:
-        off = _by(max(minimum.low - v, v - minimum.high), minimum.low if v < minimum.low else minimum.high, "at least")
+        off = _by(
+            max(minimum.low - v, v - minimum.high),
+            minimum.low if v < minimum.low else minimum.high,
+            "at least",
+        )
         return Finding("value", Verdict.DISPROVED, f"it differs from the global minimum by {off}")
     off = _by(max(abs(v - minimum.low), abs(v - minimum.high)), minimum.low, "at most")
     verdict = Verdict.PROVED if minimum.high - below <= v <= minimum.low + below else Verdict.OPEN
     return Finding("value", verdict, f"it differs from the global minimum by {off}")
 
 
-def about_singular_values(claimed: Sequence[float], modes: Sequence[Mode], tolerance: Fraction) -> Finding:
+def about_singular_values(
+    claimed: Sequence[float], modes: Sequence[Mode], tolerance: Fraction
+) -> Finding:
     """Whether every claimed singular value of A is that of a minimizer, up to the tolerance times tau, also where that one is zero.
 
     Beyond the target's singular values it is times the smallest of them.
@@ -120,14 +134,18 @@ def about_singular_values(claimed: Sequence[float], modes: Sequence[Mode], toler
     from .scalar import Stand
 
     zero = (Fraction(0), Fraction(0))
-    allowed: list[tuple[list[tuple[Fraction, Fraction]], Fraction, bool]] = []  # (one of these, tau, decided)
+    allowed: list[
+        tuple[list[tuple[Fraction, Fraction]], Fraction, bool]
+    ] = []  # (one of these, tau, decided)
     tau = Fraction(0)
     for mode in modes:
         tau = root_below(mode.tau2.low)
         kept = 0
         if (sigma := mode.sigma) is not None:
             here, alive, kept = (sigma.low, sigma.high), mode.stand is Stand.ALIVE, mode.kept
-            allowed += [([here] if alive else [here, zero], tau, mode.stand is not Stand.UNDECIDED)] * kept
+            allowed += [
+                ([here] if alive else [here, zero], tau, mode.stand is not Stand.UNDECIDED)
+            ] * kept
         allowed += [([zero], tau, True)] * (mode.copies - kept)
     numbers = [Fraction(s) for s in claimed] + [Fraction(0)] * max(0, len(allowed) - len(claimed))
     worst, undecided = Fraction(0), False
@@ -135,7 +153,11 @@ def about_singular_values(claimed: Sequence[float], modes: Sequence[Mode], toler
         choices, scale, decided = allowed[i] if i < len(allowed) else ([zero], tau, True)
         off = min(max(low - s, s - high, Fraction(0)) for low, high in choices)
         if off > tolerance * scale:
-            return Finding("singular values", Verdict.DISPROVED, f"number {i + 1} is off by at least {shown(off)}")
+            return Finding(
+                "singular values",
+                Verdict.DISPROVED,
+                f"number {i + 1} is off by at least {shown(off)}",
+            )
         worst = max(worst, min(max(abs(s - low), abs(s - high)) for low, high in choices))
         undecided = undecided or not decided
     verdict = Verdict.OPEN if undecided else Verdict.PROVED
@@ -162,7 +184,11 @@ def relative(difference: Fraction, x: Fraction) -> Fraction | None:
 
 def _by(difference: Fraction, x: Fraction, bound: str) -> str:
     share = relative(difference, x)
-    return f"{bound} {shown(difference)}, no share of a bound of 0" if share is None else f"a share of {bound} {shown(share)}"
+    return (
+        f"{bound} {shown(difference)}, no share of a bound of 0"
+        if share is None
+        else f"a share of {bound} {shown(share)}"
+    )
 
 
 def shown(x: Fraction) -> str:

@@ -31,7 +31,10 @@ def to_text(matrix: Array) -> dict[str, Any]:
     array([[ 1. , -0.5]])
     """
     raw = np.ascontiguousarray(matrix, dtype="<f8")
-    return {"shape": list(raw.shape), "float64": base64.b64encode(zlib.compress(raw.tobytes(), 1)).decode("ascii")}
+    return {
+        "shape": list(raw.shape),
+        "float64": base64.b64encode(zlib.compress(raw.tobytes(), 1)).decode("ascii"),
+    }
 
 
 def from_text(stored: object, shape: tuple[int, ...], what: str) -> Array:
@@ -81,9 +84,15 @@ def point_from_dict(stored: object, ufm: UFM, what: str) -> Parameters:
 def infeasible(ufm: UFM, point: Parameters) -> str | None:
     """Why the matrices are no point of the problem; None if they are."""
     found = [weight.shape for weight in point.weights]
-    if found != list(ufm.shapes) or point.features.shape != (ufm.width[0], ufm.classes) or point.bias.shape != (ufm.outputs,):
+    if (
+        found != list(ufm.shapes)
+        or point.features.shape != (ufm.width[0], ufm.classes)
+        or point.bias.shape != (ufm.outputs,)
+    ):
         return "its matrices do not have the problem's shapes"
-    if not all(np.isfinite(matrix).all() for matrix in (*point.weights, point.features, point.bias)):
+    if not all(
+        np.isfinite(matrix).all() for matrix in (*point.weights, point.features, point.bias)
+    ):
         return "an entry is not a finite number"
     if ufm.bias == "none" and np.any(point.bias != 0):
         return "the problem has no bias, and this one is not zero"

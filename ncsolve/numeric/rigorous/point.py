@@ -43,10 +43,14 @@ def check(problem: ExactProblem, point: Parameters, stored: Enclosure, what: str
             return
         if high < stored.low or low > stored.high or cell(low, high, BITS) is not None:
             break
-    raise Rejected(f"{what}: the objective of the matrices does not lie in the stored cell of {BITS} bits")
+    raise Rejected(
+        f"{what}: the objective of the matrices does not lie in the stored cell of {BITS} bits"
+    )
 
 
-def objective_bounds(problem: ExactProblem, point: Parameters, precision: int) -> tuple[Fraction, Fraction]:
+def objective_bounds(
+    problem: ExactProblem, point: Parameters, precision: int
+) -> tuple[Fraction, Fraction]:
     """Two numbers between which the objective lies."""
     b = [Fraction(x) for x in point.bias.tolist()]
     with flint().ctx.workprec(precision):

@@ -42,7 +42,9 @@ def product(left: Rows, right: Rows, columns: int) -> Rows:
     module = flint()
     zero = module.arb(0)
     a = module.arb_mat(len(outer), len(inner), [left[i].get(j, zero) for i in outer for j in inner])
-    b = module.arb_mat(len(inner), columns, [right[j].get(k, zero) for j in inner for k in range(columns)])
+    b = module.arb_mat(
+        len(inner), columns, [right[j].get(k, zero) for j in inner for k in range(columns)]
+    )
     entries = (a * b).entries()
     found: Rows = [{} for _ in left]
     for place, i in enumerate(outer):

@@ -60,7 +60,10 @@ def _shrunk(dual: Dual, t: Fraction) -> Dual:
         own = None if dual.own is None else [t * x for x in dual.own]
         return replace(dual, entry=[[t * x for x in row] for row in dual.entry], own=own)
     spread = (1 - t) * dual.problem.smoothing / len(dual.groups.member)
-    entry = [[t * x + spread if dual.groups.others(h, g) else x for g, x in enumerate(row)] for h, row in enumerate(dual.entry)]
+    entry = [
+        [t * x + spread if dual.groups.others(h, g) else x for g, x in enumerate(row)]
+        for h, row in enumerate(dual.entry)
+    ]
     return replace(dual, entry=entry)
 
 
@@ -91,7 +94,9 @@ def _balanced(dual: Dual) -> Dual:
     problem, groups = dual.problem, dual.groups
     label = [problem.per_class[1][k] for k in groups.first]
     hub = max(range(groups.number), key=lambda g: groups.sizes[g] * groups.counts[g])
-    sent = [n * s for n, s in zip(groups.counts, label, strict=True)]  # a class of group g sends sent_g pi
+    sent = [
+        n * s for n, s in zip(groups.counts, label, strict=True)
+    ]  # a class of group g sends sent_g pi
     spread = problem.smoothing / len(groups.member)
     everything = sum((m * x for m, x in zip(groups.sizes, sent, strict=True)), Fraction(0))
     entry = [list(row) for row in dual.entry]

@@ -69,7 +69,13 @@ class Scalar:
         """Decide (2) for every tau^2 in the enclosure."""
         low, high = tau2.low**self.depth, tau2.high**self.depth
         if self.depth == 1:  # at equality p = 1 is zero itself
-            return Stand.ALIVE if low > self.critical else Stand.ZERO if high <= self.critical else Stand.UNDECIDED
+            return (
+                Stand.ALIVE
+                if low > self.critical
+                else Stand.ZERO
+                if high <= self.critical
+                else Stand.UNDECIDED
+            )
         if low > self.critical:
             return Stand.ALIVE
         if high < self.critical:
@@ -128,17 +134,26 @@ class Scalar:
         def excess(p: float) -> float:
             return (m + 1) * math.log(p) + ((m - 1) * math.log1p(-p) if m > 1 else 0.0) - level
 
-        low, high = level / (m + 1), math.log((m + 1) / (2 * m))  # p >= the (m + 1)-th root of the right side
+        low, high = (
+            level / (m + 1),
+            math.log((m + 1) / (2 * m)),
+        )  # p >= the (m + 1)-th root of the right side
         for _ in range(60):
             middle = 0.5 * (low + high)
-            low, high = (middle, high) if excess(min(math.exp(middle), 1 - 1e-16)) < 0 else (low, middle)
+            low, high = (
+                (middle, high) if excess(min(math.exp(middle), 1 - 1e-16)) < 0 else (low, middle)
+            )
         module = flint()
         with module.ctx.workprec(3 * BITS):
             p = module.arb(min(math.exp(0.5 * (low + high)), 1 - 1e-16))
             right = ball(self.power).log() - m * ball(tau2).log()
             for _ in range(3):
                 slope = (m + 1) / p - (m - 1) / (1 - p)
-                p = (p - ((m + 1) * p.log() + (m - 1) * (1 - p).log() - right) / slope).mid() if m > 1 else (right / 2).exp()
+                p = (
+                    (p - ((m + 1) * p.log() + (m - 1) * (1 - p).log() - right) / slope).mid()
+                    if m > 1
+                    else (right / 2).exp()
+                )
             found = bounds(p)
         if found is None or not found[0] > 0:
             return None
@@ -148,13 +163,19 @@ class Scalar:
 def checked(scalar: Scalar, stand: Stand, p: Enclosure | None, tau2: Enclosure, what: str) -> None:
     """Raise Rejected unless the stored stand and root are what (1) and (2) say."""
     if scalar.stand(tau2) is not stand:
-        raise Rejected(f"{what}: the comparison with the threshold says {scalar.stand(tau2).name}, not {stand.name}")
+        raise Rejected(
+            f"{what}: the comparison with the threshold says {scalar.stand(tau2).name}, not {stand.name}"
+        )
     if (p is None) != (stand is Stand.ZERO):
         raise Rejected(f"{what}: a root is stored exactly where the mode may be other than zero")
     if stand is Stand.TIE and p != scalar.tied:
         raise Rejected(f"{what}: at a tie p is 1/M")
-    if stand in (Stand.ALIVE, Stand.UNDECIDED) and not (p is not None and scalar.is_proved(p, tau2)):
-        raise Rejected(f"{what}: the signs at the endpoints of p do not enclose the outer root in a cell of {BITS} bits")
+    if stand in (Stand.ALIVE, Stand.UNDECIDED) and not (
+        p is not None and scalar.is_proved(p, tau2)
+    ):
+        raise Rejected(
+            f"{what}: the signs at the endpoints of p do not enclose the outer root in a cell of {BITS} bits"
+        )
 
 
 def _log(number: Fraction) -> float:

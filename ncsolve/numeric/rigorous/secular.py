@@ -26,7 +26,12 @@ from .rejected import Rejected, Undecided
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BITS = (80, 160, 320, 640)  # of an enclosure; the next one where poles, thresholds or signs ask for it
+BITS = (
+    80,
+    160,
+    320,
+    640,
+)  # of an enclosure; the next one where poles, thresholds or signs ask for it
 BLOCK = 256
 STEPS = 12
 
@@ -66,13 +71,17 @@ class Secular:
 
         Returns all cells that do and have fewer bits, with their bits.
         """
-        bits = 0 if mu.exact or mu.low <= 0 else next((bits for bits in BITS if _is_cell(mu, bits)), 0)
+        bits = (
+            0 if mu.exact or mu.low <= 0 else next((bits for bits in BITS if _is_cell(mu, bits)), 0)
+        )
         if mu.exact != (len(self.poles) == 2) or not (mu.exact or bits):
             raise Rejected(
                 f"{what}: tau2 is not one cell of {', '.join(map(str, BITS))} bits, nor the rational root of two counts"
             )
         if not self.encloses(gap, mu, bits or BITS[0]):
-            raise Rejected(f"{what}: the signs at the endpoints of tau2 do not enclose the root of the secular equation")
+            raise Rejected(
+                f"{what}: the signs at the endpoints of tau2 do not enclose the root of the secular equation"
+            )
         return [] if mu.exact else self.wider(gap, mu, bits)
 
     def wider(self, gap: int, mu: Enclosure, bits: int) -> list[tuple[int, Enclosure]]:
@@ -85,7 +94,9 @@ class Secular:
         if len(self.poles) == 2:
             (a, b), (m, k) = self.poles, self.sizes
             return [Enclosure(*[a * b * (m + k) / (m * a + k * b)] * 2)]
-        starts = _starts(np.array([float(n) for n in self.poles]), np.array([float(w) for w in self.weights]))
+        starts = _starts(
+            np.array([float(n) for n in self.poles]), np.array([float(w) for w in self.weights])
+        )
         return [self.root(gap, start) for gap, start in enumerate(starts)]
 
     def root(self, gap: int, start: Fraction | None = None, least: int = BITS[0]) -> Enclosure:
@@ -101,8 +112,17 @@ class Secular:
                     break  # the cells are as wide as the gap: more bits
                 for found in cells_near(guess, bits):
                     if self.encloses(gap, found, bits):
-                        return next((cell for fewer, cell in self.wider(gap, found, bits) if fewer >= least), found)
-        raise Undecided(f"the root between counts {float(self.poles[gap])} and {float(self.poles[gap + 1])}")
+                        return next(
+                            (
+                                cell
+                                for fewer, cell in self.wider(gap, found, bits)
+                                if fewer >= least
+                            ),
+                            found,
+                        )
+        raise Undecided(
+            f"the root between counts {float(self.poles[gap])} and {float(self.poles[gap + 1])}"
+        )
 
     def _newton(self, gap: int, guess: Fraction | None, bits: int) -> Fraction:
         """One Newton step on (mu - a)(b - mu) f, which has no poles nearby, kept inside the gap."""
@@ -123,7 +143,10 @@ class Secular:
 
     def _at(self, precision: int) -> tuple[list[Any], list[Any]]:
         if precision not in self._balls:
-            self._balls[precision] = ([ball(n) for n in self.poles], [ball(w) for w in self.weights])
+            self._balls[precision] = (
+                [ball(n) for n in self.poles],
+                [ball(w) for w in self.weights],
+            )
         return self._balls[precision]
 
     def _exact_sign(self, mu: Fraction) -> int:
@@ -131,7 +154,9 @@ class Secular:
         x = module.fmpq(mu.numerator, mu.denominator)
         total = module.fmpq(0)
         for n, w in zip(self.poles, self.weights, strict=True):
-            total += module.fmpq(w.numerator, w.denominator) / (module.fmpq(n.numerator, n.denominator) - x)
+            total += module.fmpq(w.numerator, w.denominator) / (
+                module.fmpq(n.numerator, n.denominator) - x
+            )
         return int(total > 0) - int(total < 0)
 
 
@@ -149,7 +174,9 @@ def _starts(poles: NDArray[np.float64], weights: NDArray[np.float64]) -> list[Fr
         half = 0.5 * gaps[left]
 
         def f(pole: NDArray[np.intp], t: NDArray[np.float64]) -> NDArray[np.float64]:
-            value: NDArray[np.float64] = (1.0 / ((poles - poles[pole][:, None]) - t[:, None])) @ weights
+            value: NDArray[np.float64] = (
+                1.0 / ((poles - poles[pole][:, None]) - t[:, None])
+            ) @ weights
             return value
 
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -158,8 +185,13 @@ def _starts(poles: NDArray[np.float64], weights: NDArray[np.float64]) -> list[Fr
             low, high = np.zeros(left.size), half
             for _ in range(50):
                 middle = 0.5 * (low + high)
-                before = side * f(pole, side * middle) < 0  # as a function of the distance to the pole it rises from -infinity
+                before = (
+                    side * f(pole, side * middle) < 0
+                )  # as a function of the distance to the pole it rises from -infinity
                 low, high = np.where(before, middle, low), np.where(before, high, middle)
         offset = side * 0.5 * (low + high)
-        found += [Fraction(float(poles[p])) + Fraction(float(t)) for p, t in zip(pole, offset, strict=True)]
+        found += [
+            Fraction(float(poles[p])) + Fraction(float(t))
+            for p, t in zip(pole, offset, strict=True)
+        ]
     return found

@@ -71,15 +71,28 @@ class Mode:
     @staticmethod
     def from_dict(stored: object, what: str) -> Mode:
         """Read `to_dict` back; the enclosure of sigma must be the one that tau^2 and p give."""
-        if not isinstance(stored, dict) or stored.keys() != {"tau2", "copies", "kept", "stand", "p", "sigma"}:
+        if not isinstance(stored, dict) or stored.keys() != {
+            "tau2",
+            "copies",
+            "kept",
+            "stand",
+            "p",
+            "sigma",
+        }:
             raise Rejected(f"{what}: fields are missing or unknown")
         tau2 = Enclosure.from_list(stored["tau2"], f"{what}, tau2")
         p = None if stored["p"] is None else Enclosure.from_list(stored["p"], f"{what}, p")
         copies, kept = stored["copies"], stored["kept"]
-        if not all(type(number) is int for number in (copies, kept)) or not 0 <= kept <= copies or copies == 0:
+        if (
+            not all(type(number) is int for number in (copies, kept))
+            or not 0 <= kept <= copies
+            or copies == 0
+        ):
             raise Rejected(f"{what}: copies and kept copies are not counts")
         if not isinstance(stored["stand"], str) or stored["stand"] not in Stand.__members__:
-            raise Rejected(f"{what}: {stored['stand']!r} is not one of {', '.join(Stand.__members__)}")
+            raise Rejected(
+                f"{what}: {stored['stand']!r} is not one of {', '.join(Stand.__members__)}"
+            )
         if tau2.low < 0 or (p is not None and not 0 < p.low <= p.high <= 1):
             raise Rejected(f"{what}: an endpoint is out of range")
         mode = Mode(tau2, copies, kept, Stand[stored["stand"]], p)
@@ -108,7 +121,9 @@ def check(problem: ExactProblem, stored: list[Mode]) -> None:
         if i and not stored[i - 1].tau2.low >= mode.tau2.high:
             raise Rejected(f"{what}: tau2 is not proved to be smaller than the one before")
         if mode.kept != min(left, mode.copies):
-            raise Rejected(f"{what}: the rank has room for {min(left, mode.copies)} copies, not {mode.kept}")
+            raise Rejected(
+                f"{what}: the rank has room for {min(left, mode.copies)} copies, not {mode.kept}"
+            )
         left -= mode.kept
         checked(scalar, mode.stand, mode.shrinkage, mode.tau2, what)
 
@@ -122,8 +137,13 @@ def minimum(problem: ExactProblem, found: list[Mode]) -> Enclosure:
         low, high = low + zeros * mode.tau2.low, high + zeros * mode.tau2.high
         if mode.shrinkage is not None and mode.kept:
             shares = [scalar.share(p) for p in (mode.shrinkage.low, mode.shrinkage.high)]
-            low, high = low + mode.kept * mode.tau2.low * shares[0], high + mode.kept * mode.tau2.high * shares[1]
-    return Enclosure(floor_to(low / (2 * problem.samples), BITS), ceil_to(high / (2 * problem.samples), BITS))
+            low, high = (
+                low + mode.kept * mode.tau2.low * shares[0],
+                high + mode.kept * mode.tau2.high * shares[1],
+            )
+    return Enclosure(
+        floor_to(low / (2 * problem.samples), BITS), ceil_to(high / (2 * problem.samples), BITS)
+    )
 
 
 def distinct(counts: list[Fraction]) -> tuple[list[Fraction], list[int]]:
@@ -142,7 +162,11 @@ def _targets(problem: ExactProblem) -> list[tuple[Enclosure, int, Any]]:
 
         def again(cell: Enclosure, copies: int) -> Any:
             def refined(bits: int) -> Enclosure:
-                inside = [(e, m) for e, m in gram.eigenvalues(bits) if cell.low <= e.low and e.high <= cell.high]
+                inside = [
+                    (e, m)
+                    for e, m in gram.eigenvalues(bits)
+                    if cell.low <= e.low and e.high <= cell.high
+                ]
                 if len(inside) != 1 or inside[0][1] != copies:
                     raise Undecided("an eigenvalue of the targets' Gram matrix")
                 return inside[0][0]
@@ -164,7 +188,13 @@ def _targets(problem: ExactProblem) -> list[tuple[Enclosure, int, Any]]:
         if free and g:
             exact = roots[g - 1].exact
             found.append(
-                (roots[g - 1], 1, None if exact else lambda bits, gap=g - 1: secular.root(gap, roots[gap].middle, bits))
+                (
+                    roots[g - 1],
+                    1,
+                    None
+                    if exact
+                    else lambda bits, gap=g - 1: secular.root(gap, roots[gap].middle, bits),
+                )
             )
     return found
 
@@ -191,8 +221,15 @@ def _check_targets(problem: ExactProblem, scalar: Scalar, stored: list[Mode]) ->
         for i, mode in enumerate(stored):
             bits = bits_of(mode.tau2)
             if not bits or gram.copies(mode.tau2) != mode.copies:
-                raise Rejected(f"mode {i}: the signs of the characteristic polynomial do not count {mode.copies} in tau2")
-            _check_bits(scalar, mode, [wider(mode.tau2, fewer) for fewer in MORE_BITS if fewer < bits], f"mode {i}")
+                raise Rejected(
+                    f"mode {i}: the signs of the characteristic polynomial do not count {mode.copies} in tau2"
+                )
+            _check_bits(
+                scalar,
+                mode,
+                [wider(mode.tau2, fewer) for fewer in MORE_BITS if fewer < bits],
+                f"mode {i}",
+            )
         if sum(mode.copies for mode in stored) != gram.rank:
             raise Rejected(f"modes: the target has {gram.rank} non-zero singular values")
         return
@@ -210,7 +247,9 @@ def _check_targets(problem: ExactProblem, scalar: Scalar, stored: list[Mode]) ->
         if copies:
             mode = following(f"the count {float(poles[g])}")
             if mode.tau2 != Enclosure(poles[g], poles[g]) or mode.copies != copies:
-                raise Rejected(f"mode {position}: tau2 is not the count {float(poles[g])}, {copies} times")
+                raise Rejected(
+                    f"mode {position}: tau2 is not the count {float(poles[g])}, {copies} times"
+                )
             position += 1
         if free and g:
             mode = following(f"the root below the count {float(poles[g])}")
@@ -226,9 +265,13 @@ def _check_targets(problem: ExactProblem, scalar: Scalar, stored: list[Mode]) ->
 def _check_bits(scalar: Scalar, mode: Mode, cells: list[Enclosure], what: str) -> None:
     """Tau^2 has the fewest bits that decide the mode, the most where none do; `cells` have fewer than the stored one."""
     if any(scalar.stand(cell) is not Stand.UNDECIDED for cell in cells):
-        raise Rejected(f"{what}: tau2 is given with more bits than its comparison with the threshold asks for")
+        raise Rejected(
+            f"{what}: tau2 is given with more bits than its comparison with the threshold asks for"
+        )
     if mode.stand is Stand.UNDECIDED and bits_of(mode.tau2) != MORE_BITS[-1]:
-        raise Rejected(f"{what}: a mode is undecided only where {MORE_BITS[-1]} bits of tau2 leave it so")
+        raise Rejected(
+            f"{what}: a mode is undecided only where {MORE_BITS[-1]} bits of tau2 leave it so"
+        )
 
 
 def _root(x: Fraction, *, up: bool) -> Fraction:

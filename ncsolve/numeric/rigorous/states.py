@@ -46,16 +46,24 @@ BOTTLENECK = (Verdict.OUTSIDE, "no rule decides the states behind a bottleneck")
 def tally(states: Sequence[str]) -> str:
     """How many are active, vanished, merged, in words."""
     number = {state: states.count(state) for state in STATES if state in states}
-    return next(iter(number)) if len(states) == 1 else ", ".join(f"{times} {state}" for state, times in number.items())
+    return (
+        next(iter(number))
+        if len(states) == 1
+        else ", ".join(f"{times} {state}" for state, times in number.items())
+    )
 
 
-def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Sequence[str]) -> list[Judged]:
+def convex_states(
+    problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Sequence[str]
+) -> list[Judged]:
     """A verdict on the claimed state of every class at M = 1, from a dual point whose gap to the point is at most `gap`."""
     if not problem.one_hot:
         return [GIVEN_TARGETS] * len(claimed)
     if problem.ufm.features == "relu":
         return _relu_states(problem, claimed)
-    blind = 0 if problem.squared else 1  # cross-entropy does not see multiples of 1/r, which costs A one rank
+    blind = (
+        0 if problem.squared else 1
+    )  # cross-entropy does not see multiples of 1/r, which costs A one rank
     if problem.ufm.rank_limit < problem.ufm.classes - blind:
         return [BOTTLENECK] * len(claimed)
     if _all_vanish(problem):
@@ -71,9 +79,13 @@ def convex_states(problem: ExactProblem, dual: Dual, gap: Fraction, claimed: Seq
             possible.append({ACTIVE})
         else:
             states = {MERGED if groups.sizes[g] > 1 else ACTIVE}
-            possible.append(states if _does_not_vanish(dual, g, gap, softmax) else states | {VANISHED})
+            possible.append(
+                states if _does_not_vanish(dual, g, gap, softmax) else states | {VANISHED}
+            )
     judged = [judged_as(state, possible[groups.member[k]]) for k, state in enumerate(claimed)]
-    for g, classes in enumerate(groups.members):  # the minimizer is unique, so a permutation of a group does not move it
+    for g, classes in enumerate(
+        groups.members
+    ):  # the minimizer is unique, so a permutation of a group does not move it
         said = [claimed[k] for k in classes]
         if len(set(said)) > 1:
             why = f"{len(classes)} classes of {float(groups.counts[g]):g} samples that nothing tells apart cannot be {tally(said)}"
@@ -87,7 +99,11 @@ def judged_as(state: str, possible: set[str]) -> Judged:
     either = " or ".join(sorted(possible))
     if state not in possible:
         return Verdict.DISPROVED, f"a class said to be {state} is {either}"
-    return (Verdict.PROVED, "") if len(possible) == 1 else (Verdict.OUTSIDE, f"no rule tells whether a class is {either}")
+    return (
+        (Verdict.PROVED, "")
+        if len(possible) == 1
+        else (Verdict.OUTSIDE, f"no rule tells whether a class is {either}")
+    )
 
 
 def _relu_states(problem: ExactProblem, claimed: Sequence[str]) -> list[Judged]:
@@ -102,7 +118,10 @@ def _relu_states(problem: ExactProblem, claimed: Sequence[str]) -> list[Judged]:
     alive = [n * (1 - problem.smoothing) ** 2 * (k - 1) > limit for n in problem.counts]
     if problem.ufm.rank_limit < sum(alive):
         return [BOTTLENECK] * len(claimed)
-    return [judged_as(state, {ACTIVE if lives else VANISHED}) for state, lives in zip(claimed, alive, strict=True)]
+    return [
+        judged_as(state, {ACTIVE if lives else VANISHED})
+        for state, lives in zip(claimed, alive, strict=True)
+    ]
 
 
 def _plain(problem: ExactProblem) -> list[tuple[list[Fraction], Fraction]]:
@@ -127,12 +146,20 @@ def _all_vanish(problem: ExactProblem) -> bool:
         spread = problem.smoothing / classes
         if problem.ufm.bias == "none" and not any(x - offset[0] for x in offset):
             share = [Fraction(1, classes)] * number
-        elif problem.ufm.bias == "free" and all(s == label[0] for s in label):  # softmax reaches the mean target
+        elif problem.ufm.bias == "free" and all(
+            s == label[0] for s in label
+        ):  # softmax reaches the mean target
             share = [spread + (1 - problem.smoothing) * n / samples for n in groups.counts]
         else:
             return False
-        entry = [[s * r * (x - spread) / samples for s in label] for r, x in zip(rows, share, strict=True)]
-        own = [s * r * (x - spread - 1 + problem.smoothing) / samples for s, r, x in zip(label, rows, share, strict=True)]
+        entry = [
+            [s * r * (x - spread) / samples for s in label]
+            for r, x in zip(rows, share, strict=True)
+        ]
+        own = [
+            s * r * (x - spread - 1 + problem.smoothing) / samples
+            for s, r, x in zip(label, rows, share, strict=True)
+        ]
     square = problem.weight_decay[0] * problem.feature_decay * STRICTLY
     return Block(entry, own, groups.sizes, groups).is_at_most(square)
 
@@ -168,7 +195,11 @@ def _squared_moves(dual: Dual, g: int, gap: Fraction) -> bool:
     samples, total = problem.samples, dual.gamma.total()
     pulls = [x / problem.bias_decay for x in total]
     distance = (1 + samples * dual.own[g] + pulls[g]) ** 2 + sum(
-        (groups.others(h, g) * (samples * row[g] + pulls[h]) ** 2 for h, row in enumerate(dual.entry)), Fraction(0)
+        (
+            groups.others(h, g) * (samples * row[g] + pulls[h]) ** 2
+            for h, row in enumerate(dual.entry)
+        ),
+        Fraction(0),
     )
     return distance > 2 * gap * (2 * samples / groups.counts[g] + 2 / problem.bias_decay)
 
@@ -176,7 +207,9 @@ def _squared_moves(dual: Dual, g: int, gap: Fraction) -> bool:
 def _is_far_from_bias(dual: Dual, g: int, gap: Fraction) -> bool:
     """Whether pi_k is further from the softmax of a vanished class than the gap allows."""
     problem, groups = dual.problem, dual.groups
-    offset, label, rows = ([ball(numbers[k]) for k in groups.first] for numbers in problem.per_class)
+    offset, label, rows = (
+        [ball(numbers[k]) for k in groups.first] for numbers in problem.per_class
+    )
     u = offset
     if problem.bias_decay is not None:
         radius = (2 * ball(gap / problem.bias_decay)).sqrt().upper()
@@ -211,7 +244,11 @@ def _turns(dual: Dual, g: int, f: int, softmax: Softmax) -> bool:
                 continue
             if s is None or t is None:
                 return False
-            total += many * (s - ball(target)) * ((t.log() - offset[h]) / label[f] - (s.log() - offset[h]) / label[g])
+            total += (
+                many
+                * (s - ball(target))
+                * ((t.log() - offset[h]) / label[f] - (s.log() - offset[h]) / label[g])
+            )
     return bool(total > 0 or total < 0)
 
 

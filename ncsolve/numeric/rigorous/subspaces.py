@@ -28,23 +28,35 @@ if TYPE_CHECKING:
     from .spectral import Mode
 
 
-def spectral_states(problem: ExactProblem, modes: Sequence[Mode], claimed: Sequence[str]) -> list[Judged]:
+def spectral_states(
+    problem: ExactProblem, modes: Sequence[Mode], claimed: Sequence[str]
+) -> list[Judged]:
     """A verdict on the claimed state of every class, squared loss with bias none or free."""
     if not any(mode.kept and mode.stand is not Stand.ZERO for mode in modes):
         return [judged_as(state, {VANISHED}) for state in claimed]
     if not problem.one_hot or not problem.spectral:
         return [RELU if problem.one_hot else GIVEN_TARGETS] * len(claimed)
     groups = groups_of(problem)
-    own = {mode.tau2.low: mode for mode in modes if mode.tau2.exact}  # secular roots lie strictly between the counts
+    own = {
+        mode.tau2.low: mode for mode in modes if mode.tau2.exact
+    }  # secular roots lie strictly between the counts
     free = problem.ufm.bias == "free"
     moved = {False}
     if free:
         counts = set(groups.counts)
         roots = [mode for mode in modes if mode.kept and mode.tau2.low not in counts]
         alive = any(mode.stand is Stand.ALIVE for mode in roots)
-        moved = {True} if alive else {True, False} if any(mode.stand is Stand.TIE for mode in roots) else {False}
+        moved = (
+            {True}
+            if alive
+            else {True, False}
+            if any(mode.stand is Stand.TIE for mode in roots)
+            else {False}
+        )
         if not alive and any(mode.stand is Stand.UNDECIDED for mode in roots):
-            return [(Verdict.OPEN, "a mode lies at its threshold to the largest precision")] * len(claimed)
+            return [(Verdict.OPEN, "a mode lies at its threshold to the largest precision")] * len(
+                claimed
+            )
     found = [
         [
             _possible([claimed[k] for k in classes], _ranks(own.get(groups.counts[g])), free, root)
@@ -76,6 +88,8 @@ def _possible(states: Sequence[str], ranks: set[int], free: bool, moved: bool) -
     size, (active, vanished, merged) = len(states), (states.count(state) for state in STATES)
     if merged == 1 or (moved and vanished):
         return False
-    if 0 in ranks and (active, merged) == ((0, 0) if not moved else (0, size) if size > 1 else (1, 0)):
+    if 0 in ranks and (active, merged) == (
+        (0, 0) if not moved else (0, size) if size > 1 else (1, 0)
+    ):
         return True
     return any(0 < rank <= active + merged // 2 - free for rank in ranks)

@@ -28,7 +28,10 @@ from .stopping import Stopped
 from .workers import Row, died, in_parallel
 
 CONNECT = 10  # seconds
-PATIENCE, LOOK = 600.0, 5.0  # seconds without any worker until the campaign stops, and between two looks
+PATIENCE, LOOK = (
+    600.0,
+    5.0,
+)  # seconds without any worker until the campaign stops, and between two looks
 LOST = "lost"
 
 
@@ -122,9 +125,13 @@ class Cluster:
                 if (yield from self._attempt(spec, [index], 1)):
                     yield died(spec, index)
         except (OSError, TimeoutError, CancelledError) as error:
-            raise Stopped(f"the cluster is lost ({' '.join(str(error).split()) or type(error).__name__})") from None
+            raise Stopped(
+                f"the cluster is lost ({' '.join(str(error).split()) or type(error).__name__})"
+            ) from None
 
-    def _attempt(self, spec: Spec, indices: Iterable[int], batch: str | int) -> Generator[Row, None, list[int]]:
+    def _attempt(
+        self, spec: Spec, indices: Iterable[int], batch: str | int
+    ) -> Generator[Row, None, list[int]]:
         """Solve; the problems that were with a worker when it died once too often are returned."""
         lost = []
         parallel = {"n_jobs": -1, "backend": _Backend(self._client)}
@@ -171,7 +178,9 @@ def _check_versions(client: Client) -> None:
     for worker, version in client.run(_version, on_error="return").items():
         if version != __version__:
             has = f"ncsolve {version}" if isinstance(version, str) else "no ncsolve"
-            raise CampaignError(f"the Dask worker {worker} has {has}, this is {__version__}; install the same on every worker")
+            raise CampaignError(
+                f"the Dask worker {worker} has {has}, this is {__version__}; install the same on every worker"
+            )
 
 
 def _version() -> str:

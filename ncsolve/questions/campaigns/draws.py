@@ -45,15 +45,25 @@ def check_draw(draw: Any, name: str, where: str) -> None:
     check_words(draw, (*KINDS, "each"), where)
     kinds = [kind for kind in KINDS if kind in draw]
     if len(kinds) != 1:
-        said = f"{' and '.join(kinds)} are two distributions" if kinds else "no distribution is named"
+        said = (
+            f"{' and '.join(kinds)} are two distributions" if kinds else "no distribution is named"
+        )
         raise CampaignError(f"{where}: {said}; name one of {', '.join(KINDS)}")
     each = draw.get("each")
-    if each is not None and not ((each == "layer" and name in PER_LAYER) or (each == "class" and name in PER_CLASS)):
-        ways = {**dict.fromkeys(PER_LAYER, "'layer'"), **dict.fromkeys(PER_CLASS, "'class'")}.get(name)
-        raise CampaignError(f"{where}: each = {shown(each)} is not for {name}; {f'{ways} works' if ways else 'leave it out'}")
+    if each is not None and not (
+        (each == "layer" and name in PER_LAYER) or (each == "class" and name in PER_CLASS)
+    ):
+        ways = {**dict.fromkeys(PER_LAYER, "'layer'"), **dict.fromkeys(PER_CLASS, "'class'")}.get(
+            name
+        )
+        raise CampaignError(
+            f"{where}: each = {shown(each)} is not for {name}; {f'{ways} works' if ways else 'leave it out'}"
+        )
     if kinds == ["choice"]:
         if not isinstance(draw["choice"], list) or not draw["choice"]:
-            raise CampaignError(f"{where}: choice {shown(draw['choice'])} is not a list with at least one value")
+            raise CampaignError(
+                f"{where}: choice {shown(draw['choice'])} is not a list with at least one value"
+            )
         return
     kind = kinds[0]
     _check_range(draw[kind], f"{where}.{kind}", whole="integers" in kind, positive="log" in kind)
@@ -87,12 +97,20 @@ def _one(draw: Mapping[str, Any], rng: np.random.Generator) -> Any:
     if kind == "integers":
         return int(rng.integers(low, high, endpoint=True))
     if kind == "loguniform":
-        return min(max(math.exp(math.log(low) + (math.log(high) - math.log(low)) * float(rng.random())), low), high)
+        return min(
+            max(
+                math.exp(math.log(low) + (math.log(high) - math.log(low)) * float(rng.random())),
+                low,
+            ),
+            high,
+        )
     return _log_integer(low, high, rng)
 
 
 def _log_integer(low: int, high: int, rng: np.random.Generator) -> int:
-    number = math.floor(math.exp(math.log(low) + (math.log(high + 1) - math.log(low)) * float(rng.random())))
+    number = math.floor(
+        math.exp(math.log(low) + (math.log(high + 1) - math.log(low)) * float(rng.random()))
+    )
     return min(max(number, low), high)
 
 
@@ -113,11 +131,20 @@ def _check_counts(draw: Mapping[str, Any], where: str) -> None:
     check_words(draw, COUNTS, where)
     for key in ("K", "count"):
         if key not in draw:
-            raise CampaignError(f"{where}: {key} is missing; write e.g. {{ K = [2, 12], count = [1, 1000], repeats = [1, 3] }}")
+            raise CampaignError(
+                f"{where}: {key} is missing; write e.g. {{ K = [2, 12], count = [1, 1000], repeats = [1, 3] }}"
+            )
     for key in COUNTS:
         if key in draw:
-            single = key != "count" and isinstance(draw[key], int) and not isinstance(draw[key], bool)
-            _check_range([draw[key]] * 2 if single else draw[key], f"{where}.{key}", whole=True, positive=True)
+            single = (
+                key != "count" and isinstance(draw[key], int) and not isinstance(draw[key], bool)
+            )
+            _check_range(
+                [draw[key]] * 2 if single else draw[key],
+                f"{where}.{key}",
+                whole=True,
+                positive=True,
+            )
 
 
 def _check_range(ends: Any, where: str, *, whole: bool, positive: bool) -> None:

@@ -50,7 +50,9 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str], spec: Spec, *, force: bool = False) -> None:
         self.path, self._spec = Path(path), spec
         self._name = shown(os.fspath(path))
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        self._file = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666
+        )
         try:
             self._lock()
             if force:
@@ -88,7 +90,12 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         with suppress(OSError):  # every row is with the system already; this is for a power cut
             os.fsync(self._file)
         os.close(self._file)
@@ -110,7 +117,9 @@ class Journal:
         header = _line(header_of(self._spec))
         with open(self.path, "rb") as stream:
             first = stream.readline()
-        if not first.endswith(b"\n") and header.startswith(first):  # new, or killed while its header was written
+        if not first.endswith(b"\n") and header.startswith(
+            first
+        ):  # new, or killed while its header was written
             os.ftruncate(self._file, 0)
             self._write(header)
             self.version = __version__
@@ -127,7 +136,9 @@ class Journal:
         before = os.fstat(self._file).st_size
         try:
             written = os.write(self._file, line)
-            while written < len(line):  # a disk that is nearly full takes a part; the next write says why
+            while written < len(
+                line
+            ):  # a disk that is nearly full takes a part; the next write says why
                 written += os.write(self._file, line[written:])
         except BaseException as error:
             with suppress(OSError):
@@ -173,7 +184,9 @@ def read_results(path: str | os.PathLike[str]) -> tuple[Spec, Iterator[dict[str,
     found = _header(first, name)
     spec = Spec(found["spec"])
     if spec.digest != found["digest"]:
-        raise CampaignError(f"{name}, line 1: the spec does not have the digest that is said; the header is damaged")
+        raise CampaignError(
+            f"{name}, line 1: the spec does not have the digest that is said; the header is damaged"
+        )
     return spec, rows(open(path, "rb"), len(first))
 
 
@@ -184,14 +197,26 @@ def _line(entries: dict[str, Any]) -> bytes:
 def _header(line: bytes, name: str) -> dict[str, Any]:
     try:
         found = finite_json(line)
-        if not line.endswith(b"\n") or found["schema"] != SCHEMA or not isinstance(found["spec"], dict):
+        if (
+            not line.endswith(b"\n")
+            or found["schema"] != SCHEMA
+            or not isinstance(found["spec"], dict)
+        ):
             raise ValueError
-        return {"digest": str(found["digest"]), "spec": found["spec"], "ncsolve_version": found["ncsolve_version"]}
+        return {
+            "digest": str(found["digest"]),
+            "spec": found["spec"],
+            "ncsolve_version": found["ncsolve_version"],
+        }
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise CampaignError(f"{name} is not a file of a campaign's results (its first line is no header {SCHEMA})") from None
+        raise CampaignError(
+            f"{name} is not a file of a campaign's results (its first line is no header {SCHEMA})"
+        ) from None
 
 
-def _rows(stream: BinaryIO, end: int, problems: int, name: str) -> Iterator[tuple[dict[str, Any], int]]:
+def _rows(
+    stream: BinaryIO, end: int, problems: int, name: str
+) -> Iterator[tuple[dict[str, Any], int]]:
     """Each whole row after the header, and where it ends; what is neither whole nor half is refused with its line."""
     seen = bytearray()
     for number, line in enumerate(stream, start=2):

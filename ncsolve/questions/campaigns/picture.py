@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKS = {"AGREES": "o", "STUCK": "^", "REFUTED": "X", "BEATEN": "v", "certified": "o", "not certified": "^", "": "o"}
+MARKS = {
+    "AGREES": "o",
+    "STUCK": "^",
+    "REFUTED": "X",
+    "BEATEN": "v",
+    "certified": "o",
+    "not certified": "^",
+    "": "o",
+}
 LABELS = {
     "excess": "|relative excess| of descent over the prediction",
     "relative_gap": "relative gap of the certificate",
@@ -67,7 +75,13 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
         As `ncsolve.campaign.results`.
     """
     spec, rows = read_results(out)
-    quantity = "excess" if "verify" in spec.actions else "relative_gap" if "certify" in spec.actions else "value"
+    quantity = (
+        "excess"
+        if "verify" in spec.actions
+        else "relative_gap"
+        if "certify" in spec.actions
+        else "value"
+    )
     points, errors, nothing = _points(spec, rows, quantity)
     axes = new_axes((7.2, 4.6)) if ax is None else ax
     decays = np.array([point.decay for point in points])
@@ -88,7 +102,15 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
             }
             label = f"M = {depth}" + (f", {mark}" if mark else "") if few else mark
             height = [point.height for point in chosen]
-            axes.plot(x, height, MARKS[mark], color=colors[depth], alpha=1.0 if bad else 0.7, label=label, **style)
+            axes.plot(
+                x,
+                height,
+                MARKS[mark],
+                color=colors[depth],
+                alpha=1.0 if bad else 0.7,
+                label=label,
+                **style,
+            )
     if quantity != "value":
         axes.axhline(EPS, color="0.5", lw=1, ls=(0, (4, 3)), label="resolution of doubles")
         tolerance = spec.tolerance
@@ -98,18 +120,31 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
     if against_decay:
         axes.set_xscale("log")
         plain_ticks(axes, y=False)
-    axes.set(xlabel="decay (geometric mean over all layers)" if against_decay else "problem", ylabel=LABELS[quantity])
+    axes.set(
+        xlabel="decay (geometric mean over all layers)" if against_decay else "problem",
+        ylabel=LABELS[quantity],
+    )
     left_out = f", {nothing} without a value" if nothing else ""
     title = f"{' and '.join(spec.actions)}: {len(points)} problems, {errors} error{'' if errors == 1 else 's'}{left_out}"
     axes.set_title(title, fontsize="medium")
-    handles = {label: line for line in axes.get_lines() if not (label := str(line.get_label())).startswith("_")}
+    handles = {
+        label: line
+        for line in axes.get_lines()
+        if not (label := str(line.get_label())).startswith("_")
+    }
     if handles:
-        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if few else {"loc": "best"}
-        axes.legend(list(handles.values()), list(handles), edgecolor="none", fontsize="small", **place)
+        place: dict[str, Any] = (
+            {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if few else {"loc": "best"}
+        )
+        axes.legend(
+            list(handles.values()), list(handles), edgecolor="none", fontsize="small", **place
+        )
     return axes
 
 
-def _points(spec: Spec, rows: Iterable[Mapping[str, Any]], quantity: str) -> tuple[list[Point], int, int]:
+def _points(
+    spec: Spec, rows: Iterable[Mapping[str, Any]], quantity: str
+) -> tuple[list[Point], int, int]:
     """The points, the number of error rows, and that of rows without the quantity."""
     points: list[Point] = []
     errors = nothing = 0
@@ -120,7 +155,9 @@ def _points(spec: Spec, rows: Iterable[Mapping[str, Any]], quantity: str) -> tup
             nothing += 1
         else:
             fields = spec.common | row["problem"]
-            height = float(row[quantity]) if quantity == "value" else max(abs(float(row[quantity])), EPS)
+            height = (
+                float(row[quantity]) if quantity == "value" else max(abs(float(row[quantity])), EPS)
+            )
             certified = {True: "certified", False: "not certified", None: ""}[row.get("certified")]
             mark = str(row.get("verdict", certified))
             depth = int(fields.get("depth", 1))
@@ -132,7 +169,10 @@ def _mean_decay(fields: Mapping[str, Any], depth: int) -> float:
     both = fields.get("decay", 5e-4)
     weights = fields.get("weight_decay", both)
     each = weights if isinstance(weights, list) else [weights] * depth
-    return math.exp(math.fsum(math.log(decay) for decay in (*each, fields.get("feature_decay", both))) / (depth + 1))
+    return math.exp(
+        math.fsum(math.log(decay) for decay in (*each, fields.get("feature_decay", both)))
+        / (depth + 1)
+    )
 
 
 def _shades(depths: list[int], axes: Axes) -> dict[int, Any]:
@@ -142,5 +182,7 @@ def _shades(depths: list[int], axes: Axes) -> dict[int, Any]:
     from matplotlib.colors import Normalize
 
     scale, shades = Normalize(depths[0], depths[-1]), colormaps["cividis"]
-    cast("Figure", axes.get_figure()).colorbar(ScalarMappable(scale, shades), ax=axes, label="depth M")
+    cast("Figure", axes.get_figure()).colorbar(
+        ScalarMappable(scale, shades), ax=axes, label="depth M"
+    )
     return {depth: shades(scale(depth)) for depth in depths}

@@ -15,8 +15,8 @@ from typing import Any
 
 from ...problem.border import opened, shown
 from ...problem.errors import CampaignError, CountsError, NcsolveError
-from .draws import check_draw
 from ...problem.fields import CROSS_ENTROPY, FIELDS, LONG_TAIL, LOSS, RIVALS, flattened
+from .draws import check_draw
 from .spec import ACTIONS, Spec
 from .words import check_words
 
@@ -63,9 +63,13 @@ def _toml(data: bytes, name: str) -> dict[str, Any]:
         text = data.decode()
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise CampaignError(f"{name} is not text (byte {error.start} is not UTF-8); save it as UTF-8 text") from None
+        raise CampaignError(
+            f"{name} is not text (byte {error.start} is not UTF-8); save it as UTF-8 text"
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        said = str(error).replace("at end of document", f"at line {text.count(chr(10)) + 1}, the end of the file")
+        said = str(error).replace(
+            "at end of document", f"at line {text.count(chr(10)) + 1}, the end of the file"
+        )
         raise CampaignError(f"{name} is not TOML: {said}") from None
     except RecursionError:
         raise CampaignError(f"{name} is nested too deeply") from None
@@ -79,18 +83,26 @@ def _checked(raw: Mapping[str, Any], name: str, folder: Path) -> Spec:
     draw = _draw(_table(raw, "draw", name), f"{name} [draw]", folder)
     for at, case in cases.items():
         _check_together({at: case, "[grid]": grid, "[draw]": draw}, name)
-    campaign = _campaign(_table(raw, "campaign", name, needed=False), f"{name} [campaign]", random=bool(draw))
+    campaign = _campaign(
+        _table(raw, "campaign", name, needed=False), f"{name} [campaign]", random=bool(draw)
+    )
     document = {"campaign": campaign, "problem": list(cases.values()), "grid": grid, "draw": draw}
-    return Spec(json.loads(json.dumps(document, allow_nan=False)))  # a copy, in which tuples are lists
+    return Spec(
+        json.loads(json.dumps(document, allow_nan=False))
+    )  # a copy, in which tuples are lists
 
 
-def _table(raw: Mapping[str, Any], section: str, name: str, *, needed: bool = True) -> Mapping[str, Any]:
+def _table(
+    raw: Mapping[str, Any], section: str, name: str, *, needed: bool = True
+) -> Mapping[str, Any]:
     """A section, empty if it is not there; refused if it is there and empty."""
     if section not in raw:
         return {}
     table = raw[section]
     if not isinstance(table, Mapping):
-        raise CampaignError(f"{name}: {section} {shown(table)} is not a section; write [{section}] and its fields below it")
+        raise CampaignError(
+            f"{name}: {section} {shown(table)} is not a section; write [{section}] and its fields below it"
+        )
     if needed and not table:
         raise CampaignError(f"{name}: [{section}] is empty; list a field in it, or leave it out")
     return table
@@ -113,21 +125,35 @@ def _campaign(table: Mapping[str, Any], where: str, *, random: bool) -> dict[str
     for action in actions:
         if action not in ACTIONS or actions.count(action) > 1:
             wrong = "given twice" if action in ACTIONS else "unknown"
-            raise CampaignError(f"{where}: action {shown(action)} is {wrong}; {known} work, or a list of them")
+            raise CampaignError(
+                f"{where}: action {shown(action)} is {wrong}; {known} work, or a list of them"
+            )
     for key, least in (("seed", 0), ("trials", 1), ("starts", 1)):
         if isinstance(given[key], bool) or not isinstance(given[key], int) or given[key] < least:
-            raise CampaignError(f"{where}: {key} {shown(given[key])} is not a whole number of {least} or more")
+            raise CampaignError(
+                f"{where}: {key} {shown(given[key])} is not a whole number of {least} or more"
+            )
     tolerance = given["tolerance"]
-    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
-        raise CampaignError(f"{where}: tolerance {shown(tolerance)} is not a positive number such as 1e-8")
+    if (
+        isinstance(tolerance, bool)
+        or not isinstance(tolerance, int | float)
+        or not 0 < tolerance < math.inf
+    ):
+        raise CampaignError(
+            f"{where}: tolerance {shown(tolerance)} is not a positive number such as 1e-8"
+        )
     if given["theorem"] is not None:
         _check_theorem(given["theorem"], where)
     if "starts" in table and "verify" not in actions:
         raise CampaignError(f"{where}: starts belongs to action 'verify'; leave it out, or verify")
     if "tolerance" in table and actions == ["predict"]:
-        raise CampaignError(f"{where}: tolerance belongs to actions 'certify' and 'verify'; leave it out, or certify")
+        raise CampaignError(
+            f"{where}: tolerance belongs to actions 'certify' and 'verify'; leave it out, or certify"
+        )
     if given["trials"] > 1 and not random and "verify" not in actions:
-        raise CampaignError(f"{where}: {given['trials']} trials would all be the same; add a [draw], or leave trials out")
+        raise CampaignError(
+            f"{where}: {given['trials']} trials would all be the same; add a [draw], or leave trials out"
+        )
     ordered = [action for action in ACTIONS if action in actions]
     return given | {"action": ordered, "tolerance": float(tolerance)}
 
@@ -137,7 +163,9 @@ def _check_theorem(theorem: Any, where: str) -> None:
 
     known = [known.name for known in theorems()]
     if theorem not in known:
-        raise CampaignError(f"{where}: theorem {shown(theorem)} is unknown; one of {', '.join(known)} works")
+        raise CampaignError(
+            f"{where}: theorem {shown(theorem)} is unknown; one of {', '.join(known)} works"
+        )
 
 
 def _cases(raw: Mapping[str, Any], name: str, folder: Path) -> dict[str, dict[str, Any]]:
@@ -145,7 +173,9 @@ def _cases(raw: Mapping[str, Any], name: str, folder: Path) -> dict[str, dict[st
     tables = raw.get("problem", {})
     if isinstance(tables, list):
         if not tables or not all(isinstance(table, Mapping) for table in tables):
-            raise CampaignError(f"{name}: problem lists no problem; write [[problem]] and its fields below it")
+            raise CampaignError(
+                f"{name}: problem lists no problem; write [[problem]] and its fields below it"
+            )
         numbered = {f"[[problem]] {number}": table for number, table in enumerate(tables, start=1)}
     else:
         numbered = {"[problem]": _table(raw, "problem", name, needed=False)}
@@ -157,7 +187,9 @@ def _fields(table: Mapping[str, Any], where: str, folder: Path) -> dict[str, Any
     check_words(table, FIELDS, where)
     fields: dict[str, Any] = {}
     for name, value in table.items():
-        for field, entry in flattened({name: _value(name, value, f"{where}: {name}", folder)}).items():
+        for field, entry in flattened(
+            {name: _value(name, value, f"{where}: {name}", folder)}
+        ).items():
             if field in fields:
                 raise CampaignError(f"{where}: {field} is given twice; keep one")
             fields[field] = entry
@@ -181,7 +213,9 @@ def _grid(table: Mapping[str, Any], where: str, folder: Path) -> dict[str, Any]:
             )
         if not values:
             raise CampaignError(f"{where}: {name} lists nothing; give it a value, or leave it out")
-        if name in ("counts", "label_scale", "class_scale", "targets") and not isinstance(values[0], list | Mapping | str):
+        if name in ("counts", "label_scale", "class_scale", "targets") and not isinstance(
+            values[0], list | Mapping | str
+        ):
             raise CampaignError(
                 f"{where}: {name} lists {shown(values[0])}, which is one number; write a list of lists, [[...]]"
             )
@@ -216,13 +250,19 @@ def _value(name: str, value: Any, where: str, folder: Path) -> Any:
             raise CampaignError(f"{where} '-': a campaign reads no standard input; name a file")
         try:
             beside = folder / value
-            return parse_counts(os.fspath(beside) if len(value) < 4096 and "\0" not in value and beside.is_file() else value)
+            return parse_counts(
+                os.fspath(beside)
+                if len(value) < 4096 and "\0" not in value and beside.is_file()
+                else value
+            )
         except NcsolveError as error:
             raise CampaignError(f"{where}: {error}") from None
     if name == "loss" and isinstance(value, Mapping):
         check_words(value, LOSS, where)
         if "name" not in value:
-            raise CampaignError(f"{where} {shown(dict(value))} has no name; write e.g. {{ name = 'ce', smoothing = 0.1 }}")
+            raise CampaignError(
+                f"{where} {shown(dict(value))} has no name; write e.g. {{ name = 'ce', smoothing = 0.1 }}"
+            )
     if name == "long_tail":
         form = "write e.g. { K = 10, n = 500, ratio = 100 }"
         if not isinstance(value, Mapping):
@@ -238,12 +278,20 @@ def _check_together(sections: Mapping[str, Mapping[str, Any]], name: str) -> Non
         for field, value in fields.items():
             for said in {field, *_inside(field, value, section)}:
                 if said in at:
-                    twice = f"in {at[said]} and in {section}" if at[said] != section else f"twice in {section}"
+                    twice = (
+                        f"in {at[said]} and in {section}"
+                        if at[said] != section
+                        else f"twice in {section}"
+                    )
                     raise CampaignError(f"{name}: {said} is given {twice}; keep one")
                 at[said] = section
     for field, others in RIVALS:
         for other in others:
-            if field in at and other in at and not (field == "long_tail" and at[field] == at[other]):
+            if (
+                field in at
+                and other in at
+                and not (field == "long_tail" and at[field] == at[other])
+            ):
                 raise CampaignError(
                     f"{name}: {field} (in {at[field]}) and {other} (in {at[other]}) say the same thing; keep one of them"
                 )
@@ -255,15 +303,25 @@ def _check_together(sections: Mapping[str, Mapping[str, Any]], name: str) -> Non
         raise CampaignError(
             f"{name}: the long tail of {section} lacks {' and '.join(parts)}; give them there, in [grid] or [draw]"
         )
-    raise CampaignError(f"{name}: {section} has no class counts; give counts or long_tail there, in [grid] or in [draw]")
+    raise CampaignError(
+        f"{name}: {section} has no class counts; give counts or long_tail there, in [grid] or in [draw]"
+    )
 
 
 def _inside(field: str, value: Any, section: str) -> set[str]:
     """Names that a table stands for: those of a loss's entries and of a long tail's parts."""
-    values = value if section == "[grid]" else value.get("choice", []) if section == "[draw]" else []
-    tables = [table for table in values if isinstance(table, Mapping)] if field in ("loss", "long_tail") else []
+    values = (
+        value if section == "[grid]" else value.get("choice", []) if section == "[draw]" else []
+    )
+    tables = (
+        [table for table in values if isinstance(table, Mapping)]
+        if field in ("loss", "long_tail")
+        else []
+    )
     if field == "loss":
-        return {entry for table in tables for entry in table if entry in (*CROSS_ENTROPY, "targets")}
+        return {
+            entry for table in tables for entry in table if entry in (*CROSS_ENTROPY, "targets")
+        }
     return {f"long_tail.{part}" for table in tables for part in table}
 
 
@@ -278,6 +336,8 @@ def _refuse_what_json_lacks(value: Any, where: str) -> None:
         for entry in value:
             _refuse_what_json_lacks(entry, where)
     elif not isinstance(value, str | int | float) and value is not None:
-        raise CampaignError(f"{where}: {shown(str(value))} is not a number, a word or a list of them")
+        raise CampaignError(
+            f"{where}: {shown(str(value))} is not a number, a word or a list of them"
+        )
     elif isinstance(value, float) and not math.isfinite(value):
         raise CampaignError(f"{where}: {value} is not finite; give a number")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...theorems.predict import predict
-from ...problem.errors import NcsolveError, ProblemError, TooLarge
 from ...numeric.descent import Descent
+from ...problem.errors import NcsolveError, ProblemError, TooLarge
+from ...theorems.predict import predict
 from ...verification import certify, verify
 
 if TYPE_CHECKING:
@@ -65,12 +65,17 @@ def told(error: BaseException) -> dict[str, Any]:
     message = " ".join(str(error).split())
     message = message if len(message) <= LONGEST else message[: LONGEST - 3] + "..."
     known = isinstance(error, NcsolveError | MemoryError)
-    return {"type": type(error).__name__, "message": message} | ({} if known else {"unexpected": True})
+    return {"type": type(error).__name__, "message": message} | (
+        {} if known else {"unexpected": True}
+    )
 
 
 def _outcome(spec: Spec, index: int) -> dict[str, Any]:
     prediction = predict(spec.problem(index), spec.theorem)
-    states = {state: int((prediction.classes.state == state).sum()) for state in ("active", "vanished", "merged")}
+    states = {
+        state: int((prediction.classes.state == state).sum())
+        for state in ("active", "vanished", "merged")
+    }
     found: dict[str, Any] = {
         "theorem": prediction.theorem.name,
         "claim": prediction.claim.name,
@@ -80,11 +85,15 @@ def _outcome(spec: Spec, index: int) -> dict[str, Any]:
     verification = None
     if "verify" in spec.actions:
         method = Descent(starts=spec.starts)
-        verification = verify(prediction, method, rng=spec.descent_rng(index), tolerance=spec.tolerance)
+        verification = verify(
+            prediction, method, rng=spec.descent_rng(index), tolerance=spec.tolerance
+        )
         if verification.interrupted:
             raise KeyboardInterrupt
     if "certify" in spec.actions:
-        certificate, why = (verification.certificate, "") if verification is not None else (None, "")
+        certificate, why = (
+            (verification.certificate, "") if verification is not None else (None, "")
+        )
         if certificate is None:
             certificate, why = _certificate(prediction)
         found |= _bound(certificate)
@@ -94,7 +103,9 @@ def _outcome(spec: Spec, index: int) -> dict[str, Any]:
         found |= _bound(verification.certificate)
     if verification is not None:
         found |= {"verdict": verification.verdict.name, "excess": number(verification.excess)}
-        found["distances"] = {name: number(distance) for name, distance in verification.metrics.items()}
+        found["distances"] = {
+            name: number(distance) for name, distance in verification.metrics.items()
+        }
     return found
 
 
@@ -112,7 +123,10 @@ def _certificate(prediction: Prediction) -> tuple[Certificate | None, str]:
 def _bound(certificate: Certificate | None) -> dict[str, Any]:
     if certificate is None:
         return {"lower_bound": None, "relative_gap": None}
-    return {"lower_bound": number(certificate.lower_bound), "relative_gap": number(certificate.relative_gap)}
+    return {
+        "lower_bound": number(certificate.lower_bound),
+        "relative_gap": number(certificate.relative_gap),
+    }
 
 
 def number(value: float | np.floating[Any]) -> float | None:

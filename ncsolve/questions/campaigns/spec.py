@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .draws import drawn
 from ...problem.fields import FIELDS, built, flattened
+from .draws import drawn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +94,9 @@ class Spec:
     def listed(self, index: int) -> dict[str, Any]:
         """The fields of problem `index` that not all problems share, without the drawn ones; never fails."""
         fields = self._fields(index)
-        return flattened(fields if len(self._cases) > 1 else {name: fields[name] for name in self._grid})
+        return flattened(
+            fields if len(self._cases) > 1 else {name: fields[name] for name in self._grid}
+        )
 
     def varying(self, index: int) -> dict[str, Any]:
         """The fields of problem `index` that not all problems share; with `common`, all of them."""
@@ -147,7 +149,9 @@ class Spec:
         found: dict[str, Any] = {}
         for name in sorted(names, key=lambda name: "each" in draws[name]):
             sizes = _Sizes({**self._fields(index), **found})
-            found[name] = drawn(draws[name], _generator(self.seed, index, 1 + FIELDS.index(name)), sizes)
+            found[name] = drawn(
+                draws[name], _generator(self.seed, index, 1 + FIELDS.index(name)), sizes
+            )
         return {name: found[name] for name in names}
 
 

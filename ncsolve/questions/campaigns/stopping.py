@@ -35,8 +35,12 @@ def interrupts_held() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    raising = [number for number in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(number))]
-    before = {number: signal.signal(number, lambda which, frame: came.append(which)) for number in raising}
+    raising = [
+        number for number in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(number))
+    ]
+    before = {
+        number: signal.signal(number, lambda which, frame: came.append(which)) for number in raising
+    }
     try:
         yield
     finally:
@@ -69,7 +73,9 @@ def _start_trackers() -> None:
     from multiprocessing import resource_tracker
 
     resource_tracker.ensure_running()
-    with suppress(ImportError, AttributeError):  # joblib's own; without it, a very early Ctrl-C is noisy
+    with suppress(
+        ImportError, AttributeError
+    ):  # joblib's own; without it, a very early Ctrl-C is noisy
         from joblib.externals.loky.backend import resource_tracker as joblibs
 
         joblibs.ensure_running()

@@ -102,7 +102,12 @@ class Summary:
         """Exit code: 1 if a prediction is contradicted, 3 if anything is stuck, not certified, an error or missing, else 0."""
         if any(self.total.verdicts[verdict] for verdict in CONTRADICTING):
             return CONTRADICTED
-        open_ = self.total.verdicts["STUCK"] or self.total.uncertified or self.total.errors or not self.complete
+        open_ = (
+            self.total.verdicts["STUCK"]
+            or self.total.uncertified
+            or self.total.errors
+            or not self.complete
+        )
         return INCONCLUSIVE if open_ else DONE
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,19 +162,28 @@ class Tally:
         if (error := row.get("error")) is not None:
             message = f"{error['type']}: {error['message']}"
             before = self._failures.get(message, Failure(message, 0, row["index"]))
-            self._failures[message] = Failure(message, before.number + 1, min(before.first, row["index"]))
+            self._failures[message] = Failure(
+                message, before.number + 1, min(before.first, row["index"])
+            )
             self._unexpected += bool(error.get("unexpected"))
 
     def summary(self, stopped: str = "") -> Summary:
         """The summary so far."""
-        groups = tuple(counted.group(*key) for key, counted in sorted(self._groups.items(), key=lambda item: _order(item[0])))
+        groups = tuple(
+            counted.group(*key)
+            for key, counted in sorted(self._groups.items(), key=lambda item: _order(item[0]))
+        )
         return Summary(
             self._spec,
             groups,
             self._all.group("", "", ""),
             dict(self._claims),
             tuple(self._contradicted),
-            tuple(sorted(self._failures.values(), key=lambda failure: (-failure.number, failure.first))),
+            tuple(
+                sorted(
+                    self._failures.values(), key=lambda failure: (-failure.number, failure.first)
+                )
+            ),
             self._unexpected,
             stopped,
         )
@@ -231,6 +245,13 @@ def _worse(worst: Worst | None, value: float | None, index: int) -> Worst | None
 
 
 def _plain(group: Group) -> dict[str, Any]:
-    worst = {name: None if found is None else vars(found) for name, found in (("excess", group.excess), ("gap", group.gap))}
-    names = {name: value for name, value in vars(group).items() if name not in ("loss", "depth", "bias") or value}
+    worst = {
+        name: None if found is None else vars(found)
+        for name, found in (("excess", group.excess), ("gap", group.gap))
+    }
+    names = {
+        name: value
+        for name, value in vars(group).items()
+        if name not in ("loss", "depth", "bias") or value
+    }
     return names | worst | {"verdicts": dict(group.verdicts)}

@@ -16,7 +16,11 @@ MOST_ROWS, MOST_FAILURES = 40, 5
 
 
 def summary_blocks(
-    summary: Summary, path: str | os.PathLike[str], plot: str | None = None, *, watched: bool = False
+    summary: Summary,
+    path: str | os.PathLike[str],
+    plot: str | None = None,
+    *,
+    watched: bool = False,
 ) -> Iterable[str]:
     """The paragraphs of the answer."""
     yield text(summary_lines(summary, path, plot))
@@ -24,10 +28,16 @@ def summary_blocks(
         yield summary_table(summary, watched=watched)
 
 
-def summary_lines(summary: Summary, path: str | os.PathLike[str], plot: str | None = None) -> list[Line]:
+def summary_lines(
+    summary: Summary, path: str | os.PathLike[str], plot: str | None = None
+) -> list[Line]:
     """What was done, how far it came, what is worst, what to look at."""
     spec, total = summary.spec, summary.total
-    done = f"{summary.finished} of {spec.problems} finished" if not summary.complete else f"{spec.problems}, all finished"
+    done = (
+        f"{summary.finished} of {spec.problems} finished"
+        if not summary.complete
+        else f"{spec.problems}, all finished"
+    )
     lines = [
         ("campaign", f"{' and '.join(spec.actions)}, seed {spec.seed}, spec {spec.digest[:12]}"),
         ("results", os.fspath(path)),
@@ -36,9 +46,16 @@ def summary_lines(summary: Summary, path: str | os.PathLike[str], plot: str | No
     if summary.stopped:
         lines.append(("stopped", f"{summary.stopped}; the same command goes on"))
     if summary.claims:
-        lines.append(("claims", ", ".join(f"{number} {claim}" for claim, number in sorted(summary.claims.items()))))
+        lines.append(
+            (
+                "claims",
+                ", ".join(f"{number} {claim}" for claim, number in sorted(summary.claims.items())),
+            )
+        )
     if "verify" in spec.actions:
-        verdicts = ", ".join(f"{number} {verdict}" for verdict, number in total.verdicts.items() if number)
+        verdicts = ", ".join(
+            f"{number} {verdict}" for verdict, number in total.verdicts.items() if number
+        )
         lines.append(("verdicts", verdicts or "none"))
     if "certify" in spec.actions:
         said = f"{total.certified} within {spec.tolerance:g}, {total.uncertified} not"
@@ -50,14 +67,23 @@ def summary_lines(summary: Summary, path: str | os.PathLike[str], plot: str | No
     if summary.contradicted:
         number = sum(total.verdicts[verdict] for verdict in ("REFUTED", "BEATEN"))
         shown = ", ".join(map(str, summary.contradicted))
-        lines.append(("contradicted", f"problem{'s' if number > 1 else ''} {shown}{' ...' if number > 10 else ''}"))
+        lines.append(
+            (
+                "contradicted",
+                f"problem{'s' if number > 1 else ''} {shown}{' ...' if number > 10 else ''}",
+            )
+        )
     for failure in summary.failures[:MOST_FAILURES]:
         where = (
-            f"problem {failure.first}" if failure.number == 1 else f"{failure.number} problems, the first is {failure.first}"
+            f"problem {failure.first}"
+            if failure.number == 1
+            else f"{failure.number} problems, the first is {failure.first}"
         )
         lines.append(("error", f"{failure.message} ({where})"))
     if len(summary.failures) > MOST_FAILURES:
-        lines.append(("errors", f"{len(summary.failures) - MOST_FAILURES} more messages in the file"))
+        lines.append(
+            ("errors", f"{len(summary.failures) - MOST_FAILURES} more messages in the file")
+        )
     if plot is not None:
         lines.append(("picture", plot))
     return lines
@@ -77,7 +103,10 @@ def summary_table(summary: Summary, *, watched: bool = False) -> str:
     lines = [_aligned(cells, widths) for cells in (header, *rows)]
     if watched:
         bad = [group.verdicts["REFUTED"] or group.verdicts["BEATEN"] for group in summary.groups]
-        lines = [styled(lines[0], "bold"), *(styled(line, "bold red") if bad[i] else line for i, line in enumerate(lines[1:]))]
+        lines = [
+            styled(lines[0], "bold"),
+            *(styled(line, "bold red") if bad[i] else line for i, line in enumerate(lines[1:])),
+        ]
     if len(summary.groups) > MOST_ROWS:
         lines.append(f"... {len(summary.groups) - MOST_ROWS} more groups (use --json for all)")
     return "\n".join(lines)
@@ -94,7 +123,10 @@ def _row(group: Group, verify: bool, certify: bool) -> list[str]:
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Words to the left, numbers to the right."""
-    padded = [cell.ljust(w) if i in (0, 2) else cell.rjust(w) for i, (cell, w) in enumerate(zip(cells, widths, strict=True))]
+    padded = [
+        cell.ljust(w) if i in (0, 2) else cell.rjust(w)
+        for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
+    ]
     return "  ".join(padded).rstrip()
 
 

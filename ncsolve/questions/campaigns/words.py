@@ -25,7 +25,9 @@ def check_words(given: Iterable[str], known: Sequence[str], where: str) -> None:
     """
     for word in given:
         if word not in known:
-            raise CampaignError(f"{where}: unknown key {shown(word)}; the nearest one that works is {nearest(word, known)!r}")
+            raise CampaignError(
+                f"{where}: unknown key {shown(word)}; the nearest one that works is {nearest(word, known)!r}"
+            )
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -62,7 +62,9 @@ class Local:
                 for index in suspects:
                     yield from self._alone(spec, index)
 
-    def _attempt(self, spec: Spec, indices: Iterator[int], batch: str | int) -> Generator[Row, None, list[int] | None]:
+    def _attempt(
+        self, spec: Spec, indices: Iterator[int], batch: str | int
+    ) -> Generator[Row, None, list[int] | None]:
         """Solve until the indices are used up, or until a process dies: then the problems that were under way are returned."""
         feed = Feed(indices)
         try:
@@ -93,7 +95,11 @@ class Local:
 
 
 def in_parallel(
-    parallel: dict[str, Any], spec: Spec, indices: Iterable[int], batch: str | int, parent: int | None
+    parallel: dict[str, Any],
+    spec: Spec,
+    indices: Iterable[int],
+    batch: str | int,
+    parent: int | None,
 ) -> Generator[Row, None, None]:
     """What joblib.Parallel, so configured, gives for every problem, as they are finished.
 
@@ -121,7 +127,10 @@ def in_parallel(
 
 def died(spec: Spec, index: int) -> Row:
     """The row of a problem that kills its worker."""
-    error = {"type": "WorkerDied", "message": "the worker process died each time it had this problem and nothing else"}
+    error = {
+        "type": "WorkerDied",
+        "message": "the worker process died each time it had this problem and nothing else",
+    }
     return {"index": index, "problem": spec.listed(index), "error": error, "seconds": None}
 
 
@@ -166,7 +175,9 @@ def _work(spec: Spec, index: int, parent: int | None) -> Row:
 
         threadpool_limits(1, user_api="blas")
         if parent is not None:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a process that replaces another one was not started deaf
+            signal.signal(
+                signal.SIGINT, signal.SIG_IGN
+            )  # a process that replaces another one was not started deaf
             threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         _settled = True
     return solved(spec, index)

@@ -18,10 +18,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ...analytic.reduction import reduce
 from ...problem.errors import NoAnswer, NoTheorem, ProblemError
 from ...problem.losses import Squared
 from ...theorems.predict import predict
-from ...analytic.reduction import reduce
 from .side import Design, Side
 
 if TYPE_CHECKING:
@@ -58,7 +58,10 @@ class BiasDecay(Design):
         return super().verified and abs(self.reached - self.cosine) <= ALIKE
 
     def _answer(self) -> dict[str, Any]:
-        return {key: getattr(self, key) for key in ("cosine", "angle", "bias_decay", "simplex_up_to", "reached")}
+        return {
+            key: getattr(self, key)
+            for key in ("cosine", "angle", "bias_decay", "simplex_up_to", "reached")
+        }
 
 
 def bias_decay_for_cosine(ufm: UFM, cosine: float) -> BiasDecay:
@@ -100,7 +103,9 @@ def bias_decay_for_cosine(ufm: UFM, cosine: float) -> BiasDecay:
         or ufm.depth > 1
         or ufm.features != "linear"
     ):
-        raise NoTheorem("the angle is known for one-hot squared loss with equal counts at depth 1 and linear features")
+        raise NoTheorem(
+            "the angle is known for one-hot squared loss with equal counts at depth 1 and linear features"
+        )
     classes, pull = ufm.classes, ufm.samples * reduce(ufm).c
     tau, least = math.sqrt(float(ufm.counts[0])), -1.0 / (classes - 1)
     sigma = tau - pull
@@ -111,8 +116,14 @@ def bias_decay_for_cosine(ufm: UFM, cosine: float) -> BiasDecay:
     if cosine < least and cosine >= least - 4e-16:  # -1/(K-1) as somebody else rounded it
         cosine = least
     if not least <= cosine < 0.0:
-        why = "0 is the cosine without a bias (--bias none)" if cosine == 0 else "no bias decay gives it"
-        raise NoAnswer(f"cosine {cosine:.9g} is out of reach for {classes} classes: {why}; from {least:.9g} to below 0 works")
+        why = (
+            "0 is the cosine without a bias (--bias none)"
+            if cosine == 0
+            else "no bias decay gives it"
+        )
+        raise NoAnswer(
+            f"cosine {cosine:.9g} is out of reach for {classes} classes: {why}; from {least:.9g} to below 0 works"
+        )
     decay = pull * (1.0 - cosine) / (-classes * sigma * cosine)
     reached = _cosine(ufm, decay)[0]
 
@@ -141,7 +152,11 @@ def _cosine(ufm: UFM, decay: float) -> tuple[float, Any]:
     states = prediction.solution.states().state
     if ufm.classes <= LARGEST:
         h = prediction.class_means[:, :2]
-        return float(h[:, 0] @ h[:, 1] / math.sqrt((h[:, 0] @ h[:, 0]) * (h[:, 1] @ h[:, 1]))), states
-    sigma = prediction.solution.sigma_and_frame[0]  # Gram (A^T A)^(1/2)/sqrt(n): sigma on contrasts, sigma_1 on the mean
+        return float(
+            h[:, 0] @ h[:, 1] / math.sqrt((h[:, 0] @ h[:, 0]) * (h[:, 1] @ h[:, 1]))
+        ), states
+    sigma = prediction.solution.sigma_and_frame[
+        0
+    ]  # Gram (A^T A)^(1/2)/sqrt(n): sigma on contrasts, sigma_1 on the mean
     mean = float(sigma[-1]) if sigma.size == ufm.classes else 0.0
     return (mean - float(sigma[0])) / (mean + (ufm.classes - 1) * float(sigma[0])), states

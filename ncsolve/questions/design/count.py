@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...analytic import scalar
+from ...analytic.reduction import reduce
+from ...analytic.theorem import ACTIVE
 from ...problem.errors import NoAnswer
 from ...problem.losses import Squared
 from ...problem.ufm import FEWEST, MOST
-from ...analytic import scalar
 from ...theorems.predict import predict
-from ...analytic.reduction import reduce
-from ...analytic.theorem import ACTIVE
 from .bracket import between
 from .named import class_indices
 from .rule import rule
@@ -69,7 +69,11 @@ class SmallestCount(Design):
     def verified(self) -> bool:
         """Whether all predictions beside the answer say what it says."""
         whole = self.at_integer is None or self.at_integer.holds
-        return super().verified and whole and not (self.below_integer is not None and self.below_integer.holds)
+        return (
+            super().verified
+            and whole
+            and not (self.below_integer is not None and self.below_integer.holds)
+        )
 
     def _answer(self) -> dict[str, Any]:
         sides = {"at_integer": self.at_integer, "below_integer": self.below_integer}
@@ -108,8 +112,16 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
     >>> found.integer, round(found.count, 6), found.verified
     (3.0, 2.593969, True)
     """
-    chosen = np.flatnonzero(ufm.counts == ufm.counts.min()) if classes is None else class_indices(ufm, classes)
-    named = f"class {ufm.names[int(chosen[0])]!r}" if chosen.size == 1 else f"these {chosen.size} classes"
+    chosen = (
+        np.flatnonzero(ufm.counts == ufm.counts.min())
+        if classes is None
+        else class_indices(ufm, classes)
+    )
+    named = (
+        f"class {ufm.names[int(chosen[0])]!r}"
+        if chosen.size == 1
+        else f"these {chosen.size} classes"
+    )
 
     def problem(x: float) -> UFM:
         counts = ufm.counts.copy()
@@ -124,7 +136,9 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
     rank, bound = ufm.rank_limit, _bounded(ufm)
     shared = int(bound == "contrasts")  # m classes that merge have m - 1 contrasts
     if bound and chosen.size - shared > rank:
-        raise NoAnswer(f"the width lets {rank} modes live, which is too few for {named}; a width of {ufm.classes} works")
+        raise NoAnswer(
+            f"the width lets {rank} modes live, which is too few for {named}; a width of {ufm.classes} works"
+        )
 
     def lives(x: float) -> bool:
         at = problem(x)
@@ -142,7 +156,9 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
             f"{top:.6g} is not enough; smaller decays or fewer other samples work"
         )
     if lives(FEWEST):
-        raise NoAnswer(f"every count keeps {named} alive: the decays are too small to lose a class of {FEWEST:g} samples")
+        raise NoAnswer(
+            f"every count keeps {named} alive: the decays are too small to lose a class of {FEWEST:g} samples"
+        )
     before, count = between(lambda x: not lives(x), FEWEST, top)
     largest = None if lives(MOST) else between(lives, top, MOST)[0]
     integer: float | None = float(math.ceil(count))
@@ -154,7 +170,11 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
         living = states[chosen] == ACTIVE
         return Side(x, bool(living.all()), float(living.mean()), states)
 
-    notes = () if integer is not None else (f"no whole number lies between {count:.9g} and {largest:.9g}",)
+    notes = (
+        ()
+        if integer is not None
+        else (f"no whole number lies between {count:.9g} and {largest:.9g}",)
+    )
     return SmallestCount(
         ufm=ufm,
         inside=side(count),
@@ -173,7 +193,9 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
 def _best(ufm: UFM, strength: float, classes: int) -> float:
     """Where f of (1) is largest."""
     depth = ufm.depth
-    per = math.log(scalar.threshold(depth) * depth / ((depth + 1.0) * reduce(ufm).mean_decay * classes))
+    per = math.log(
+        scalar.threshold(depth) * depth / ((depth + 1.0) * reduce(ufm).mean_decay * classes)
+    )
     log = (depth + 1.0) * per + depth * math.log(strength)
     return math.exp(min(max(log, -700.0), 700.0))
 
@@ -182,7 +204,11 @@ def _bounded(ufm: UFM) -> str:
     """What the rank bound cuts: "axes", "contrasts", or nothing."""
     if ufm.bias == "none" and (isinstance(ufm.loss, Squared) or ufm.features == "relu"):
         return "axes" if ufm.rank_limit < ufm.classes else ""
-    return "contrasts" if isinstance(ufm.loss, Squared) and ufm.bias == "free" and ufm.rank_limit < ufm.classes - 1 else ""
+    return (
+        "contrasts"
+        if isinstance(ufm.loss, Squared) and ufm.bias == "free" and ufm.rank_limit < ufm.classes - 1
+        else ""
+    )
 
 
 def _unused(ufm: UFM) -> float:

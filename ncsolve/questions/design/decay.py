@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ...problem.errors import NoAnswer, ProblemError
-from ...problem.losses import Squared
 from ...analytic import scalar
-from ...theorems.predict import predict
 from ...analytic.reduction import geometric_mean
 from ...analytic.theorem import ACTIVE
+from ...problem.errors import NoAnswer, ProblemError
+from ...problem.losses import Squared
+from ...theorems.predict import predict
 from .bracket import last_double
 from .named import class_indices, positive_below_one
 from .side import Design, Side
@@ -81,7 +81,10 @@ class LargestDecay(Design):
     @property
     def lost(self) -> Indices:
         """The wanted classes that live inside and not outside."""
-        lost: Indices = self.wanted[(self.inside.states[self.wanted] == ACTIVE) & (self.outside.states[self.wanted] != ACTIVE)]
+        lost: Indices = self.wanted[
+            (self.inside.states[self.wanted] == ACTIVE)
+            & (self.outside.states[self.wanted] != ACTIVE)
+        ]
         return lost
 
     def _answer(self) -> dict[str, Any]:
@@ -89,7 +92,9 @@ class LargestDecay(Design):
         keys = ("decay", "mean_decay", "exact", "recommended", "distance", "local", "local_holds")
         return {
             "keep_ratios": self.keep_ratios,
-            "wanted": [self.ufm.names[k] for k in self.wanted.tolist()] if self.wanted.size < self.ufm.classes else None,
+            "wanted": [self.ufm.names[k] for k in self.wanted.tolist()]
+            if self.wanted.size < self.ufm.classes
+            else None,
             "needed": self.needed,
             **{key: getattr(self, key) for key in keys},
             "lost": names,
@@ -154,16 +159,22 @@ def largest_decay(
     at = _Family(ufm, keep_ratios, wanted, needed, theorem)
     x = level / unit
     if exact:
-        x, beyond = last_double(lambda y: int(known.lives(at.problem(y))[wanted].sum()) >= needed, x)
+        x, beyond = last_double(
+            lambda y: int(known.lives(at.problem(y))[wanted].sum()) >= needed, x
+        )
     else:
         x, beyond = x * (1.0 - BESIDE), x * (1.0 + BESIDE)
     recommended = _cut(x * (1.0 - margin))
     local, local_holds = _local(ufm, at, level / unit)
     notes = []
     if not exact:
-        notes.append("the boundary has no closed form and is known to rounding; the two sides lie 1e-6 of it away")
+        notes.append(
+            "the boundary has no closed form and is known to rounding; the two sides lie 1e-6 of it away"
+        )
     if known.means is not None:
-        notes.append("classes whose count no other class has merge with none: they live until all class means coincide")
+        notes.append(
+            "classes whose count no other class has merge with none: they live until all class means coincide"
+        )
     return LargestDecay(
         ufm=ufm,
         inside=at.side(x),
@@ -196,7 +207,9 @@ class _Family:
 
     def problem(self, x: float) -> UFM:
         ratios = self.ufm.decays if self.keep_ratios else (1.0,) * (self.ufm.depth + 1)
-        return self.ufm.replace(weight_decay=[x * ratio for ratio in ratios[1:]], feature_decay=x * ratios[0])
+        return self.ufm.replace(
+            weight_decay=[x * ratio for ratio in ratios[1:]], feature_decay=x * ratios[0]
+        )
 
     def side(self, x: float) -> Side:
         states = predict(self.problem(x), self.theorem).solution.states().state
@@ -204,7 +217,9 @@ class _Family:
         return Side(x, living >= self.needed, living / self.wanted.size, states)
 
     def stable(self, x: float) -> bool:
-        stable: NDArray[np.bool_] = predict(self.problem(x), self.theorem).solution.states().locally_stable
+        stable: NDArray[np.bool_] = (
+            predict(self.problem(x), self.theorem).solution.states().locally_stable
+        )
         return int(stable[self.wanted].sum()) >= self.needed
 
 

@@ -32,7 +32,9 @@ def class_indices(ufm: UFM, names: Sequence[str]) -> Indices:
             from difflib import get_close_matches
 
             near = get_close_matches(str(name), list(place), n=3) or list(ufm.names[:3])
-            raise CountsError(f"class {shown(name)} does not exist; {' and '.join(map(repr, near))} do")
+            raise CountsError(
+                f"class {shown(name)} does not exist; {' and '.join(map(repr, near))} do"
+            )
     if not len(names):
         raise CountsError("no class is named; give one name or more, or none to ask about all")
     return np.array(sorted({place[str(name)] for name in names}), dtype=np.intp)
@@ -40,6 +42,13 @@ def class_indices(ufm: UFM, names: Sequence[str]) -> Indices:
 
 def positive_below_one(name: str, value: float, *, one: bool = False) -> None:
     """Refuse numbers outside (0, 1), or (0, 1] if `one`."""
-    inside = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 < value <= 1
+    inside = (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and 0 < value <= 1
+    )
     if not inside or (value == 1 and not one):
-        raise ProblemError(f"{name} {value!r} is not a number above 0 and {'at most' if one else 'below'} 1")
+        raise ProblemError(
+            f"{name} {value!r} is not a number above 0 and {'at most' if one else 'below'} 1"
+        )

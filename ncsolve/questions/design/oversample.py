@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...analytic.theorem import ACTIVE
 from ...problem.errors import NoAnswer
 from ...problem.losses import Squared
 from ...theorems.predict import predict
-from ...analytic.theorem import ACTIVE
 from .rule import rule
 from .side import Design, Side
 
@@ -71,7 +71,11 @@ class Oversampling(Design):
     def verified(self) -> bool:
         """Whether all predictions beside the answer say what it says."""
         whole = self.at_whole is None or self.at_whole.holds
-        return super().verified and whole and not (self.below_whole is not None and self.below_whole.holds)
+        return (
+            super().verified
+            and whole
+            and not (self.below_whole is not None and self.below_whole.holds)
+        )
 
     def _answer(self) -> dict[str, Any]:
         sides = {"at_whole": self.at_whole, "below_whole": self.below_whole}
@@ -120,7 +124,9 @@ def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
             f"the width lets at most {ufm.rank_limit} modes live, whatever the counts; a width of {ufm.classes} works"
         )
     if not own.own.any():
-        raise NoAnswer("no class shares its count with another, so none merges: there is nothing to oversample")
+        raise NoAnswer(
+            "no class shares its count with another, so none merges: there is nothing to oversample"
+        )
     if own.lives()[own.own].all():
         raise NoAnswer("no class is lost at these decays: there is nothing to oversample")
     finder = _Fixed(own) if fixed_total else _Growing(own)
@@ -133,9 +139,14 @@ def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
 
     whole = None if fixed_total else _whole(own, counts)
     below = None if whole is None else _one_less(own, whole)
-    notes = [f"N {'stays' if fixed_total else 'grows from'} {ufm.samples:g}" + ("" if fixed_total else f" to {counts.sum():g}")]
+    notes = [
+        f"N {'stays' if fixed_total else 'grows from'} {ufm.samples:g}"
+        + ("" if fixed_total else f" to {counts.sum():g}")
+    ]
     if not own.own.all():
-        notes.append("classes whose count no other class has merge with none; they are not oversampled")
+        notes.append(
+            "classes whose count no other class has merge with none; they are not oversampled"
+        )
     if not fixed_total and whole is None:
         notes.append("no whole factors up to 2^53 work: N outgrows them")
     return Oversampling(
@@ -205,7 +216,9 @@ class _Fixed:
         """With the needed counts times `scale`."""
         n, total = self.own.ufm.counts, self.own.ufm.samples
         needed = self.needed * scale
-        order = np.argsort(-needed / n, kind="stable")  # the first so many are at their needed count
+        order = np.argsort(
+            -needed / n, kind="stable"
+        )  # the first so many are at their needed count
         held = np.concatenate([[0.0], np.cumsum(needed[order])[:-1]])
         rest = total - np.concatenate([[0.0], np.cumsum(n[order])[:-1]])
         share = (total - held) / rest

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...problem.errors import NoAnswer
-from ...problem.losses import CrossEntropy, Squared
 from ...analytic.groups import groups
 from ...analytic.reduction import exact_sum, geometric_mean
 from ...analytic.scalar import critical_power, threshold
+from ...problem.errors import NoAnswer
+from ...problem.losses import CrossEntropy, Squared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,9 @@ class Rule:
     def critical_decay(self) -> Array:
         """The geometric mean of the decays up to which (1) holds, shape (K,)."""
         depth = self.ufm.depth
-        critical: Array = threshold(depth) * self.strength ** (depth / (depth + 1.0)) / self.ufm.samples
+        critical: Array = (
+            threshold(depth) * self.strength ** (depth / (depth + 1.0)) / self.ufm.samples
+        )
         return critical
 
     def needed(self, samples: float) -> Array:
@@ -85,9 +87,13 @@ class Rule:
         if near.size:
             depth = self.ufm.depth
             limit = critical_power(exact_sum(self.ufm.counts), self.ufm.decays) * self.factor**depth
-            kinds, which = np.unique(np.vstack([self.ufm.counts[near], self.slope[near]]), axis=1, return_inverse=True)
+            kinds, which = np.unique(
+                np.vstack([self.ufm.counts[near], self.slope[near]]), axis=1, return_inverse=True
+            )
             powers = [(Fraction(n) * Fraction(rho) ** 2) ** depth for n, rho in kinds.T.tolist()]
-            decided = np.array([power > limit or (power == limit and depth > 1) for power in powers])
+            decided = np.array(
+                [power > limit or (power == limit and depth > 1) for power in powers]
+            )
             found[near] = decided[which.reshape(-1)]
         return found
 
@@ -103,15 +109,21 @@ def rule(ufm: UFM) -> Rule:
     shared = np.zeros(ufm.classes, dtype=bool)
     if isinstance(ufm.loss, Squared):
         if not ufm.loss.one_hot:
-            raise NoAnswer("given targets leave no class a threshold of its own; one-hot targets do")
+            raise NoAnswer(
+                "given targets leave no class a threshold of its own; one-hot targets do"
+            )
         if ufm.bias == "none":
             return Rule(ufm, np.ones(ufm.classes), Fraction(1), ~shared)
         if not isinstance(ufm.bias, str) and ufm.depth > 1:
-            raise NoAnswer("no thresholds are known for a regularized bias at depth 2 or more; depth 1, or another bias, works")
+            raise NoAnswer(
+                "no thresholds are known for a regularized bias at depth 2 or more; depth 1, or another bias, works"
+            )
     elif not isinstance(ufm.loss, CrossEntropy):
         raise NoAnswer(f"no thresholds are known for the loss {ufm.loss.name!r}")
     elif ufm.depth > 1:
-        raise NoAnswer("no thresholds are known for cross-entropy at depth 2 or more; depth 1, or squared loss, works")
+        raise NoAnswer(
+            "no thresholds are known for cross-entropy at depth 2 or more; depth 1, or squared loss, works"
+        )
     elif ufm.features == "relu":
         factor = Fraction(ufm.classes, ufm.classes - 1)
         return Rule(ufm, np.full(ufm.classes, 1.0 - ufm.loss.smoothing), factor, ~shared)

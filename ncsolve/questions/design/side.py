@@ -43,7 +43,12 @@ class Side:
 
     def to_dict(self) -> dict[str, Any]:
         """The side as plain values."""
-        return {"at": self.at, "holds": self.holds, "number": self.number, "states": self.states.tolist()}
+        return {
+            "at": self.at,
+            "holds": self.holds,
+            "number": self.number,
+            "states": self.states.tolist(),
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +77,12 @@ class Design:
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values."""
         sides = {"inside": self.inside.to_dict(), "outside": self.outside.to_dict()}
-        return {"question": self.question, "ufm": self.ufm.to_dict()} | self._answer() | sides | self._ending()
+        return (
+            {"question": self.question, "ufm": self.ufm.to_dict()}
+            | self._answer()
+            | sides
+            | self._ending()
+        )
 
     def _answer(self) -> dict[str, Any]:
         """What was found."""

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...problem.losses import Squared
 from ...analytic.grouped import reduced_problem
 from ...analytic.groups import groups
 from ...analytic.reduction import exact_sum, geometric_mean
@@ -28,6 +27,7 @@ from ...analytic.scalar import critical_power, threshold
 from ...analytic.simplex_solution import simplex
 from ...analytic.spectral import select
 from ...analytic.spectrum import CenteredSpectrum
+from ...problem.losses import Squared
 from .rule import NEAR, Rule, rule
 
 if TYPE_CHECKING:
@@ -89,7 +89,11 @@ def survival(ufm: UFM, theorem: str = "") -> Survival:
         scalar = simplex(ufm)
         most = scalar.critical_c() * scalar.q
         everyone = np.ones(ufm.classes, dtype=bool)
-        return Survival(np.full(ufm.classes, most), lambda at: everyone & (geometric_mean(at.decays) < most), everyone)
+        return Survival(
+            np.full(ufm.classes, most),
+            lambda at: everyone & (geometric_mean(at.decays) < most),
+            everyone,
+        )
     own, squared = rule(ufm), isinstance(ufm.loss, Squared)
     if squared and ufm.bias == "free":
         return _centered_labels(ufm)
@@ -123,22 +127,30 @@ def _axes(own: Rule) -> Survival:
     fits = np.ones(ufm.classes, dtype=bool)
     if ufm.rank_limit < ufm.classes:
         fits[np.argsort(-ufm.counts, kind="stable")[ufm.rank_limit :]] = False
-    return Survival(np.where(fits, own.critical_decay, math.nan), lambda at: own.at(at).lives() & fits, ~own.own)
+    return Survival(
+        np.where(fits, own.critical_decay, math.nan), lambda at: own.at(at).lives() & fits, ~own.own
+    )
 
 
 def _centered_labels(ufm: UFM) -> Survival:
     """Contrasts within groups, and the largest root for a class whose count is its own."""
     own, spectrum = rule(ufm), CenteredSpectrum(ufm.counts)
     room, copies, mode = select(ufm, spectrum).room, spectrum.copies, spectrum.contrast_mode()
-    top = int((copies > 0).sum()) - int(np.unique(mode[mode >= 0]).size) - 1  # roots come first, ascending
+    top = (
+        int((copies > 0).sum()) - int(np.unique(mode[mode >= 0]).size) - 1
+    )  # roots come first, ascending
     moved = top >= 0 and room[top] > 0
     root = spectrum.tau2[top] if top >= 0 else 0.0
     depth = ufm.depth
     critical_root = threshold(depth) * root ** (depth / (depth + 1.0)) / ufm.samples
     fits = np.where(own.own, room[mode] > 0, moved)
-    for cut in np.flatnonzero((room > 0) & (room < copies)):  # at most one group lies on both sides of the cut
+    for cut in np.flatnonzero(
+        (room > 0) & (room < copies)
+    ):  # at most one group lies on both sides of the cut
         members, apart = np.flatnonzero(mode == cut), int(room[cut]) + 1
-        if not (moved and members.size == apart + 1):  # one that is left over shares its vector with none
+        if not (
+            moved and members.size == apart + 1
+        ):  # one that is left over shares its vector with none
             fits[members[apart:]] = False
     exact = exact_sum(ufm.counts)
 

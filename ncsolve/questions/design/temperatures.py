@@ -32,11 +32,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...analytic.reduction import reduce
+from ...analytic.theorem import ACTIVE
 from ...problem.errors import NoAnswer, NoTheorem, ProblemError
 from ...problem.losses import CrossEntropy
 from ...theorems.predict import predict
-from ...analytic.reduction import reduce
-from ...analytic.theorem import ACTIVE
 from .bracket import between
 from .rule import rule
 from .side import Design, Side
@@ -44,12 +44,15 @@ from .side import Design, Side
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...analytic.prediction import Prediction
     from ...problem.losses import Array
     from ...problem.ufm import UFM
-    from ...analytic.prediction import Prediction
 
 AIMS = ("thresholds", "limit", "classifiers")
-BESIDE, MOVED = 1e-6, 1e-3  # relative distance of the two sides: in the decay, in the temperature of the smallest class
+BESIDE, MOVED = (
+    1e-6,
+    1e-3,
+)  # relative distance of the two sides: in the decay, in the temperature of the smallest class
 SIMPLEX = 1e-6  # largest entry of the difference of Gram matrices that counts as none; the solver reaches about 1e-8
 LARGEST = 2000  # classes whose classifiers are looked at
 TINY, LARGEST_MARGIN = 1e-300, 700.0
@@ -83,7 +86,9 @@ class LabelTemperatures(Design):
     @property
     def verified(self) -> bool:
         """Whether the predictions say what the answer says; for lengths also that the classifiers are a simplex."""
-        reached = {"thresholds": 0.0, "limit": self.limit_deviation, "classifiers": self.deviation}[self.aim]
+        reached = {"thresholds": 0.0, "limit": self.limit_deviation, "classifiers": self.deviation}[
+            self.aim
+        ]
         return super().verified and reached is not None and reached <= SIMPLEX
 
     def _answer(self) -> dict[str, Any]:
@@ -92,7 +97,9 @@ class LabelTemperatures(Design):
             "aim": self.aim,
             "label_scale": self.scales.tolist(),
             "critical_decay": [None if math.isnan(g) else g for g in self.critical.tolist()],
-            "critical_decay_before": [None if math.isnan(g) else g for g in self.critical_before.tolist()],
+            "critical_decay_before": [
+                None if math.isnan(g) else g for g in self.critical_before.tolist()
+            ],
             **{key: getattr(self, key) for key in keys},
         }
 
@@ -132,21 +139,33 @@ def label_temperatures(ufm: UFM, aim: str = "thresholds") -> LabelTemperatures:
     if aim not in AIMS:
         raise ProblemError(f"aim {aim!r} is unknown; {', '.join(map(repr, AIMS))} works")
     if not isinstance(ufm.loss, CrossEntropy) or ufm.depth > 1 or ufm.features != "linear":
-        raise NoTheorem("label temperatures are solved for cross-entropy (--loss ce) at depth 1 with linear features")
+        raise NoTheorem(
+            "label temperatures are solved for cross-entropy (--loss ce) at depth 1 with linear features"
+        )
     if ufm.rank_limit < ufm.classes - 1:
-        raise NoTheorem(f"label temperatures are solved at width K - 1 or more; a width of {ufm.classes - 1} works")
+        raise NoTheorem(
+            f"label temperatures are solved at width K - 1 or more; a width of {ufm.classes - 1} works"
+        )
     plain = _scaled(ufm, np.ones(ufm.classes))
     if aim != "thresholds":
-        given = isinstance(plain.loss, CrossEntropy) and (not plain.loss.plain or plain.loss.smoothing > 0)
+        given = isinstance(plain.loss, CrossEntropy) and (
+            not plain.loss.plain or plain.loss.smoothing > 0
+        )
         if given or ufm.bias != "none":
-            raise NoTheorem(f"aim {aim!r} is solved for cross-entropy without bias, smoothing, offsets and class scales")
+            raise NoTheorem(
+                f"aim {aim!r} is solved for cross-entropy without bias, smoothing, offsets and class scales"
+            )
         if ufm.classes == 2:
-            raise NoAnswer("the classifiers of two classes are opposite and equally long whatever the temperatures")
+            raise NoAnswer(
+                "the classifiers of two classes are opposite and equally long whatever the temperatures"
+            )
     own = rule(plain)
     root = np.sqrt(ufm.counts)
     if aim == "thresholds":
         if not own.own.any():
-            raise NoAnswer("no class shares its count with another, so none merges: there is nothing to equalize")
+            raise NoAnswer(
+                "no class shares its count with another, so none merges: there is nothing to equalize"
+            )
         scales = _normalized(ufm, 1.0 / (root * own.slope))
     elif aim == "limit":
         scales = _normalized(ufm, root)
@@ -154,9 +173,13 @@ def label_temperatures(ufm: UFM, aim: str = "thresholds") -> LabelTemperatures:
         scales = _simplex(ufm)
     scaled = _scaled(ufm, scales)
     critical = np.where(own.own, own.critical_decay * scales, math.nan)
-    inside, outside = _by_decay(scaled, critical) if aim == "thresholds" else _by_scale(ufm, scales, aim)
+    inside, outside = (
+        _by_decay(scaled, critical) if aim == "thresholds" else _by_scale(ufm, scales, aim)
+    )
     looked = ufm.classes <= LARGEST
-    without_limit = ufm.bias != "none" or (isinstance(plain.loss, CrossEntropy) and plain.loss.smoothing > 0)
+    without_limit = ufm.bias != "none" or (
+        isinstance(plain.loss, CrossEntropy) and plain.loss.smoothing > 0
+    )
     return LabelTemperatures(
         ufm=ufm,
         inside=inside,
@@ -168,7 +191,9 @@ def label_temperatures(ufm: UFM, aim: str = "thresholds") -> LabelTemperatures:
         critical_before=np.where(own.own, own.critical_decay, math.nan),
         deviation=_deviation(predict(scaled)) if looked else None,
         deviation_before=_deviation(predict(plain)) if looked else None,
-        limit_deviation=_deviation(predict(scaled, limit="vanishing-decay")) if looked and not without_limit else None,
+        limit_deviation=_deviation(predict(scaled, limit="vanishing-decay"))
+        if looked and not without_limit
+        else None,
     )
 
 
@@ -191,7 +216,10 @@ def _simplex(ufm: UFM) -> Array:
 
     def margins(beta: float, beyond: bool) -> Array:
         """The roots of log m - log(e^m + K - 1) = log(beta/n) on one side of the peak, by bisection until no double changes."""
-        low, high = np.full(n.size, peak if beyond else TINY), np.full(n.size, LARGEST_MARGIN if beyond else peak)
+        low, high = (
+            np.full(n.size, peak if beyond else TINY),
+            np.full(n.size, LARGEST_MARGIN if beyond else peak),
+        )
         target = np.log(beta / n)
         while True:
             middle = 0.5 * (low + high)
@@ -226,7 +254,9 @@ def _log_psi(m: Array, classes: int) -> Array:
 
 def _peak(classes: int) -> float:
     """The root of e^m (m - 1) = K - 1, m > 1."""
-    return between(lambda m: math.exp(m) * (m - 1.0) <= classes - 1.0, 1.0, 2.0 + math.log(classes))[0]
+    return between(
+        lambda m: math.exp(m) * (m - 1.0) <= classes - 1.0, 1.0, 2.0 + math.log(classes)
+    )[0]
 
 
 def _deviation(prediction: Prediction) -> float:

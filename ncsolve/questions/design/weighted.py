@@ -38,9 +38,9 @@ from ...analytic.theorem import ACTIVE, MERGED, VANISHED
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...analytic.convex import ConvexProblem
     from ...problem.losses import Array
     from ...problem.ufm import UFM
-    from ...analytic.convex import ConvexProblem
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,9 @@ def weighted_cross_entropy(ufm: UFM, weights: Array, c: float) -> tuple[NDArray[
     block of the problem into account, is small only if the rule is right.
     """
     over = groups(ufm)
-    found = solve_convex(_problem(ufm, weights, over, c), lambda coarse: _problem(ufm, weights, coarse, c))
+    found = solve_convex(
+        _problem(ufm, weights, over, c), lambda coarse: _problem(ufm, weights, coarse, c)
+    )
     moved = np.linalg.norm(found.right * found.sigma, axis=1) > 0.0
     state = np.where(moved, ACTIVE, VANISHED).astype(f"U{len(VANISHED)}")
     state[(over.sizes > 1) & moved] = MERGED
@@ -115,6 +117,8 @@ def _problem(ufm: UFM, weights: Array, over: Groups, c: float) -> ConvexProblem:
     plain = reduced_problem(ufm, over, c)
     omega = weights[over.first]
     per_group = ufm.loss.per_class(ufm.classes)[:, over.first]
-    columns = ufm.loss.grouped(over.sizes * over.counts * omega / over.samples, over.multiplicity, per_group)
+    columns = ufm.loss.grouped(
+        over.sizes * over.counts * omega / over.samples, over.multiplicity, per_group
+    )
     pull = np.sqrt(over.counts) * omega * ufm.loss.own_slope(ufm.classes)[over.first]
     return replace(plain, columns=columns, alive=(over.sizes > 1) & (pull > over.samples * c))

@@ -32,10 +32,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ...problem.errors import NoAnswer, NoTheorem, ProblemError
-from ...problem.losses import Squared
 from ...analytic.reduction import reduce
 from ...analytic.theorem import ACTIVE
+from ...problem.errors import NoAnswer, NoTheorem, ProblemError
+from ...problem.losses import Squared
 from .bracket import between
 from .rule import rule
 from .side import Design, Side
@@ -46,7 +46,10 @@ if TYPE_CHECKING:
     from ...problem.ufm import UFM
 
 AIMS = ("thresholds", "classifiers", "features")
-BESIDE, MOVED = 1e-6, 1e-3  # relative distance of the two sides: in the decay, in the weight of the smallest class
+BESIDE, MOVED = (
+    1e-6,
+    1e-3,
+)  # relative distance of the two sides: in the decay, in the weight of the smallest class
 CERTIFIED = 1e-8  # relative duality gap below which cross-entropy's sides count
 EQUAL = 1e-9  # relative spread of lengths that counts as none
 
@@ -87,7 +90,9 @@ class ClassWeights(Design):
             "aim": self.aim,
             "weights": self.weights.tolist(),
             "critical_decay": [None if math.isnan(g) else g for g in self.critical.tolist()],
-            "critical_decay_before": [None if math.isnan(g) else g for g in self.critical_before.tolist()],
+            "critical_decay_before": [
+                None if math.isnan(g) else g for g in self.critical_before.tolist()
+            ],
             **{key: None if column is None else column.tolist() for key, column in columns.items()},
             "spread": self.spread,
         }
@@ -128,18 +133,30 @@ def class_weights(ufm: UFM, aim: str = "thresholds") -> ClassWeights:
     if not isinstance(ufm.loss, Squared):
         return _cross_entropy(ufm, aim)
     if not ufm.loss.one_hot or ufm.bias != "none":
-        raise NoTheorem("weights in the squared loss are solved for one-hot targets without a bias; --bias none works")
+        raise NoTheorem(
+            "weights in the squared loss are solved for one-hot targets without a bias; --bias none works"
+        )
     if ufm.rank_limit < ufm.classes:
         raise NoAnswer(
             f"the width lets {ufm.rank_limit} of {ufm.classes} classes live, whatever the weights; {ufm.classes} works"
         )
     exponent = ufm.depth / (ufm.depth + 1.0)
-    omega = _normalized(ufm, ufm.counts**-exponent) if aim == "thresholds" else _equal_lengths(ufm, aim)
+    omega = (
+        _normalized(ufm, ufm.counts**-exponent) if aim == "thresholds" else _equal_lengths(ufm, aim)
+    )
     own = rule(ufm)
     critical = own.critical_decay * omega
     found = weighted_squared(ufm, omega)
-    lengths = {"thresholds": critical, "classifiers": found.weight_norm, "features": found.feature_norm}[aim]
-    inside, outside = _by_decay(ufm, omega, float(critical.min())) if aim == "thresholds" else _by_weight(ufm, omega, aim)
+    lengths = {
+        "thresholds": critical,
+        "classifiers": found.weight_norm,
+        "features": found.feature_norm,
+    }[aim]
+    inside, outside = (
+        _by_decay(ufm, omega, float(critical.min()))
+        if aim == "thresholds"
+        else _by_weight(ufm, omega, aim)
+    )
     return ClassWeights(
         ufm=ufm,
         inside=inside,
@@ -169,17 +186,27 @@ def _equal_lengths(ufm: UFM, aim: str) -> Array:
     """omega_k = N g sigma_k^(q-1) / (tau_k - sigma_k), sigma_k = s u_k, with the s at which sum omega_k n_k = N."""
     reduction, tau, depth = reduce(ufm), np.sqrt(ufm.counts), ufm.depth
     ratio = float(ufm.counts.max() / ufm.counts.min())
-    most = (depth / (depth - 1.0)) ** (2.0 if aim == "classifiers" else 2.0 / depth) if depth > 1 else math.inf
+    most = (
+        (depth / (depth - 1.0)) ** (2.0 if aim == "classifiers" else 2.0 / depth)
+        if depth > 1
+        else math.inf
+    )
     if not ratio < most:
         raise NoAnswer(
             f"no weights make the {aim} equally long at depth {depth}: the largest count is {ratio:.6g} times the smallest, "
             f"and only below {most:.6g} does no class lose to zero; less depth works"
         )
-    u = np.ones(ufm.classes) if aim == "classifiers" else (ufm.counts / ufm.counts.max()) ** ((depth + 1) / 2.0)
+    u = (
+        np.ones(ufm.classes)
+        if aim == "classifiers"
+        else (ufm.counts / ufm.counts.max()) ** ((depth + 1) / 2.0)
+    )
     low, high = float((tau / u).max() * (1.0 - 1.0 / depth)), float((tau / u).min())
 
     def weights(s: float) -> Array:
-        omega: Array = ufm.samples * reduction.mean_decay * (s * u) ** (reduction.q - 1.0) / (tau - s * u)
+        omega: Array = (
+            ufm.samples * reduction.mean_decay * (s * u) ** (reduction.q - 1.0) / (tau - s * u)
+        )
         return omega
 
     def light(s: float) -> bool:
@@ -189,7 +216,9 @@ def _equal_lengths(ufm: UFM, aim: str) -> Array:
 
     low = max(low, float(np.finfo(np.float64).tiny) * high)
     if not light(low):
-        raise NoAnswer(f"no weights make the {aim} equally long at these decays, which are too large; smaller decays work")
+        raise NoAnswer(
+            f"no weights make the {aim} equally long at these decays, which are too large; smaller decays work"
+        )
     return _normalized(ufm, weights(between(light, low, high)[0]))
 
 
@@ -222,12 +251,18 @@ def _by_weight(ufm: UFM, omega: Array, aim: str) -> tuple[Side, Side]:
 
 def _cross_entropy(ufm: UFM, aim: str) -> ClassWeights:
     if aim != "thresholds":
-        raise NoTheorem(f"aim {aim!r} belongs to squared loss; for cross-entropy label temperatures do it (ncsolve design ldt)")
+        raise NoTheorem(
+            f"aim {aim!r} belongs to squared loss; for cross-entropy label temperatures do it (ncsolve design ldt)"
+        )
     own = rule(ufm)
     if ufm.features == "relu":
-        raise NoTheorem("weights are solved for cross-entropy with linear features; --features linear works")
+        raise NoTheorem(
+            "weights are solved for cross-entropy with linear features; --features linear works"
+        )
     if not own.own.any():
-        raise NoAnswer("no class shares its count with another, so none merges: there is nothing to equalize")
+        raise NoAnswer(
+            "no class shares its count with another, so none merges: there is nothing to equalize"
+        )
     omega = _normalized(ufm, 1.0 / (np.sqrt(ufm.counts) * own.slope))
     critical = np.where(own.own, np.sqrt(ufm.counts) * own.slope * omega / ufm.samples, math.nan)
     common = float(np.nanmin(critical))

@@ -10,16 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ...analytic.theorem import Claim
 from ...problem.errors import NoAnswer, NoTheorem
 from ...problem.losses import CrossEntropy
 from ...theorems.predict import predict
-from ...analytic.theorem import Claim
 from .side import Design, Side
 
 if TYPE_CHECKING:
     from ...problem.ufm import UFM
 
-SAME, ROUNDING = 1e-9, 1e-14  # relative differences that count as none: of values that are searched for, of closed forms
+SAME, ROUNDING = (
+    1e-9,
+    1e-14,
+)  # relative differences that count as none: of values that are searched for, of closed forms
 SEARCHED = 12  # classes up to which a bottleneck of cross-entropy is searched for
 
 
@@ -73,10 +76,14 @@ def smallest_width(ufm: UFM) -> SmallestWidth:
     full = min(ufm.classes, ufm.outputs)
     wide = predict(ufm.replace(width=full))
     if wide.claim not in (Claim.GLOBAL, Claim.CERTIFIED):
-        raise NoAnswer("the geometry at full width is known as an upper bound only, so its rank says nothing; depth 1 works")
+        raise NoAnswer(
+            "the geometry at full width is known as an upper bound only, so its rank says nothing; depth 1 works"
+        )
     rank = int(wide.solution.sigma_and_frame[0].size)
     if rank == 0:
-        raise NoAnswer("everything is zero at these decays: no width is needed; smaller decays keep classes")
+        raise NoAnswer(
+            "everything is zero at these decays: no width is needed; smaller decays keep classes"
+        )
     if rank == 1:
         raise NoAnswer("the geometry has rank 1: width 1 keeps it, and there is nothing below")
     known = f"the geometry has rank {rank}, so width {rank} keeps it"
@@ -91,7 +98,11 @@ def smallest_width(ufm: UFM) -> SmallestWidth:
             found = predict(ufm.replace(width=width))
         except NoTheorem:
             raise NoAnswer(f"{known}; no theorem says what a smaller one costs here") from None
-        slack = 0.0 if found.claim is Claim.GLOBAL and wide.claim is Claim.GLOBAL else SAME * abs(wide.value)
+        slack = (
+            0.0
+            if found.claim is Claim.GLOBAL and wide.claim is Claim.GLOBAL
+            else SAME * abs(wide.value)
+        )
         same = found.value <= wide.value * (1.0 + ROUNDING) + slack
         return Side(float(width), same, found.value, found.solution.states().state)
 
@@ -99,7 +110,9 @@ def smallest_width(ufm: UFM) -> SmallestWidth:
         ufm=ufm,
         inside=side(rank),
         outside=side(rank - 1),
-        notes=("below width K - 1 the values of the sides are searched for: upper bounds",) if searched else (),
+        notes=("below width K - 1 the values of the sides are searched for: upper bounds",)
+        if searched
+        else (),
         width=rank,
         full=full,
         value=wide.value,

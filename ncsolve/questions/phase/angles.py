@@ -14,8 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...problem.losses import Array
     from ...analytic.prediction import Prediction
+    from ...problem.losses import Array
 
 ZERO = 1e-12  # vectors shorter than this share of the longest are zero
 
@@ -39,7 +39,9 @@ def mean(sum2: Array, number: Array) -> Array:
     return np.clip(found, -1.0, 1.0)
 
 
-def extremes(between: Array, within: Array, there: NDArray[np.bool_], sizes: Array) -> tuple[Array, Array]:
+def extremes(
+    between: Array, within: Array, there: NDArray[np.bool_], sizes: Array
+) -> tuple[Array, Array]:
     """(smallest, largest) cosine of P configurations.
 
     Parameters

@@ -41,7 +41,10 @@ COUNTS = ("ratio", "n", "K")  # axes that need the long-tail rule
 POINTS = 100  # of a range that does not say
 MOST_POINTS = 10**7
 FORM = "the form is NAME=LOW:HIGH:POINTS with an optional ,log or ,lin (decay=1e-5:1e-2:500), or NAME=1,2,5"
-DECADE, WIDE = 10.0, 100.0  # an axis of numbers, of whole numbers, is logarithmic from this ratio of its ends on
+DECADE, WIDE = (
+    10.0,
+    100.0,
+)  # an axis of numbers, of whole numbers, is logarithmic from this ratio of its ends on
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +78,9 @@ class Axis:
         try:
             v = np.array(values, dtype=np.float64)
         except (TypeError, ValueError):
-            raise ProblemError(f"axis {name}: {shown(values)} are not numbers; give two or more, ascending") from None
+            raise ProblemError(
+                f"axis {name}: {shown(values)} are not numbers; give two or more, ascending"
+            ) from None
         if v.ndim != 1 or v.size < 2:
             raise ProblemError(
                 f"axis {name} needs two or more values, not {shown(v.tolist())}; fix a single one in the problem"
@@ -83,10 +88,14 @@ class Axis:
         for value in (v[0], v[-1], *v[~np.isfinite(v)][:1]):
             _allowed(name, float(value))
         if not (np.diff(v) > 0).all():
-            raise ProblemError(f"axis {name}: the values do not ascend, or one is given twice; order them")
+            raise ProblemError(
+                f"axis {name}: the values do not ascend, or one is given twice; order them"
+            )
         if KNOWN[name][2] and not (v == np.floor(v)).all():
             odd = v[v != np.floor(v)][0]
-            raise ProblemError(f"axis {name} has whole numbers only, not {odd:g}; give whole ends and as many points as fit")
+            raise ProblemError(
+                f"axis {name} has whole numbers only, not {odd:g}; give whole ends and as many points as fit"
+            )
         v.setflags(write=False)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "values", v)
@@ -122,10 +131,16 @@ class Axis:
 
     def to_dict(self) -> dict[str, Any]:
         """Name, scale and values."""
-        return {"name": self.name, "scale": "log" if self.log else "lin", "values": self.values.tolist()}
+        return {
+            "name": self.name,
+            "scale": "log" if self.log else "lin",
+            "values": self.values.tolist(),
+        }
 
 
-def spaced(name: str, low: float, high: float, points: int | None = None, log: bool | None = None) -> Axis:
+def spaced(
+    name: str, low: float, high: float, points: int | None = None, log: bool | None = None
+) -> Axis:
     """An axis from `low` to `high` in equal steps, or in equal ratios if it is logarithmic.
 
     Parameters
@@ -147,13 +162,19 @@ def spaced(name: str, low: float, high: float, points: int | None = None, log: b
     whole = KNOWN[name][2]
     if whole and not (low == math.floor(low) and high == math.floor(high)):
         odd = low if low != math.floor(low) else high
-        raise ProblemError(f"axis {name} has whole numbers only, not {odd:g}; give whole ends such as {name}=2:64")
+        raise ProblemError(
+            f"axis {name} has whole numbers only, not {odd:g}; give whole ends such as {name}=2:64"
+        )
     if not low < high:
         what = "is reversed" if low > high else "has no extent"
-        raise ProblemError(f"axis {name}: the range {low:g}:{high:g} {what}; give LOW:HIGH with LOW < HIGH")
+        raise ProblemError(
+            f"axis {name}: the range {low:g}:{high:g} {what}; give LOW:HIGH with LOW < HIGH"
+        )
     number = (int(high - low) + 1 if whole else POINTS) if points is None else points
     if not 2 <= number <= MOST_POINTS:
-        raise ProblemError(f"axis {name}: {number} points are not between 2 and {MOST_POINTS}; 500 make a fine picture")
+        raise ProblemError(
+            f"axis {name}: {number} points are not between 2 and {MOST_POINTS}; 500 make a fine picture"
+        )
     scale = _wide(name, low, high) if log is None else log
     values = np.geomspace(low, high, number) if scale else np.linspace(low, high, number)
     values[0], values[-1] = low, high
@@ -187,13 +208,23 @@ def axis(text: str | Axis) -> Axis:
             raise ProblemError(f"axis {shown(text)} has {len(ends)} numbers between colons; {FORM}")
         points = _number(ends[2], text) if len(ends) == 3 else None
         if points is not None and not points.is_integer():
-            raise ProblemError(f"axis {shown(text)}: {ends[2]} points are not a whole number; {FORM}")
-        return spaced(name, _number(ends[0], text), _number(ends[1], text), None if points is None else int(points), log)
+            raise ProblemError(
+                f"axis {shown(text)}: {ends[2]} points are not a whole number; {FORM}"
+            )
+        return spaced(
+            name,
+            _number(ends[0], text),
+            _number(ends[1], text),
+            None if points is None else int(points),
+            log,
+        )
     return Axis(name, [_number(part, text) for part in parts], log)
 
 
 def _name(name: str) -> str:
-    folded = {known.casefold(): known for known in KNOWN}.get(str(name).strip().replace("_", "-").casefold())
+    folded = {known.casefold(): known for known in KNOWN}.get(
+        str(name).strip().replace("_", "-").casefold()
+    )
     if folded is None:
         raise ProblemError(f"axis {shown(name)} is unknown; one of {', '.join(KNOWN)} works")
     return folded

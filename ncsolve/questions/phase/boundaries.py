@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...analytic.reduction import geometric_mean
 from ...problem.errors import NoTheorem
 from ...theorems.predict import choose
-from ...analytic.reduction import geometric_mean
 from .axes import COUNTS
 from .critical import FIRST, LAST, MERGE, MODE, NAMED, Criticals, Style, critical_decays
 from .plane import DECAYS
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from .plane import Plane
 
 SMOOTH = 200  # points of an explicit curve over a continuous axis
-GRID, LINES = 48, 128  # lines of the grid for implicit curves; whole numbers at which they are solved
+GRID, LINES = (
+    48,
+    128,
+)  # lines of the grid for implicit curves; whole numbers at which they are solved
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +85,10 @@ def _joined(group: list[Boundary]) -> Boundary:
     merges = any(curve.kind == MERGE for curve in group)
     named = [curve for curve in group if not (merges and curve.kind == MODE)]
     longest = max(group, key=lambda curve: int(np.isfinite(curve.x + curve.y).sum()))
-    kind = next((curve.kind for kind in (LAST, FIRST, MERGE) for curve in named if curve.kind == kind), named[0].kind)
+    kind = next(
+        (curve.kind for kind in (LAST, FIRST, MERGE) for curve in named if curve.kind == kind),
+        named[0].kind,
+    )
     return Boundary(", ".join(_words([curve.name for curve in named])), kind, longest.x, longest.y)
 
 
@@ -125,7 +131,9 @@ class _Family:
 
 
 def _whole(plane: Plane, axis: Axis) -> bool:
-    return axis.whole or (axis.name == "n" and plane.tail is not None and plane.tail.rule == "floored")
+    return axis.whole or (
+        axis.name == "n" and plane.tail is not None and plane.tail.rule == "floored"
+    )
 
 
 def _explicit(family: _Family) -> list[Boundary]:
@@ -133,7 +141,10 @@ def _explicit(family: _Family) -> list[Boundary]:
     decay, other = (plane.x, plane.y) if plane.x.name in DECAYS else (plane.y, plane.x)
     values = other.values if _whole(plane, other) else other.samples(SMOOTH)
     some = float(decay.values[0])  # a critical decay does not depend on the decay
-    rows = [family.at(some, float(v))[1] if decay is plane.x else family.at(float(v), some)[1] for v in values]
+    rows = [
+        family.at(some, float(v))[1] if decay is plane.x else family.at(float(v), some)[1]
+        for v in values
+    ]
     curves = []
     for key in dict.fromkeys(key for row in rows for key in row):
         critical = np.array([row.get(key, math.nan) for row in rows])
@@ -159,9 +170,13 @@ def _over_whole_numbers(family: _Family) -> list[Boundary]:
         for key in dict.fromkeys(key for row in rows for key in row):
             h = np.array([row.get(key, math.nan) for row in rows])
             for rising in (True, False):
-                for j, i in enumerate(np.flatnonzero((h[:-1] * h[1:] < 0) & ((h[1:] > 0) == rising))):
+                for j, i in enumerate(
+                    np.flatnonzero((h[:-1] * h[1:] < 0) & ((h[1:] > 0) == rising))
+                ):
 
-                    def level(moving: float, fixed: float = fixed, key: tuple[str, str] = key) -> float:
+                    def level(
+                        moving: float, fixed: float = fixed, key: tuple[str, str] = key
+                    ) -> float:
                         return levels(fixed, moving).get(key, math.nan)
 
                     pieces = zeros.setdefault(key, {}).setdefault((rising, j), {})
@@ -201,11 +216,15 @@ def _contours(family: _Family) -> list[Boundary]:
                 if abs(u - i) <= abs(v - j):
                     low = min(int(v), GRID - 2)
                     x = float(nodes_x[i])
-                    y = _zero(lambda t, x=x: level(x, t), nodes_y[low], nodes_y[low + 1], plane.y.log)
+                    y = _zero(
+                        lambda t, x=x: level(x, t), nodes_y[low], nodes_y[low + 1], plane.y.log
+                    )
                 else:
                     low = min(int(u), GRID - 2)
                     y = float(nodes_y[j])
-                    x = _zero(lambda t, y=y: level(t, y), nodes_x[low], nodes_x[low + 1], plane.x.log)
+                    x = _zero(
+                        lambda t, y=y: level(t, y), nodes_x[low], nodes_x[low + 1], plane.x.log
+                    )
                 xs.append(x)
                 ys.append(y)
             xs.append(math.nan)
@@ -223,7 +242,15 @@ def _zero(function: Any, low: float, high: float, log: bool) -> float:
     if at_low == 0.0 or at_high == 0.0 or not at_low * at_high < 0:
         return low if abs(at_low) <= abs(at_high) else high
     if log:
-        return math.exp(brentq(lambda t: function(math.exp(t)), math.log(low), math.log(high), xtol=1e-15, rtol=1e-15))
+        return math.exp(
+            brentq(
+                lambda t: function(math.exp(t)),
+                math.log(low),
+                math.log(high),
+                xtol=1e-15,
+                rtol=1e-15,
+            )
+        )
     return float(brentq(function, low, high, xtol=1e-15 * high, rtol=1e-15))
 
 
@@ -243,6 +270,9 @@ def _equal(one: Boundary, other: Boundary) -> bool:
         return False
     with np.errstate(invalid="ignore"):
         both = np.isfinite(one.x + one.y + other.x + other.y)
-        alike = all(np.allclose(a[both], b[both], rtol=1e-12, atol=0.0) for a, b in ((one.x, other.x), (one.y, other.y)))
+        alike = all(
+            np.allclose(a[both], b[both], rtol=1e-12, atol=0.0)
+            for a, b in ((one.x, other.x), (one.y, other.y))
+        )
     most = max(int(np.isfinite(curve.x + curve.y).sum()) for curve in (one, other))
     return alike and 2 * int(both.sum()) > most

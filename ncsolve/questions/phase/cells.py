@@ -43,7 +43,9 @@ FIELDS = {
     "classifier_cosine_max": "largest cosine between classifier rows",
 }
 WHOLE = (*STATES, "rank")
-ENDS = frozenset({FEATURES[0], FEATURES[2], CLASSIFIERS[0], CLASSIFIERS[2]})  # cosines that need Gram matrices
+ENDS = frozenset(
+    {FEATURES[0], FEATURES[2], CLASSIFIERS[0], CLASSIFIERS[2]}
+)  # cosines that need Gram matrices
 BLOCK = 1 << 19  # numbers (cells x classes) at a time
 NEAR = 1e-9  # of a threshold whose exact comparison is `reduction.exceeding`
 
@@ -56,12 +58,21 @@ def blocks(cells: Indices, order: Indices, per_cell: int) -> Iterator[Indices]:
         yield sorted_[start : start + step]
 
 
-def rows(part: Slice, cells: Indices, per_class: int = 1) -> Iterator[tuple[Indices, Array, Array, Indices]]:
+def rows(
+    part: Slice, cells: Indices, per_class: int = 1
+) -> Iterator[tuple[Indices, Array, Array, Indices]]:
     """Blocks of cells: positions, distinct count vectors (descending), their N, and which of them each cell has."""
     for block in blocks(cells, part.by_counts[cells], part.example.classes * per_class):
-        _, first, of = np.unique(part.by_counts[cells[block]], return_index=True, return_inverse=True)
+        _, first, of = np.unique(
+            part.by_counts[cells[block]], return_index=True, return_inverse=True
+        )
         counts = -np.sort(-part.counts(cells[block[first]]), axis=1)
-        yield block, counts, counts.sum(axis=1, dtype=np.longdouble).astype(np.float64), of.reshape(-1)
+        yield (
+            block,
+            counts,
+            counts.sum(axis=1, dtype=np.longdouble).astype(np.float64),
+            of.reshape(-1),
+        )
 
 
 def largest(part: Slice, cells: Indices) -> Array:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...problem.losses import CrossEntropy
 from ...analytic import scalar
 from ...analytic.grouped import reduced_problem
 from ...analytic.groups import groups
 from ...analytic.simplex_solution import simplex
 from ...analytic.spectrum import CenteredSpectrum, DenseSpectrum
+from ...problem.losses import CrossEntropy
 from .cells import smoothing
 from .merging import GroupMeans
 
@@ -30,9 +30,23 @@ if TYPE_CHECKING:
     from ...problem.losses import Array
     from ...problem.ufm import UFM
 
-CLASS, FIRST, LAST, MERGE, MODE, FOLD, SIMPLEX = "class", "first loss", "complete collapse", "merge", "mode", "fold", "simplex"
+CLASS, FIRST, LAST, MERGE, MODE, FOLD, SIMPLEX = (
+    "class",
+    "first loss",
+    "complete collapse",
+    "merge",
+    "mode",
+    "fold",
+    "simplex",
+)
 NAMED = 8  # classes, groups: up to so many are told apart
-SHARES = ((1.0, "first"), (0.75, "fewer than 3/4"), (0.5, "fewer than half"), (0.25, "fewer than 1/4"), (0.0, "all"))
+SHARES = (
+    (1.0, "first"),
+    (0.75, "fewer than 3/4"),
+    (0.5, "fewer than half"),
+    (0.25, "fewer than 1/4"),
+    (0.0, "all"),
+)
 
 #: (kind, label) -> critical geometric mean of the decays.
 Criticals = dict[tuple[str, str], float]
@@ -60,16 +74,25 @@ def critical_decays(ufm: UFM, theorem: str, style: Style) -> Criticals:
         return _classes(ufm, style) | _folds(ufm, ufm.counts)
     if theorem == "squared_spectral":
         spectrum = CenteredSpectrum(ufm.counts)
-        return _squared_merges(ufm, spectrum, style) | _modes(ufm, np.repeat(spectrum.tau2, spectrum.copies), style)
+        return _squared_merges(ufm, spectrum, style) | _modes(
+            ufm, np.repeat(spectrum.tau2, spectrum.copies), style
+        )
     if theorem == "squared_targets":
         return _modes(ufm, _targets(ufm), style)
     if theorem == "relu_cross_entropy":
         return _relu(ufm, style)
-    if theorem in ("balanced_cross_entropy", "imbalanced_cross_entropy", "imbalanced_regularized_bias"):
+    if theorem in (
+        "balanced_cross_entropy",
+        "imbalanced_cross_entropy",
+        "imbalanced_regularized_bias",
+    ):
         return _convex(ufm, style)
     if theorem == "balanced_regularized_bias":
         decay, root = ufm.bias_decay, math.sqrt(float(ufm.counts[0])) / ufm.samples
-        return {(LAST, "all lost"): root, (SIMPLEX, "mean mode lost: exact simplex"): root / (1.0 + 1.0 / decay)}
+        return {
+            (LAST, "all lost"): root,
+            (SIMPLEX, "mean mode lost: exact simplex"): root / (1.0 + 1.0 / decay),
+        }
     if theorem == "deep_simplex":
         found = simplex(ufm)
         return {(LAST, "the simplex is no longer below zero"): found.critical_c() * found.q}
@@ -92,7 +115,9 @@ def _by_rank(ufm: UFM, decay: Array, style: Style) -> Criticals:
     if style.by_class:
         names = [ufm.names[k] for k in np.argsort(-ufm.counts, kind="stable")]
         kinds = {0: LAST, ufm.classes - 1: FIRST}
-        return {(kinds.get(j, CLASS), f"class {names[j]} lost"): float(d) for j, d in enumerate(decay)}
+        return {
+            (kinds.get(j, CLASS), f"class {names[j]} lost"): float(d) for j, d in enumerate(decay)
+        }
     return _shares(decay, "classes", {1.0: FIRST, 0.0: LAST})
 
 
@@ -112,8 +137,13 @@ def _folds(ufm: UFM, tau2: Array) -> Criticals:
     """Where the local minima of the first and of the last mode end."""
     if ufm.depth == 1:
         return {}
-    decay = np.sort(_death(ufm, tau2))[::-1][: ufm.rank_limit] * (scalar.fold(ufm.depth) / scalar.threshold(ufm.depth))
-    return {(FOLD, "first local minimum lost"): float(decay[-1]), (FOLD, "no local minimum but zero"): float(decay[0])}
+    decay = np.sort(_death(ufm, tau2))[::-1][: ufm.rank_limit] * (
+        scalar.fold(ufm.depth) / scalar.threshold(ufm.depth)
+    )
+    return {
+        (FOLD, "first local minimum lost"): float(decay[-1]),
+        (FOLD, "no local minimum but zero"): float(decay[0]),
+    }
 
 
 def _modes(ufm: UFM, tau2: Array, style: Style) -> Criticals:
@@ -143,10 +173,18 @@ def _merges(ufm: UFM, counts: Array, decay: Array, style: Style, groups_: int) -
     if not counts.size:
         return {}
     if style.by_count and counts.size <= NAMED:
-        return {(MERGE, f"classes of {n:g} merge"): float(d) for n, d in zip(counts, decay, strict=True)}
+        return {
+            (MERGE, f"classes of {n:g} merge"): float(d) for n, d in zip(counts, decay, strict=True)
+        }
     if style.step and groups_ == 2 == counts.size:
-        return {(MERGE, "smaller classes merge"): float(decay[0]), (MERGE, "larger classes merge"): float(decay[-1])}
-    return {(MERGE, "first classes merge"): float(decay.min()), (MERGE, "all equal classes merged"): float(decay.max())}
+        return {
+            (MERGE, "smaller classes merge"): float(decay[0]),
+            (MERGE, "larger classes merge"): float(decay[-1]),
+        }
+    return {
+        (MERGE, "first classes merge"): float(decay.min()),
+        (MERGE, "all equal classes merged"): float(decay.max()),
+    }
 
 
 def _targets(ufm: UFM) -> Array:
@@ -158,18 +196,29 @@ def _targets(ufm: UFM) -> Array:
 def _relu(ufm: UFM, style: Style) -> Criticals:
     kept = 1.0 - smoothing(ufm)
     counts = np.sort(ufm.counts)[::-1]
-    return _by_rank(ufm, np.sqrt(counts * (ufm.classes - 1.0) / ufm.classes) * kept / ufm.samples, style)
+    return _by_rank(
+        ufm, np.sqrt(counts * (ufm.classes - 1.0) / ufm.classes) * kept / ufm.samples, style
+    )
 
 
 def _convex(ufm: UFM, style: Style) -> Criticals:
     over = groups(ufm)
     several = over.sizes > 1
-    pull = (np.sqrt(over.counts) * ufm.loss.own_slope(ufm.classes)[over.first] / over.samples)[several]
+    pull = (np.sqrt(over.counts) * ufm.loss.own_slope(ufm.classes)[over.first] / over.samples)[
+        several
+    ]
     found: Criticals = {}
     if over.number > 1:
         found = _merges(ufm, over.counts[several], pull, style, over.number)
     if over.number == 1:
         return {(LAST, "all lost"): float(pull[0])}
-    if several.any() and ufm.bias == "none" and isinstance(ufm.loss, CrossEntropy) and ufm.loss.plain:
+    if (
+        several.any()
+        and ufm.bias == "none"
+        and isinstance(ufm.loss, CrossEntropy)
+        and ufm.loss.plain
+    ):
         found[MERGE, "merged classes vanish"] = GroupMeans(ufm).vanishing()
-    return found | {(LAST, "all lost"): max([reduced_problem(ufm, over).norm_at_zero(), *pull.tolist()])}
+    return found | {
+        (LAST, "all lost"): max([reduced_problem(ufm, over).norm_at_zero(), *pull.tolist()])
+    }

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...files import atomic_write, document_of, write_arrays
 from ...analytic.theorem import Claim
+from ...files import atomic_write, document_of, write_arrays
 from .cells import WHOLE
 
 if TYPE_CHECKING:
@@ -38,7 +38,11 @@ def save(found: PhaseMap, path: str | Path, document: str = "", *, overwrite: bo
 def about(found: PhaseMap) -> dict[str, Any]:
     """The document of a map without its arrays: the problem, the rule behind the counts, the axes, the names of boundaries."""
     body = found.to_dict(arrays=False)
-    return body | {"boundaries": [{"name": boundary.name, "kind": boundary.kind} for boundary in found.boundaries]}
+    return body | {
+        "boundaries": [
+            {"name": boundary.name, "kind": boundary.kind} for boundary in found.boundaries
+        ]
+    }
 
 
 def _arrays(found: PhaseMap) -> dict[str, Any]:
@@ -46,8 +50,13 @@ def _arrays(found: PhaseMap) -> dict[str, Any]:
     named |= {"x_name": np.array(found.x.name), "y_name": np.array(found.y.name)}
     named |= {"theorem": found.theorem, "theorems": np.array(found.theorems), "claim": found.claim}
     named["claims"] = np.array([claim.name for claim in Claim])
-    named["boundary_names"] = np.array([boundary.name for boundary in found.boundaries], dtype=np.str_)
-    return named | {f"boundary_{i}": np.stack([boundary.x, boundary.y]) for i, boundary in enumerate(found.boundaries)}
+    named["boundary_names"] = np.array(
+        [boundary.name for boundary in found.boundaries], dtype=np.str_
+    )
+    return named | {
+        f"boundary_{i}": np.stack([boundary.x, boundary.y])
+        for i, boundary in enumerate(found.boundaries)
+    }
 
 
 def _rows(found: PhaseMap) -> Iterator[list[Any]]:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...analytic.prediction import Prediction
+from ...analytic.theorem import ACTIVE, MERGED, VANISHED
 from ...problem.errors import NoTheorem, TooLarge
 from ...problem.losses import CrossEntropy
 from ...theorems.predict import choose
-from ...analytic.prediction import Prediction
-from ...analytic.theorem import ACTIVE, MERGED, VANISHED
 from . import cross_entropy, squared
 from .angles import of_prediction
 from .cells import CLASSIFIERS, FEATURES, FIELDS, STATES, blocks
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ...problem.ufm import UFM
     from ...analytic.theorem import Theorem
+    from ...problem.ufm import UFM
     from .cells import Solver
     from .plane import Plane, Slice
 
@@ -41,7 +41,9 @@ _CLOSED: dict[str, tuple[Solver, frozenset[str]]] = {
 class Filling:
     """A map that is being filled."""
 
-    def __init__(self, plane: Plane, fields: tuple[str, ...], theorem: str | None, limit: str) -> None:
+    def __init__(
+        self, plane: Plane, fields: tuple[str, ...], theorem: str | None, limit: str
+    ) -> None:
         self.plane, self.names, self.asked, self.limit = plane, frozenset(fields), theorem, limit
         self.fields = {name: np.full(plane.shape, np.nan) for name in fields}
         self.theorem = np.full(plane.shape, -1, dtype=np.int16)
@@ -54,9 +56,13 @@ class Filling:
     def close(self, part: Slice) -> None:
         """Fill the cells of a slice that closed forms cover; list the others as open."""
         cells = np.arange(part.size)
-        if part.example.rank_limit < part.example.classes and not _decays_do_not_choose(part.example):
+        if part.example.rank_limit < part.example.classes and not _decays_do_not_choose(
+            part.example
+        ):
             relu = part.example.features == "relu"
-            self._leave(part, cells, iterative=isinstance(part.example.loss, CrossEntropy) and not relu)
+            self._leave(
+                part, cells, iterative=isinstance(part.example.loss, CrossEntropy) and not relu
+            )
             return
         counts = part.by_counts
         kinds, first, member = np.unique(counts, return_index=True, return_inverse=True)
@@ -118,14 +124,18 @@ class Filling:
         prediction = Prediction(ufm, chosen, chosen.solution(ufm))
         for name, number in cell_fields(prediction, self.names).items():
             self.fields[name][row, column] = number
-        self.theorem[row, column], self.claim[row, column] = self._index(chosen), prediction.claim.rank
+        self.theorem[row, column], self.claim[row, column] = (
+            self._index(chosen),
+            prediction.claim.rank,
+        )
 
     def finish(self) -> None:
         """Freeze the arrays, or say why there is nothing in them."""
         if not self.theorems:
             reason, cells = max(self.uncovered.items(), key=lambda item: item[1])
             raise NoTheorem(
-                f"no cell of the map has a theorem: {reason}" + (f" ({cells} cells)" if len(self.uncovered) > 1 else "")
+                f"no cell of the map has a theorem: {reason}"
+                + (f" ({cells} cells)" if len(self.uncovered) > 1 else "")
             )
         for array in (*self.fields.values(), self.theorem, self.claim):
             array.setflags(write=False)
@@ -136,7 +146,10 @@ def cell_fields(prediction: Prediction, names: frozenset[str]) -> dict[str, floa
     found: dict[str, float] = {"value": prediction.value}
     if names & set(STATES):
         state = prediction.solution.states().state
-        found |= {name: float((state == word).sum()) for name, word in zip(STATES, (ACTIVE, VANISHED, MERGED), strict=True)}
+        found |= {
+            name: float((state == word).sum())
+            for name, word in zip(STATES, (ACTIVE, VANISHED, MERGED), strict=True)
+        }
     if "rank" in names:
         sigma, frame = prediction.solution.sigma_and_frame
         values = sigma if frame.orthonormal else prediction.singular_values
@@ -150,7 +163,9 @@ def cell_fields(prediction: Prediction, names: frozenset[str]) -> dict[str, floa
 def _solver(part: Slice, theorem: Theorem) -> tuple[Solver | None, frozenset[str]]:
     ufm = part.example
     if theorem.name == "squared_spectral":
-        return (squared.squared_without_bias if ufm.bias == "none" else squared.squared_with_free_bias), frozenset(FIELDS)
+        return (
+            squared.squared_without_bias if ufm.bias == "none" else squared.squared_with_free_bias
+        ), frozenset(FIELDS)
     if theorem.name == "imbalanced_cross_entropy" and not getattr(ufm.loss, "plain", False):
         return None, frozenset()
     return _CLOSED.get(theorem.name, (None, frozenset()))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...problem.errors import ProblemError, TooLarge
 from ...analytic.theorem import Claim
+from ...problem.errors import ProblemError, TooLarge
 from .axes import Axis, axis
 from .boundaries import Boundary, boundaries
 from .cells import FIELDS, WHOLE
@@ -81,7 +81,9 @@ class PhaseMap:
 
     def tally(self) -> dict[tuple[str, str], int]:
         """(theorem, claim) -> number of cells."""
-        pairs, number = np.unique(np.stack([self.theorem.ravel(), self.claim.ravel()]), axis=1, return_counts=True)
+        pairs, number = np.unique(
+            np.stack([self.theorem.ravel(), self.claim.ravel()]), axis=1, return_counts=True
+        )
         claims = list(Claim)
         named = zip(pairs.T.tolist(), number.tolist(), strict=True)
         return {(self.theorems[t], claims[c].name): cells for (t, c), cells in named if t >= 0}
@@ -92,7 +94,13 @@ class PhaseMap:
         rule = (
             None
             if tail is None
-            else {"K": tail.classes, "n": tail.largest, "ratio": tail.ratio, "step": tail.step, "rule": tail.rule}
+            else {
+                "K": tail.classes,
+                "n": tail.largest,
+                "ratio": tail.ratio,
+                "step": tail.step,
+                "rule": tail.rule,
+            }
         )
         body = {
             "ufm": self.plane.ufm.to_dict(),
@@ -102,7 +110,9 @@ class PhaseMap:
             "y": self.y.to_dict(),
             "theorems": list(self.theorems),
             "claims": [claim.name for claim in Claim],
-            "uncovered": [{"reason": reason, "cells": cells} for reason, cells in self.uncovered.items()],
+            "uncovered": [
+                {"reason": reason, "cells": cells} for reason, cells in self.uncovered.items()
+            ],
             "solved": self.solved,
         }
         if not arrays:
@@ -229,21 +239,33 @@ def phase_map(
 def chosen_fields(fields: str | Sequence[str]) -> tuple[str, ...]:
     """Names of fields, each once, in the order given."""
     names = (
-        list(FIELDS) if fields == "all" else [name.strip() for name in fields.split(",")] if isinstance(fields, str) else fields
+        list(FIELDS)
+        if fields == "all"
+        else [name.strip() for name in fields.split(",")]
+        if isinstance(fields, str)
+        else fields
     )
     names = [str(name).replace("-", "_") for name in names]
     for name in names:
         if name not in FIELDS:
-            raise ProblemError(f"field {name!r} is unknown; all, or some of {', '.join(FIELDS)}, works")
+            raise ProblemError(
+                f"field {name!r} is unknown; all, or some of {', '.join(FIELDS)}, works"
+            )
     if not names:
         raise ProblemError(f"no field is asked for; all, or some of {', '.join(FIELDS)}, works")
     return tuple(dict.fromkeys(names))
 
 
 def _plane(problem: UFM, x: Axis, y: Axis, tail: LongTail | None, full_width: bool | None) -> Plane:
-    full = set(problem.width) == {min(problem.classes, problem.outputs)} if full_width is None else full_width
+    full = (
+        set(problem.width) == {min(problem.classes, problem.outputs)}
+        if full_width is None
+        else full_width
+    )
     if tail is not None and not np.array_equal(tail.counts(), problem.counts):
-        problem = problem.replace(counts=tail.counts(), **({} if full else {"width": problem.width}))
+        problem = problem.replace(
+            counts=tail.counts(), **({} if full else {"width": problem.width})
+        )
     return Plane(problem, x, y, tail, full)
 
 

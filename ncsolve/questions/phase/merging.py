@@ -67,7 +67,9 @@ class GroupMeans:
         self.sizes = sizes.astype(np.float64)
         self.samples, self.classes, self.smoothing = ufm.samples, ufm.classes, smoothing(ufm)
         u = np.sqrt(self.sizes / self.classes)
-        self.residual = (np.outer(u, u) - np.eye(u.size)) * (np.sqrt(self.counts) * (1.0 - self.smoothing) / self.samples)
+        self.residual = (np.outer(u, u) - np.eye(u.size)) * (
+            np.sqrt(self.counts) * (1.0 - self.smoothing) / self.samples
+        )
         if ufm.bias == "none":
             self.norm_at_zero = float(np.linalg.norm(self.residual, 2))
         else:
@@ -78,8 +80,13 @@ class GroupMeans:
         several = self.sizes > 1
         ratio = np.sqrt(self.counts) * (1.0 - self.smoothing) / (self.samples * c[:, None])
         alive = several & (ratio > 1.0)
-        doubtful = (several & (np.abs(ratio - 1.0) < NEAR)).any(axis=1) | (np.abs(self.norm_at_zero / c - 1.0) < EDGE)
-        some, matters = alive.any(axis=1), ~alive.all(axis=1)  # where every class has its contrast, B does not matter
+        doubtful = (several & (np.abs(ratio - 1.0) < NEAR)).any(axis=1) | (
+            np.abs(self.norm_at_zero / c - 1.0) < EDGE
+        )
+        some, matters = (
+            alive.any(axis=1),
+            ~alive.all(axis=1),
+        )  # where every class has its contrast, B does not matter
         moved = self.norm_at_zero > c
         open_ = some & matters & ~doubtful & (moved | (self.bias != "none"))
         if self.bias == "none":
@@ -90,7 +97,11 @@ class GroupMeans:
             doubtful |= open_
         active = alive @ self.sizes + np.where(moved, (~several) @ self.sizes, 0.0)
         merged = np.where(moved, (several & ~alive) @ self.sizes, 0.0)
-        return {"active": active, "merged": merged, "vanished": self.classes - active - merged}, doubtful
+        return {
+            "active": active,
+            "merged": merged,
+            "vanished": self.classes - active - merged,
+        }, doubtful
 
     def norms(self, c: Array, alive: NDArray[np.bool_]) -> Array:
         """||dF/dB|| at B = 0 and the contrasts that are best there."""
@@ -98,7 +109,9 @@ class GroupMeans:
             return np.zeros(0)
         cell, group = np.nonzero(alive)
         m, k = self.sizes[group], self.classes
-        wanted = self.smoothing + self.samples * c[cell] / np.sqrt(self.counts[group])  # 1 minus the right-hand side
+        wanted = self.smoothing + self.samples * c[cell] / np.sqrt(
+            self.counts[group]
+        )  # 1 minus the right-hand side
 
         def terms(a: Array) -> tuple[Array, Array]:
             spread = (k - m) * np.exp(-a * (1.0 - 1.0 / m))
@@ -124,7 +137,9 @@ class GroupMeans:
         from scipy.optimize import brentq
 
         def excess(c: Array) -> Array:
-            alive = (self.sizes > 1) & (np.sqrt(self.counts) * (1.0 - self.smoothing) > self.samples * c[:, None])
+            alive = (self.sizes > 1) & (
+                np.sqrt(self.counts) * (1.0 - self.smoothing) > self.samples * c[:, None]
+            )
             return self.norms(c, alive) / c - 1.0
 
         high = self.norm_at_zero
@@ -137,4 +152,6 @@ class GroupMeans:
                 break
             high = float(levels[-1])
         low, high = float(levels[positive[0]]), float(levels[positive[0] - 1])
-        return float(brentq(lambda c: float(excess(np.array([c]))[0]), low, high, xtol=1e-300, rtol=1e-14))
+        return float(
+            brentq(lambda c: float(excess(np.array([c]))[0]), low, high, xtol=1e-300, rtol=1e-14)
+        )

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...analytic.reduction import geometric_mean
 from ...problem.errors import ProblemError
 from ...problem.ufm import UFM
-from ...analytic.reduction import geometric_mean
 from .axes import COUNTS, Axis
 from .tail import LongTail, tail_counts
 
@@ -53,18 +53,30 @@ class Plane:
         if len(names) == 1:
             raise ProblemError(f"both axes are {self.x.name}; a map needs two different ones")
         if names == set(DECAYS):
-            raise ProblemError("decay and mean-decay both set the decays; a map needs two different quantities")
-        if self.tail is None and (moved := [name for name in (self.x.name, self.y.name) if name in COUNTS]):
+            raise ProblemError(
+                "decay and mean-decay both set the decays; a map needs two different quantities"
+            )
+        if self.tail is None and (
+            moved := [name for name in (self.x.name, self.y.name) if name in COUNTS]
+        ):
             raise ProblemError(
                 f"axis {moved[0]} needs counts by the long-tail rule (--long-tail K=..,n=..,ratio=.., or long_tail=LongTail(...)), "
                 "not a fixed vector"
             )
         if "depth" in names:
-            for what, values in (("width", self.ufm.width), ("weight decay", self.ufm.weight_decay)):
+            for what, values in (
+                ("width", self.ufm.width),
+                ("weight decay", self.ufm.weight_decay),
+            ):
                 if len(set(values)) > 1 and not (what == "width" and self.full_width):
-                    raise ProblemError(f"axis depth needs one {what} for all layers, not {', '.join(f'{v:g}' for v in values)}")
+                    raise ProblemError(
+                        f"axis depth needs one {what} for all layers, not {', '.join(f'{v:g}' for v in values)}"
+                    )
         for axis in (self.x, self.y):
-            for value in (axis.values[0], axis.values[-1]):  # the ends are judged where the rule judges
+            for value in (
+                axis.values[0],
+                axis.values[-1],
+            ):  # the ends are judged where the rule judges
                 if axis.name in COUNTS and self.tail is not None:
                     self.tail.replace(**{axis.name: float(value)})
             if axis.name == "n" and self.tail is not None and self.tail.rule == "floored":
@@ -75,7 +87,9 @@ class Plane:
                         "or use the continuous rule"
                     )
         if self._counts_axes == {"n", "ratio"} and self.tail is not None:
-            n, ratio = (axis.values for axis in sorted((self.x, self.y), key=lambda axis: axis.name))
+            n, ratio = (
+                axis.values for axis in sorted((self.x, self.y), key=lambda axis: axis.name)
+            )
             self.tail.replace(n=float(n[0]), ratio=float(ratio[-1]))
 
     @property
@@ -107,7 +121,9 @@ class Plane:
             layers = (weight,) * depth if isinstance(weight, float) else weight
             factor = values["mean-decay"] / geometric_mean((feature, *layers))
             weight, feature = [decay * factor for decay in layers], feature * factor
-        width: Any = None if self.full_width else (base.width[0] if depth != base.depth else base.width)
+        width: Any = (
+            None if self.full_width else (base.width[0] if depth != base.depth else base.width)
+        )
         moved = {name: value for name, value in values.items() if name in COUNTS}
         counts, names = base.counts, base.names
         if moved and self.tail is not None:
@@ -162,8 +178,16 @@ class Slice:
 
     def along(self, names: tuple[str, ...]) -> Indices:
         """For each cell a number that is the same exactly where the axes with these names have the same values."""
-        row = np.arange(self.rows.size) if self.plane.y.name in names else np.zeros(self.rows.size, dtype=np.intp)
-        column = np.arange(self.columns.size) if self.plane.x.name in names else np.zeros(self.columns.size, dtype=np.intp)
+        row = (
+            np.arange(self.rows.size)
+            if self.plane.y.name in names
+            else np.zeros(self.rows.size, dtype=np.intp)
+        )
+        column = (
+            np.arange(self.columns.size)
+            if self.plane.x.name in names
+            else np.zeros(self.columns.size, dtype=np.intp)
+        )
         index: Indices = (row[:, None] * self.columns.size + column).ravel()
         return index
 
@@ -203,5 +227,9 @@ class Slice:
         found = np.empty(kinds.size)
         for i, cell in enumerate(first):
             values = plane.values(*self.where(cell))
-            found[i] = number(plane.problem({name: value for name, value in values.items() if name in (*names, "depth")}))
+            found[i] = number(
+                plane.problem(
+                    {name: value for name, value in values.items() if name in (*names, "depth")}
+                )
+            )
         return found[member.reshape(-1)]

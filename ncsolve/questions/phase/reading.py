@@ -45,25 +45,47 @@ def read_map(document: Mapping[str, Any], arrays: Mapping[str, Any]) -> PhaseMap
     KeyError, TypeError, ValueError
         Something is missing, or does not fit the axes.
     """
-    x, y = (Axis(one["name"], one["values"], one["scale"] == "log") for one in (document["x"], document["y"]))
+    x, y = (
+        Axis(one["name"], one["values"], one["scale"] == "log")
+        for one in (document["x"], document["y"])
+    )
     held = document.get("fields") or {name: arrays[name] for name in FIELDS if name in arrays}
     fields = {name: _cells(values, x, y) for name, values in held.items() if name in FIELDS}
     if not fields:
         raise ValueError("no field is in it")
-    theorem = _cells(arrays["theorem"] if "theorem" in arrays else document["theorem"], x, y).astype(np.int16)
+    theorem = _cells(
+        arrays["theorem"] if "theorem" in arrays else document["theorem"], x, y
+    ).astype(np.int16)
     if "ufm" not in document:
         return Table(x, y, fields, theorem)
     tail = document["long_tail"]
-    rule = None if tail is None else LongTail(tail["K"], tail["n"], tail["ratio"], tail["step"], tail["rule"])
+    rule = (
+        None
+        if tail is None
+        else LongTail(tail["K"], tail["n"], tail["ratio"], tail["step"], tail["rule"])
+    )
     plane = Plane(UFM.from_dict(document["ufm"]), x, y, rule, document.get("full_width", False))
     curves = [
-        Boundary(one["name"], one["kind"], *(arrays[f"boundary_{i}"] if f"boundary_{i}" in arrays else _curve(one)))
+        Boundary(
+            one["name"],
+            one["kind"],
+            *(arrays[f"boundary_{i}"] if f"boundary_{i}" in arrays else _curve(one)),
+        )
         for i, one in enumerate(document["boundaries"])
     ]
-    claim = _cells(arrays["claim"] if "claim" in arrays else document["claim"], x, y).astype(np.int8)
+    claim = _cells(arrays["claim"] if "claim" in arrays else document["claim"], x, y).astype(
+        np.int8
+    )
     uncovered = {one["reason"]: one["cells"] for one in document["uncovered"]}
     return PhaseMap(
-        plane, fields, tuple(curves), tuple(document["theorems"]), theorem, claim, uncovered, int(document["solved"])
+        plane,
+        fields,
+        tuple(curves),
+        tuple(document["theorems"]),
+        theorem,
+        claim,
+        uncovered,
+        int(document["solved"]),
     )
 
 
@@ -75,7 +97,9 @@ def _cells(values: Any, x: Axis, y: Axis) -> Array:
     """One number per cell; NaN where there is none."""
     found = np.array(values, dtype=np.float64)
     if found.shape != (len(y), len(x)):
-        raise ValueError(f"a field has shape {found.shape}, the axes have {(len(y), len(x))} points")
+        raise ValueError(
+            f"a field has shape {found.shape}, the axes have {(len(y), len(x))} points"
+        )
     return found
 
 
@@ -91,7 +115,11 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8", newline="") as stream:
             head, *rows = csv.reader(stream)
-        if head[-2:] != ["theorem", "claim"] or not set(head[:2]) <= set(KNOWN) or not set(head[2:-2]) <= set(FIELDS):
+        if (
+            head[-2:] != ["theorem", "claim"]
+            or not set(head[:2]) <= set(KNOWN)
+            or not set(head[2:-2]) <= set(FIELDS)
+        ):
             raise ValueError
     except (ValueError, csv.Error):
         raise DataError(
@@ -105,7 +133,10 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, Any]:
         covered = np.array([0 if rows[i][-2] else -1 for i in order]).reshape(y.size, x.size)
         if not ((columns[..., 0] == x).all() and (columns[..., 1] == y[:, None]).all()):
             raise ValueError
-        axes = {side: Axis(axis, values).to_dict() for side, axis, values in (("x", head[0], x), ("y", head[1], y))}
+        axes = {
+            side: Axis(axis, values).to_dict()
+            for side, axis, values in (("x", head[0], x), ("y", head[1], y))
+        }
     except (ValueError, IndexError):
         raise DataError(
             f"{name} is not a whole phase map (a cell is missing, twice there or no number); make it again"

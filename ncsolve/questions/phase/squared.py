@@ -49,20 +49,31 @@ def squared_without_bias(part: Slice, cells: Indices, fields: frozenset[str]) ->
             share[alive] = p * (1.0 + depth * (1.0 - p))
             value[block] = np.einsum("ck,ck->c", share, counts[of]) / (2.0 * samples[of])
     straight = np.where(active >= 2, 0.0, np.nan)
-    found = {"active": active, "vanished": classes - active, "merged": np.zeros(cells.size), "rank": active, "value": value}
+    found = {
+        "active": active,
+        "vanished": classes - active,
+        "merged": np.zeros(cells.size),
+        "rank": active,
+        "value": value,
+    }
     return found | dict.fromkeys((*FEATURES, *CLASSIFIERS), straight), doubtful
 
 
 def squared_with_free_bias(part: Slice, cells: Indices, fields: frozenset[str]) -> Found:
     """Modes are secular roots and the contrasts within groups of equal counts (spectrum.py)."""
-    found = {name: np.full(cells.size, np.nan) for name in (*STATES, "rank", "value", *FEATURES, *CLASSIFIERS)}
+    found = {
+        name: np.full(cells.size, np.nan)
+        for name in (*STATES, "rank", "value", *FEATURES, *CLASSIFIERS)
+    }
     doubtful = np.zeros(cells.size, dtype=bool)
     numbers, member = np.unique(part.by_counts[cells], return_inverse=True)
     for i in range(numbers.size):
         same = np.flatnonzero(member.reshape(-1) == i)
         counts = part.counts(cells[same[:1]])[0]
         modes = _CentredModes(CenteredSpectrum(counts), part.example.depth, part.example.rank_limit)
-        for positions in blocks(same, np.zeros_like(same), modes.groups.size ** (2 if fields & ENDS else 1)):
+        for positions in blocks(
+            same, np.zeros_like(same), modes.groups.size ** (2 if fields & ENDS else 1)
+        ):
             chosen = same[positions]
             some, unsure = modes.fields(part.mean_decay[cells[chosen]], fields)
             doubtful[chosen] = unsure
@@ -77,9 +88,13 @@ class _CentredModes:
     def __init__(self, spectrum: CenteredSpectrum, depth: int, rank_limit: int) -> None:
         self.counts, self.depth = spectrum.counts, depth
         self.tau2, self.copies = spectrum.tau2, spectrum.copies
-        self.groups, self.first, sizes = np.unique(self.counts, return_index=True, return_counts=True)
+        self.groups, self.first, sizes = np.unique(
+            self.counts, return_index=True, return_counts=True
+        )
         self.sizes = sizes.astype(np.float64)
-        self.contrast = spectrum.contrast_mode()[self.first]  # of each group; -1 where there is none
+        self.contrast = spectrum.contrast_mode()[
+            self.first
+        ]  # of each group; -1 where there is none
         self.is_root = np.ones(self.tau2.size, dtype=bool)
         self.is_root[self.contrast[self.contrast >= 0]] = False
         self.spectrum = spectrum
@@ -128,24 +143,35 @@ class _CentredModes:
         roots = np.flatnonzero(self.is_root)
         frame = self.spectrum.frame(roots, np.ones(roots.size, dtype=np.intp))
         found: dict[str, Array] = {}
-        for names, side, exponent in ((FEATURES, frame.right, 1.0), (CLASSIFIERS, frame.left, float(self.depth))):
+        for names, side, exponent in (
+            (FEATURES, frame.right, 1.0),
+            (CLASSIFIERS, frame.left, float(self.depth)),
+        ):
             if not fields & set(names):
                 continue
             vectors = side()[self.first]
-            strength = np.power(sigma, 2.0 * exponent / (self.depth + 1.0))  # squared singular values, up to a factor
-            scale = 1.0 / self.groups if names is FEATURES else np.ones(self.groups.size)  # columns sqrt(n_k) h_k
+            strength = np.power(
+                sigma, 2.0 * exponent / (self.depth + 1.0)
+            )  # squared singular values, up to a factor
+            scale = (
+                1.0 / self.groups if names is FEATURES else np.ones(self.groups.size)
+            )  # columns sqrt(n_k) h_k
             scaled = vectors * np.sqrt(scale)[:, None]
             shared = strength[:, roots] @ scaled.T**2  # squared length of a group's mean vector
             own = np.where(self.contrast >= 0, strength[:, self.contrast], 0.0) * scale
             norm2 = shared + own * (1.0 - 1.0 / self.sizes)
             there = present(norm2)
             inverse = inverse_lengths(norm2, there)
-            sum2 = ((inverse * self.sizes) @ scaled) ** 2 * strength[:, roots]  # contrasts cancel in the sum
+            sum2 = ((inverse * self.sizes) @ scaled) ** 2 * strength[
+                :, roots
+            ]  # contrasts cancel in the sum
             found[names[1]] = mean(sum2.sum(axis=1), there @ self.sizes)
             if fields & {names[0], names[2]}:
                 unit = inverse[:, :, None] * scaled * np.sqrt(strength[:, None, roots])
                 within = (shared - own / self.sizes) * inverse**2
-                found[names[0]], found[names[2]] = extremes(unit @ unit.transpose(0, 2, 1), within, there, self.sizes)
+                found[names[0]], found[names[2]] = extremes(
+                    unit @ unit.transpose(0, 2, 1), within, there, self.sizes
+                )
         return found
 
 
@@ -157,7 +183,10 @@ def balanced_regularized_bias(part: Slice, cells: Indices, fields: frozenset[str
     with np.errstate(over="ignore"):
         pull = samples * c / tau
         pull_mean = pull * (1.0 + 1.0 / decay)
-    contrast, middle = np.where(pull < 1.0, tau - tau * pull, 0.0), np.where(pull_mean < 1.0, tau - tau * pull_mean, 0.0)
+    contrast, middle = (
+        np.where(pull < 1.0, tau - tau * pull, 0.0),
+        np.where(pull_mean < 1.0, tau - tau * pull_mean, 0.0),
+    )
     residual = np.minimum(tau, samples * c)
     value = (classes - 1) * (residual**2 / (2 * samples) + c * contrast)
     with np.errstate(over="ignore"):

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 RULES = ("continuous", "floored")
 NEAR = 1e-9
-FORM = "the form is K=100,n=500,ratio=100 with an optional ,step; what an axis gives may be left out"
+FORM = (
+    "the form is K=100,n=500,ratio=100 with an optional ,step; what an axis gives may be left out"
+)
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,14 @@ class LongTail:
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
-            raise CountsError(f"long tail: rule {shown(self.rule)} is unknown; {' or '.join(RULES)} works")
-        if isinstance(self.classes, bool) or self.classes != int(self.classes) or not 2 <= self.classes <= 10**7:
+            raise CountsError(
+                f"long tail: rule {shown(self.rule)} is unknown; {' or '.join(RULES)} works"
+            )
+        if (
+            isinstance(self.classes, bool)
+            or self.classes != int(self.classes)
+            or not 2 <= self.classes <= 10**7
+        ):
             raise CountsError(f"long tail: K={self.classes} is not a whole number from 2 to 10^7")
         if not 1 <= self.largest <= 1e100:
             raise CountsError(f"long tail: n={self.largest} is not a number of samples, 1 or more")
@@ -67,7 +75,9 @@ class LongTail:
             )
         if self.rule == "floored":
             if self.largest != int(self.largest) or self.largest > LARGEST_COUNT:
-                raise CountsError(f"long tail: the floored rule needs a whole number n up to 2^53, not {self.largest:g}")
+                raise CountsError(
+                    f"long tail: the floored rule needs a whole number n up to 2^53, not {self.largest:g}"
+                )
             if self.ratio > self.largest:
                 raise CountsError(
                     f"long tail: ratio={self.ratio:g} leaves the last class with 0 of n={self.largest:g} samples; "
@@ -82,7 +92,10 @@ class LongTail:
     def replace(self, **changes: float) -> LongTail:
         """Another K, n or ratio."""
         names = {"K": "classes", "n": "largest", "ratio": "ratio"}
-        fields = {names[name]: int(value) if name == "K" else float(value) for name, value in changes.items()}
+        fields = {
+            names[name]: int(value) if name == "K" else float(value)
+            for name, value in changes.items()
+        }
         return replace(self, **fields)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
@@ -125,15 +138,21 @@ def parse_tail(text: str, given: dict[str, float], rule: str) -> LongTail:
             step = True
             continue
         if key not in ("K", "n", "ratio") or not equals:
-            raise CountsError(f"long tail {shown(text)}: {shown(part.strip())} cannot be read; {FORM}")
+            raise CountsError(
+                f"long tail {shown(text)}: {shown(part.strip())} cannot be read; {FORM}"
+            )
         if key in found:
             raise CountsError(f"long tail {shown(text)}: {key} is given twice; {FORM}")
         try:
             found[key] = float(value) if "_" not in value else float("nan")
         except ValueError:
-            raise CountsError(f"long tail {shown(text)}: {key}={shown(value)} is not a number; {FORM}") from None
+            raise CountsError(
+                f"long tail {shown(text)}: {key}={shown(value)} is not a number; {FORM}"
+            ) from None
         if key != "ratio" and not found[key].is_integer():
-            raise CountsError(f"long tail {shown(text)}: {key}={shown(value)} is not a whole number; {FORM}")
+            raise CountsError(
+                f"long tail {shown(text)}: {key}={shown(value)} is not a whole number; {FORM}"
+            )
     found |= given
     if missing := [key for key in ("K", "n", "ratio") if key not in found]:
         raise CountsError(f"long tail {shown(text)}: {' and '.join(missing)} missing; {FORM}")

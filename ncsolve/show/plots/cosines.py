@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 MOST_MARKS = 12  # with more predicted values they are a second histogram
 
 
-def cosine_histogram(comparison: Comparison, ax: Axes | None = None, *, which: str = "features") -> Axes:
+def cosine_histogram(
+    comparison: Comparison, ax: Axes | None = None, *, which: str = "features"
+) -> Axes:
     """Histogram of cos(mu_k, mu_l) over the pairs k < l, not centered, with the predicted values marked.
 
     Parameters
@@ -47,7 +49,9 @@ def cosine_histogram(comparison: Comparison, ax: Axes | None = None, *, which: s
     simplex = -1.0 / (len(m.classes) - 1)
     everything = np.concatenate([found, expected, [simplex]])
     margin = max(0.02, 0.05 * float(np.ptp(everything)))
-    edges = np.linspace(max(everything.min() - margin, -1.0), min(everything.max() + margin, 1.0), 41)
+    edges = np.linspace(
+        max(everything.min() - margin, -1.0), min(everything.max() + margin, 1.0), 41
+    )
     axes.hist(found, list(edges), color=BLUE, alpha=0.6, label=f"measured, {found.size} pairs")
     values = _distinct(expected)
     if values.size <= MOST_MARKS:
@@ -55,12 +59,20 @@ def cosine_histogram(comparison: Comparison, ax: Axes | None = None, *, which: s
             label = "predicted" if i == 0 else "_predicted"
             axes.axvline(value, color=VERMILION, lw=1.5, label=label)
     else:
-        axes.hist(expected, list(edges), color=VERMILION, histtype="step", lw=1.5, label="predicted")
+        axes.hist(
+            expected, list(edges), color=VERMILION, histtype="step", lw=1.5, label="predicted"
+        )
     axes.axvline(simplex, color=BLACK, lw=1, ls=":", label=f"simplex, {simplex:.3g}")
     symbol = r"\mu" if which == "features" else "w"
-    axes.set(xlabel=rf"$\cos({symbol}_k, {symbol}_l)$", ylabel="pairs of classes", xlim=(edges[0], edges[-1]))
+    axes.set(
+        xlabel=rf"$\cos({symbol}_k, {symbol}_l)$",
+        ylabel="pairs of classes",
+        xlim=(edges[0], edges[-1]),
+    )
     axes.locator_params(axis="y", integer=True)
-    axes.legend(frameon=False, fontsize="small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    axes.legend(
+        frameon=False, fontsize="small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0)
+    )
     return axes
 
 

@@ -69,26 +69,50 @@ def metric_curves(
     """
     steps = [float(epoch) for epoch in epochs]
     if len(steps) != len(records):
-        raise ProblemError(f"{len(steps)} epochs and {len(records)} records; give one epoch per record")
+        raise ProblemError(
+            f"{len(steps)} epochs and {len(records)} records; give one epoch per record"
+        )
     drawn = [key for key in keys if any(key in record for record in records)]
     if not drawn:
-        raise ProblemError(f"no record has any of {', '.join(keys)}; choose keys that were measured")
+        raise ProblemError(
+            f"no record has any of {', '.join(keys)}; choose keys that were measured"
+        )
     axes = axes_or_new(ax, (6.4, 4.4))
     floor = _floor(records) if floor is None else floor
     for i, key in enumerate(drawn):
         values = [record.get(key, np.nan) for record in records]
-        heights = [value if not value <= floor else floor for value in values]  # not: NaN stays a gap
+        heights = [
+            value if not value <= floor else floor for value in values
+        ]  # not: NaN stays a gap
         style, mark = STYLES[i // len(CYCLE) % len(STYLES)], "o" if len(steps) <= 30 else ""
-        axes.plot(steps, heights, style, marker=mark, ms=4, color=CYCLE[i % len(CYCLE)], lw=1.5, label=SAID.get(key, key))
+        axes.plot(
+            steps,
+            heights,
+            style,
+            marker=mark,
+            ms=4,
+            color=CYCLE[i % len(CYCLE)],
+            lw=1.5,
+            label=SAID.get(key, key),
+        )
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     if floor == 0.0:
         pass
     elif floor > low * 1e-6:
-        axes.axhline(floor, color="0.5", lw=1, ls=(0, (4, 3)), label=f"resolution of the floats, {floor:.1e}")
+        axes.axhline(
+            floor, color="0.5", lw=1, ls=(0, (4, 3)), label=f"resolution of the floats, {floor:.1e}"
+        )
         axes.set_ylim(min(low, floor / 2), high)
     else:  # far below: named, not drawn, or it would flatten the curves
-        axes.plot([], [], color="0.5", lw=1, ls=(0, (4, 3)), label=f"resolution of the floats, {floor:.1e}, far below")
+        axes.plot(
+            [],
+            [],
+            color="0.5",
+            lw=1,
+            ls=(0, (4, 3)),
+            label=f"resolution of the floats, {floor:.1e}, far below",
+        )
     axes.set(xlabel=xlabel, ylabel="distance (dimensionless)")
     axes.legend(frameon=False, fontsize="small")
     return axes

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from ...questions.course import TimeCourse
     from ...problem.losses import Array
+    from ...questions.course import TimeCourse
     from ...questions.tracking import Track
 
 SHOWN = 7  # curves of a picture; of more modes, so many from the largest to the smallest
@@ -63,13 +63,20 @@ def mode_curves(document: Mapping[str, Any]) -> ModeCurves:
     measured = "measured" in course
     points = np.array(course["measured" if measured else "descent"], dtype=np.float64)
     step = np.array(course["step"], dtype=np.float64)
-    point_step = np.array(course["measured_step"], dtype=np.float64) if measured else step[: points.shape[1]]
-    flow, tau2 = np.array(course["flow"], dtype=np.float64), np.array([row["tau2"] for row in modes], dtype=np.float64)
+    point_step = (
+        np.array(course["measured_step"], dtype=np.float64) if measured else step[: points.shape[1]]
+    )
+    flow, tau2 = (
+        np.array(course["flow"], dtype=np.float64),
+        np.array([row["tau2"] for row in modes], dtype=np.float64),
+    )
     if flow.shape != (len(modes), step.size) or points.shape != (len(modes), point_step.size):
         raise ValueError(f"{len(modes)} modes, but curves of shape {flow.shape} and {points.shape}")
     labels = [_label(str(row["mode"]), float(row["tau2"]), by_class) for row in modes]
     passes = [_pass(row, float(document["share"])) for row in modes]
-    return ModeCurves(step, flow, point_step, points, measured, labels, tau2, passes, int(document["steps"]))
+    return ModeCurves(
+        step, flow, point_step, points, measured, labels, tau2, passes, int(document["steps"])
+    )
 
 
 def _pass(row: Mapping[str, Any], share: float) -> tuple[float, float, bool]:
@@ -84,7 +91,9 @@ def _label(name: str, tau2: float, by_class: bool) -> str:
     return (f"class {name}, $n$ = " if by_class else rf"{name}, $\tau^2$ = ") + f"{tau2:.4g}"
 
 
-def modes_against_step(found: ModeCurves | TimeCourse | Track, ax: Axes | None = None, log_steps: bool | None = None) -> Axes:
+def modes_against_step(
+    found: ModeCurves | TimeCourse | Track, ax: Axes | None = None, log_steps: bool | None = None
+) -> Axes:
     """Singular values sigma_i = s_0 s_1 ... s_M of the modes against the step of descent.
 
     Parameters
@@ -106,19 +115,46 @@ def modes_against_step(found: ModeCurves | TimeCourse | Track, ax: Axes | None =
     if log_steps is None:
         log_steps = bool(finite.size) and float(finite.max() / finite.min()) > SPREAD
     order = np.argsort(-curves.tau2, kind="stable")
-    chosen = order[np.unique(np.linspace(0, order.size - 1, min(SHOWN, order.size)).round().astype(int))]
+    chosen = order[
+        np.unique(np.linspace(0, order.size - 1, min(SHOWN, order.size)).round().astype(int))
+    ]
     at, marked = _apart(curves.point_step, log_steps), set[bool]()
     for turn, i in enumerate(chosen.tolist()):
         color = CYCLE[turn % len(CYCLE)]
         axes.plot(curves.step, curves.flow[i], color=color, lw=1.5, label=curves.labels[i])
-        axes.plot(curves.point_step[at], curves.points[i, at], MARKS[turn % len(MARKS)], color=color, mfc="none", ms=5)
+        axes.plot(
+            curves.point_step[at],
+            curves.points[i, at],
+            MARKS[turn % len(MARKS)],
+            color=color,
+            mfc="none",
+            ms=5,
+        )
         step, level, lives = curves.passes[i]
         if step <= curves.steps:
             word = ("_" if lives in marked else "") + ("learned" if lives else "dead")
             marked.add(lives)
-            axes.plot(step, level, "|" if lives else "x", color=BLACK, ms=11, mew=1.5, zorder=3, clip_on=False, label=word)
+            axes.plot(
+                step,
+                level,
+                "|" if lives else "x",
+                color=BLACK,
+                ms=11,
+                mew=1.5,
+                zorder=3,
+                clip_on=False,
+                label=word,
+            )
     axes.plot([], [], "-", color=BLACK, lw=1.5, label="gradient flow")
-    axes.plot([], [], "o", color=BLACK, mfc="none", ms=5, label="measured" if curves.measured else "exact descent")
+    axes.plot(
+        [],
+        [],
+        "o",
+        color=BLACK,
+        mfc="none",
+        ms=5,
+        label="measured" if curves.measured else "exact descent",
+    )
     axes.set(xlabel="step", ylabel=r"singular value $\sigma_i$ (dimensionless)")
     if log_steps:
         step_axis(axes)
@@ -127,7 +163,13 @@ def modes_against_step(found: ModeCurves | TimeCourse | Track, ax: Axes | None =
     handles, labels = axes.get_legend_handles_labels()
     last = sorted(range(len(labels)), key=lambda i: labels[i] in ("learned", "dead"))
     place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
-    axes.legend([handles[i] for i in last], [labels[i] for i in last], frameon=False, fontsize="small", **place)
+    axes.legend(
+        [handles[i] for i in last],
+        [labels[i] for i in last],
+        frameon=False,
+        fontsize="small",
+        **place,
+    )
     return axes
 
 

@@ -11,9 +11,9 @@ from ...metrics.predicted import matched
 from ...problem.objective import Parameters
 
 if TYPE_CHECKING:
-    from ...problem.losses import Array
     from ...metrics.predicted import Prediction
     from ...numeric.descent import Run
+    from ...problem.losses import Array
 
     Found = Run | Parameters | Measurement
 
@@ -25,11 +25,17 @@ def found_rows(found: Found, prediction: Prediction) -> dict[str, Array | None]:
         return {"features": point.features.T, "weights": point.end_to_end}
     place = matched(prediction, found.classes, found.counts, subset=True)
     order = np.argsort(place)
-    return {"features": found.evidence.means[order], "weights": None if found.weight is None else found.weight[order]}
+    return {
+        "features": found.evidence.means[order],
+        "weights": None if found.weight is None else found.weight[order],
+    }
 
 
 def found_norms(found: Found, prediction: Prediction) -> dict[str, Array | None]:
     """Norms of the rows, "h" and "w"."""
     rows = found_rows(found, prediction)
     norms = {letter: rows[name] for letter, name in (("h", "features"), ("w", "weights"))}
-    return {letter: None if one is None else np.linalg.norm(one, axis=1) for letter, one in norms.items()}
+    return {
+        letter: None if one is None else np.linalg.norm(one, axis=1)
+        for letter, one in norms.items()
+    }

@@ -128,17 +128,24 @@ def _curves(result: Result, chosen: dict[str, Any]) -> Axes:
 
     if result.kind in ("train", "train-log"):
         with result.whole():
-            targets, precision = tuple(result.document.get("targets", ())), str(result.document["training"]["precision"])
+            targets, precision = (
+                tuple(result.document.get("targets", ())),
+                str(result.document["training"]["precision"]),
+            )
         first: Axes = training_curves(result.records, targets, precision=precision)[0]
         return first
-    best = min((history.trajectory for history in result.histories), key=lambda one: one.objective[-1])
+    best = min(
+        (history.trajectory for history in result.histories), key=lambda one: one.objective[-1]
+    )
     columns = {
         "nc1_quotient": best.nc1,
         "nc2_gof_H": best.nc2_features,
         "nc2_gof_W": best.nc2_weights,
         "nc3_gof": best.nc3,
     }
-    records = [{key: float(column[i]) for key, column in columns.items()} for i in range(best.step.size)]
+    records = [
+        {key: float(column[i]) for key, column in columns.items()} for i in range(best.step.size)
+    ]
     axes = metric_curves(best.step.tolist(), records, list(columns), xlabel="step")
     step_axis(axes)
     return axes
@@ -166,11 +173,23 @@ def _scalar(result: Result, chosen: dict[str, Any]) -> Axes:
     elif ufm.bias != "none":
         raise ProblemError("with a regularized bias modes do not decouple; bias none or free works")
     by_class = ufm.loss.one_hot and ufm.bias == "none"
-    tau2 = ufm.counts if by_class else np.linalg.svd(codes * np.sqrt(ufm.counts), compute_uv=False) ** 2
+    tau2 = (
+        ufm.counts
+        if by_class
+        else np.linalg.svd(codes * np.sqrt(ufm.counts), compute_uv=False) ** 2
+    )
     order = np.argsort(-tau2, kind="stable")
     order = order[tau2[order] > 1e-12 * tau2.max()]
-    names = [plain_name(ufm.names[k]) for k in order] if by_class else [rf"$\tau^2$ = {tau2[k]:.4g}" for k in order]
-    return scalar_landscape(ufm.depth, level(tau2[order], ufm.samples, reduce(ufm).mean_decay, ufm.depth).tolist(), names)
+    names = (
+        [plain_name(ufm.names[k]) for k in order]
+        if by_class
+        else [rf"$\tau^2$ = {tau2[k]:.4g}" for k in order]
+    )
+    return scalar_landscape(
+        ufm.depth,
+        level(tau2[order], ufm.samples, reduce(ufm).mean_decay, ufm.depth).tolist(),
+        names,
+    )
 
 
 def _phase(result: Result, chosen: dict[str, Any]) -> Axes:
@@ -213,7 +232,9 @@ def _landscape(prediction: Prediction) -> Result:
     from ...questions.landscapes import measure_inertia
     from ..document import Result
 
-    return Result("this problem", "landscape", measure_inertia(prediction).to_dict(), {}, prediction)
+    return Result(
+        "this problem", "landscape", measure_inertia(prediction).to_dict(), {}, prediction
+    )
 
 
 def _campaign(result: Result, chosen: dict[str, Any]) -> Axes:
@@ -242,17 +263,42 @@ KINDS: dict[str, Kind] = {
         of_matrices=True,
         options=("which",),
     ),
-    "spectrum": Kind("singular values per layer, predicted and measured", _spectrum, MATRICES, descends=True, of_matrices=True),
+    "spectrum": Kind(
+        "singular values per layer, predicted and measured",
+        _spectrum,
+        MATRICES,
+        descends=True,
+        of_matrices=True,
+    ),
     "cosines": Kind(
-        "cosines between pairs of classes", _cosines, MATRICES, descends=True, of_matrices=True, options=("which",)
+        "cosines between pairs of classes",
+        _cosines,
+        MATRICES,
+        descends=True,
+        of_matrices=True,
+        options=("which",),
     ),
     "vectors": Kind(
-        "class means and classifier rows in space (three or four classes)", _vectors, MATRICES, descends=True, of_matrices=True
+        "class means and classifier rows in space (three or four classes)",
+        _vectors,
+        MATRICES,
+        descends=True,
+        of_matrices=True,
     ),
-    "objective": Kind("objective minus prediction against the step", _objective, RUNS, descends=True),
-    "curves": Kind("neural-collapse metrics against the step, or the epoch of a training", _curves, RUNS, descends=True),
+    "objective": Kind(
+        "objective minus prediction against the step", _objective, RUNS, descends=True
+    ),
+    "curves": Kind(
+        "neural-collapse metrics against the step, or the epoch of a training",
+        _curves,
+        RUNS,
+        descends=True,
+    ),
     "scalar": Kind(
-        "objective of single modes against their singular value (squared loss)", _scalar, PREDICTION, made=_predicted
+        "objective of single modes against their singular value (squared loss)",
+        _scalar,
+        PREDICTION,
+        made=_predicted,
     ),
     "phase": Kind(
         "classes alive, or another field, over two fields of the problem, with analytic boundaries",

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def gram_triptych(
-    prediction: Prediction, found: Found, axes: Sequence[Axes] | None = None, which: str = "features"
+    prediction: Prediction,
+    found: Found,
+    axes: Sequence[Axes] | None = None,
+    which: str = "features",
 ) -> NDArray[np.object_]:
     """Gram matrices side by side: predicted, measured, and their difference; classes by falling count.
 
@@ -45,7 +48,9 @@ def gram_triptych(
     predicted = prediction.gram_features if which == "features" else prediction.gram_weights
     rows = found_rows(found, prediction)[which]
     if rows is None:
-        raise DataError("no classifier was measured, so its Gram matrix cannot be drawn; give weight")
+        raise DataError(
+            "no classifier was measured, so its Gram matrix cannot be drawn; give weight"
+        )
     measured = rows @ rows.T
     largest = float(np.abs(measured - predicted).max())
     side = "output"
@@ -53,16 +58,24 @@ def gram_triptych(
     if per_class:
         order = np.argsort(-prediction.ufm.counts, kind="stable")
         corner = order[: _corner(prediction, order)]
-        side = "class, by falling count" + (f" (first {corner.size} of {order.size})" if corner.size < order.size else "")
+        side = "class, by falling count" + (
+            f" (first {corner.size} of {order.size})" if corner.size < order.size else ""
+        )
         predicted, measured = (matrix[np.ix_(corner, corner)] for matrix in (predicted, measured))
     panels = row_of_axes(3, (12.0, 3.7)) if axes is None else np.array(list(axes), dtype=object)
     scale = max(float(np.abs(predicted).max()), float(np.abs(measured).max())) or 1.0
     difference = measured - predicted
     titles = (f"predicted  ${symbol}$", f"measured  ${symbol}$", "measured $-$ predicted")
     for panel, matrix, limit, title in zip(
-        panels, (predicted, measured, difference), (scale, scale, largest or np.finfo(float).tiny), titles, strict=True
+        panels,
+        (predicted, measured, difference),
+        (scale, scale, largest or np.finfo(float).tiny),
+        titles,
+        strict=True,
     ):
-        image = panel.imshow(matrix, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+        image = panel.imshow(
+            matrix, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest"
+        )
         panel.set_title(title, fontsize="medium")
         panel.set_xlabel(side)
         if per_class and corner.size <= NAMED_TICKS:

@@ -13,8 +13,8 @@ from .style import BLACK, CYCLE, axes_or_new
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ...questions.landscapes import Landscape
     from ...problem.losses import Array
+    from ...questions.landscapes import Landscape
 
 MARKS = "osD^vPX*<>"
 
@@ -47,11 +47,19 @@ def eigenvalues_of(document: Mapping[str, Any]) -> Eigenvalues:
     """
     measured = np.array(document["measured_eigenvalues"], dtype=np.float64)
     families = [
-        (str(one["directions"]), np.repeat(np.array(one["values"], dtype=np.float64), int(one["copies"])))
+        (
+            str(one["directions"]),
+            np.repeat(np.array(one["values"], dtype=np.float64), int(one["copies"])),
+        )
         for one in document["families"] or ()
     ]
-    zero = max(float(document["tolerance"]) * float(np.abs(measured).max()), 10.0 * float(document["gradient_norm"]))
-    said = ", ".join(f"{document['measured'][sign]} {sign}" for sign in ("negative", "zero", "positive"))
+    zero = max(
+        float(document["tolerance"]) * float(np.abs(measured).max()),
+        10.0 * float(document["gradient_norm"]),
+    )
+    said = ", ".join(
+        f"{document['measured'][sign]} {sign}" for sign in ("negative", "zero", "positive")
+    )
     return Eigenvalues(measured, families, zero, f"{document['at']}: {said}")
 
 
@@ -76,16 +84,23 @@ def hessian_spectrum(found: Eigenvalues | Landscape, ax: Axes | None = None) -> 
     axes.plot(rank, measured, drawstyle="steps-mid", color=BLACK, lw=1, label="measured, all")
     if shown.families:
         values = np.concatenate([family for _, family in shown.families])
-        kind = np.repeat(np.arange(len(shown.families)), [family.size for _, family in shown.families])
+        kind = np.repeat(
+            np.arange(len(shown.families)), [family.size for _, family in shown.families]
+        )
         order = np.argsort(values, kind="stable")
         for i, (directions, family) in enumerate(shown.families):
             at = np.flatnonzero(kind[order] == i)
-            look: dict[str, Any] = {"color": CYCLE[i % (len(CYCLE) - 1)], "marker": MARKS[i % len(MARKS)]}
+            look: dict[str, Any] = {
+                "color": CYCLE[i % (len(CYCLE) - 1)],
+                "marker": MARKS[i % len(MARKS)],
+            }
             label = f"{directions} ({family.size})"
             axes.plot(rank[at], values[order][at], mfc="none", ls="none", ms=5, label=label, **look)
     size = np.abs(measured)
     away = size[size > shown.zero]
-    axes.set_yscale("symlog", linthresh=10.0 ** np.floor(np.log10(away.min())) if away.size else 1.0)
+    axes.set_yscale(
+        "symlog", linthresh=10.0 ** np.floor(np.log10(away.min())) if away.size else 1.0
+    )
     axes.axhline(0.0, color="0.6", lw=0.8, ls=":")
     axes.set(xlabel="rank of the eigenvalue", ylabel="eigenvalue of the Hessian")
     axes.set_title(shown.title, fontsize="medium")

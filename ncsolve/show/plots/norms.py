@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .found import Found
 
 
-def norms_against_counts(prediction: Prediction, found: Found | None = None, ax: Axes | None = None) -> Axes:
+def norms_against_counts(
+    prediction: Prediction, found: Found | None = None, ax: Axes | None = None
+) -> Axes:
     """Norms of classifiers |w_k| and features |h_k| against the class counts n_k, on logarithmic axes.
 
     Parameters
@@ -42,14 +44,42 @@ def norms_against_counts(prediction: Prediction, found: Found | None = None, ax:
         label = rf"{name} $\|{letter}_k\|$"
         if there.size:
             joined = mark if found is None else ""
-            axes.plot(counts[there], norms[there], marker=joined, color=color, lw=1.5, ms=4, label=f"{label}, predicted")
+            axes.plot(
+                counts[there],
+                norms[there],
+                marker=joined,
+                color=color,
+                lw=1.5,
+                ms=4,
+                label=f"{label}, predicted",
+            )
         if (points := measured[letter]) is not None:
-            axes.plot(counts, np.maximum(points, floor), mark, color=color, mfc="none", ms=6, label=f"{label}, measured")
+            axes.plot(
+                counts,
+                np.maximum(points, floor),
+                mark,
+                color=color,
+                mfc="none",
+                ms=6,
+                label=f"{label}, measured",
+            )
     gone = prediction.classes.state == "vanished"
     if gone.any():
-        axes.plot(counts[gone], np.full(gone.sum(), floor), "x", color=BLACK, ms=8, label="vanished (norm zero)")
+        axes.plot(
+            counts[gone],
+            np.full(gone.sum(), floor),
+            "x",
+            color=BLACK,
+            ms=8,
+            label="vanished (norm zero)",
+        )
     _critical_count(axes, prediction)
-    axes.set(xscale="log", yscale="log", xlabel="class count $n_k$ (samples)", ylabel="norm (dimensionless)")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="class count $n_k$ (samples)",
+        ylabel="norm (dimensionless)",
+    )
     lowest = floor if gone.any() or not positive.size else float(positive.min()) / 1.3
     axes.set_ylim(lowest / 1.3, (float(positive.max()) if positive.size else 1.0) * 1.6)
     if counts.min() == counts.max():

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from ...analytic.prediction import Prediction
     from ...numeric.descent import Run
-    from ..document import History
     from ...verification import Verification
+    from ..document import History
 
 ENDINGS = {
     "CONVERGED": "converged",
@@ -28,7 +28,9 @@ ENDINGS = {
 
 
 def objective_against_step(
-    found: Verification | tuple[Prediction, Sequence[Run | History]], ax: Axes | None = None, log_steps: bool = True
+    found: Verification | tuple[Prediction, Sequence[Run | History]],
+    ax: Axes | None = None,
+    log_steps: bool = True,
 ) -> Axes:
     """Objective minus predicted value against the step, one line per run, on a logarithmic axis.
 
@@ -51,7 +53,14 @@ def objective_against_step(
         above = run.trajectory.objective - prediction.value
         style = ("-", "--", ":", "-.")[i // len(CYCLE) % 4]
         label = f"run {i + 1}: {ENDINGS[run.ending.name]}"
-        axes.plot(run.trajectory.step, np.maximum(above, floor), style, color=CYCLE[i % len(CYCLE)], lw=1.5, label=label)
+        axes.plot(
+            run.trajectory.step,
+            np.maximum(above, floor),
+            style,
+            color=CYCLE[i % len(CYCLE)],
+            lw=1.5,
+            label=label,
+        )
     axes.axhline(floor, color="0.5", lw=1, ls=(0, (4, 3)), label="resolution of doubles")
     axes.set(yscale="log", xlabel="step", ylabel="objective $-$ predicted value")
     axes.set_xlim(left=0)

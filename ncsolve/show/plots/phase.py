@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ...problem.errors import ProblemError
 from ...questions.phase.cells import FIELDS, WHOLE
 from ...questions.phase.reading import Table
-from ...problem.errors import ProblemError
 from .style import axes_or_new
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
 
-    from ...questions.phase import Axis, Boundary, PhaseMap
     from ...problem.losses import Array
+    from ...questions.phase import Axis, Boundary, PhaseMap
 
 COLORS = "cividis"
 NOTHING = "0.8"  # cells without a number
@@ -50,7 +50,9 @@ LABELS = {
 }
 
 
-def phase_diagram(found: PhaseMap | Table, field: str | None = None, ax: Axes | None = None, *, lines: bool = True) -> Axes:
+def phase_diagram(
+    found: PhaseMap | Table, field: str | None = None, ax: Axes | None = None, *, lines: bool = True
+) -> Axes:
     """One field of a map over its two axes.
 
     Parameters
@@ -69,7 +71,9 @@ def phase_diagram(found: PhaseMap | Table, field: str | None = None, ax: Axes | 
     """
     name = next(iter(found.fields)) if field is None else field
     if name not in found.fields:
-        raise ProblemError(f"field {name!r} is not in the map; one of {', '.join(found.fields)} works")
+        raise ProblemError(
+            f"field {name!r} is not in the map; one of {', '.join(found.fields)} works"
+        )
     axes = axes_or_new(ax, (7.2, 5.6))
     numbers = found.fields[name]
     known = numbers[np.isfinite(numbers)]
@@ -77,10 +81,18 @@ def phase_diagram(found: PhaseMap | Table, field: str | None = None, ax: Axes | 
     whole = name in WHOLE
     colors, norm = _colors(low, high, whole)
     mesh = axes.pcolormesh(
-        edges(found.x), edges(found.y), np.ma.masked_invalid(numbers), cmap=colors, norm=norm, rasterized=True, shading="flat"
+        edges(found.x),
+        edges(found.y),
+        np.ma.masked_invalid(numbers),
+        cmap=colors,
+        norm=norm,
+        rasterized=True,
+        shading="flat",
     )
     for side, axis in (("x", found.x), ("y", found.y)):
-        axes.set(**{f"{side}label": LABELS[axis.name], f"{side}scale": "log" if axis.log else "linear"})
+        axes.set(
+            **{f"{side}label": LABELS[axis.name], f"{side}scale": "log" if axis.log else "linear"}
+        )
         _ticks(axes, side, axis)
     figure = cast("Figure", axes.get_figure())
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
@@ -98,7 +110,13 @@ def phase_diagram(found: PhaseMap | Table, field: str | None = None, ax: Axes | 
         axes.plot([], [], "s", color=NOTHING, mec="0.4", label=_why_nothing(found, name))
     axes.set(xlim=edges(found.x)[[0, -1]], ylim=edges(found.y)[[0, -1]])
     if axes.get_legend_handles_labels()[0]:
-        look: dict[str, Any] = {"ncols": 2, "frameon": False, "fontsize": "small", "handlelength": 4, "columnspacing": 1.5}
+        look: dict[str, Any] = {
+            "ncols": 2,
+            "frameon": False,
+            "fontsize": "small",
+            "handlelength": 4,
+            "columnspacing": 1.5,
+        }
         if ax is None:
             figure.legend(loc="outside lower center", **look)
         else:
@@ -120,7 +138,9 @@ def _colors(low: float, high: float, whole: bool) -> tuple[Colormap, Normalize]:
 
     if whole:
         number = int(high - low) + 1
-        return colormaps[COLORS].resampled(max(number, 2)), BoundaryNorm(np.arange(low - 0.5, high + 1.0), max(number, 2))
+        return colormaps[COLORS].resampled(max(number, 2)), BoundaryNorm(
+            np.arange(low - 0.5, high + 1.0), max(number, 2)
+        )
     if high <= low:
         low, high = low - 0.5, high + 0.5
     return colormaps[COLORS], Normalize(low, high)
@@ -129,7 +149,11 @@ def _colors(low: float, high: float, whole: bool) -> tuple[Colormap, Normalize]:
 def _whole_ticks(low: int, high: int) -> Array:
     """At most 11 whole numbers, round ones and both ends."""
     step = next(s * 10**p for p in range(12) for s in (1, 2, 5) if (high - low) <= 10 * s * 10**p)
-    inner = [tick for tick in range(-(-low // step) * step, high + 1, step) if min(tick - low, high - tick) > step / 3]
+    inner = [
+        tick
+        for tick in range(-(-low // step) * step, high + 1, step)
+        if min(tick - low, high - tick) > step / 3
+    ]
     return np.array([low, *inner, high] if high > low else [low], dtype=np.float64)
 
 
@@ -139,15 +163,24 @@ def _draw(axes: Axes, found: PhaseMap | Table, boundary: Boundary, index: int) -
     width = THICK.get(boundary.kind, 1.1)
     core, around = ("white", "black") if boundary.kind == "fold" else ("black", "white")
     rim = [patheffects.Stroke(linewidth=width + 1.8, foreground=around), patheffects.Normal()]
-    name = boundary.name if len(boundary.name) <= LONGEST else boundary.name[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    name = (
+        boundary.name
+        if len(boundary.name) <= LONGEST
+        else boundary.name[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    )
     name = name.replace("$", r"\$")  # a class name is not mathematics
     x, y = stairs(found, boundary)
-    axes.plot(x, y, color=core, lw=width, ls=DASHES[index % len(DASHES)], path_effects=rim, label=name)
+    axes.plot(
+        x, y, color=core, lw=width, ls=DASHES[index % len(DASHES)], path_effects=rim, label=name
+    )
 
 
 def stairs(found: PhaseMap | Table, boundary: Boundary) -> tuple[Array, Array]:
     """The points of a boundary; over an axis of whole numbers each is drawn across its cell."""
-    for axis, over, values in ((found.x, boundary.x, boundary.y), (found.y, boundary.y, boundary.x)):
+    for axis, over, values in (
+        (found.x, boundary.x, boundary.y),
+        (found.y, boundary.y, boundary.x),
+    ):
         if not axis.whole:
             continue
         borders = edges(axis)

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def save(
-    axes: Axes, path: str | Path, *, size: tuple[float, float] | None = None, dpi: float = 150.0, overwrite: bool = False
+    axes: Axes,
+    path: str | Path,
+    *,
+    size: tuple[float, float] | None = None,
+    dpi: float = 150.0,
+    overwrite: bool = False,
 ) -> None:
     """Write the figure of `axes` to a .png, .svg or .pdf file, atomically and without a date.
 

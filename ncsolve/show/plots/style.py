@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+)
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DIVERGING = "RdBu_r"
 NAMED_TICKS = 12  # with more classes, ticks are numbers
@@ -32,7 +40,9 @@ def row_of_axes(number: int, size: tuple[float, float]) -> NDArray[np.object_]:
     """Axes side by side on a new figure."""
     from matplotlib.figure import Figure
 
-    panels: NDArray[np.object_] = Figure(figsize=size, layout="constrained").subplots(1, number, squeeze=False)[0]
+    panels: NDArray[np.object_] = Figure(figsize=size, layout="constrained").subplots(
+        1, number, squeeze=False
+    )[0]
     return panels
 
 
@@ -43,10 +53,17 @@ def plain_ticks(axes: Axes, *, x: bool = True, y: bool = True) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     plain = FuncFormatter(lambda value, _: f"{value:g}")
-    for axis, (low, high), chosen in ((axes.xaxis, axes.get_xlim(), x), (axes.yaxis, axes.get_ylim(), y)):
+    for axis, (low, high), chosen in (
+        (axes.xaxis, axes.get_xlim(), x),
+        (axes.yaxis, axes.get_ylim(), y),
+    ):
         if not chosen:
             continue
-        subs = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0) if high / low < 4 else (1.0, 2.0, 5.0)
+        subs = (
+            (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+            if high / low < 4
+            else (1.0, 2.0, 5.0)
+        )
         axis.set_major_locator(LogLocator(subs=subs if high / low < 100 else (1.0,)))
         axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10))))
         axis.set_major_formatter(plain)
@@ -70,5 +87,7 @@ def class_ticks(panel: Axes, names: Sequence[str]) -> None:
 
 def plain_name(name: str) -> str:
     """A class name that is not too long and is not read as mathematics."""
-    short = name if len(name) <= LONGEST_TICK else name[: LONGEST_TICK - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    short = (
+        name if len(name) <= LONGEST_TICK else name[: LONGEST_TICK - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    )
     return short.replace("$", r"\$")

@@ -37,7 +37,10 @@ PANELS = {
 
 
 COLORS = {"nc2_simplex_H": VERMILION, "nc2_etf_W": VERMILION, "nc2_of_H": GREEN, "nc2_of_W": GREEN}
-NAMES = {"simplex": ("simplex", ("nc2_simplex_H", "nc2_etf_W")), "orthogonal": ("orthogonal frame", ("nc2_of_H", "nc2_of_W"))}
+NAMES = {
+    "simplex": ("simplex", ("nc2_simplex_H", "nc2_etf_W")),
+    "orthogonal": ("orthogonal frame", ("nc2_of_H", "nc2_of_W")),
+}
 
 
 def training_curves(
@@ -67,12 +70,23 @@ def training_curves(
         There are no records.
     """
     if not records:
-        raise ProblemError("nothing was measured on the way, so there are no curves; train with --log-every 1")
+        raise ProblemError(
+            "nothing was measured on the way, so there are no curves; train with --log-every 1"
+        )
     panels = row_of_axes(3, (13.0, 5.0)) if axes is None else axes
     for panel, (title, known) in zip(panels, PANELS.items(), strict=True):
-        said = {key: words for key, words in _said(targets, known).items() if any(key in one for one in records)}
+        said = {
+            key: words
+            for key, words in _said(targets, known).items()
+            if any(key in one for one in records)
+        }
         if said:
-            _draw(panel, records, said, float(np.finfo(np.float32 if precision == "single" else np.float64).eps))
+            _draw(
+                panel,
+                records,
+                said,
+                float(np.finfo(np.float32 if precision == "single" else np.float64).eps),
+            )
         panel.set_title(title, fontsize="medium")
     return panels
 
@@ -82,12 +96,22 @@ def _said(targets: Collection[str], known: dict[str, str]) -> dict[str, str]:
     named = [name for name in NAMES if targets and name not in targets]
     same = {key for name in named for key in NAMES[name][1]}
     here = f"to the prediction, here the {NAMES[named[0]][0]}" if named else "to the prediction"
-    return {key: here if words == "to the prediction" else words for key, words in known.items() if key not in same}
+    return {
+        key: here if words == "to the prediction" else words
+        for key, words in known.items()
+        if key not in same
+    }
 
 
-def _draw(panel: Axes, records: Sequence[Mapping[str, Any]], said: dict[str, str], floor: float) -> None:
-    renamed = [{words: record[key] for key, words in said.items() if key in record} for record in records]
-    metric_curves([record["epoch"] for record in records], renamed, list(said.values()), ax=panel, floor=floor)
+def _draw(
+    panel: Axes, records: Sequence[Mapping[str, Any]], said: dict[str, str], floor: float
+) -> None:
+    renamed = [
+        {words: record[key] for key, words in said.items() if key in record} for record in records
+    ]
+    metric_curves(
+        [record["epoch"] for record in records], renamed, list(said.values()), ax=panel, floor=floor
+    )
     places = {words: key for key, words in said.items()}
     for line in panel.get_lines():
         if (color := COLORS.get(places.get(str(line.get_label()), ""))) is not None:
@@ -95,5 +119,7 @@ def _draw(panel: Axes, records: Sequence[Mapping[str, Any]], said: dict[str, str
     panel.locator_params(axis="x", integer=True)
     panel.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14))
     least = min((value for one in renamed[1:] for value in one.values() if value > 0), default=0.0)
-    if least > 1e6 * floor:  # an isometry at the start is an orthogonal frame to rounding: no reason to show ten more decades
+    if (
+        least > 1e6 * floor
+    ):  # an isometry at the start is an orthogonal frame to rounding: no reason to show ten more decades
         panel.set_ylim(bottom=least / 2)

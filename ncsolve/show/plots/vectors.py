@@ -12,8 +12,8 @@ from .style import CYCLE, plain_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ...problem.losses import Array
     from ...metrics.comparison import Comparison
+    from ...problem.losses import Array
 
 
 def vectors(comparison: Comparison, ax: Axes | None = None) -> Axes:
@@ -65,8 +65,12 @@ def vectors(comparison: Comparison, ax: Axes | None = None) -> Axes:
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
     axes.set_box_aspect((1, 1, 1))
     axes.tick_params(labelsize="x-small")
-    axes.set_title("" if seen > 0.9995 else f"{seen:.1%} of the squared norms is seen", fontsize="small")
-    if ax is None:  # beside the axes: constrained layout does not make room for a legend that belongs to axes in space
+    axes.set_title(
+        "" if seen > 0.9995 else f"{seen:.1%} of the squared norms is seen", fontsize="small"
+    )
+    if (
+        ax is None
+    ):  # beside the axes: constrained layout does not make room for a legend that belongs to axes in space
         axes.get_figure().legend(frameon=False, fontsize="small", loc="outside right center")
     else:
         axes.legend(frameon=False, fontsize="small", loc="upper left")

@@ -22,7 +22,10 @@ def balance_steps() -> tuple[Step, ...]:
             "Collapse: replacing the features of a class by their mean saves the squared spread in the decay term (one "
             "coordinate, three samples); the loss is convex in the feature, so by Jensen it does not grow. One feature "
             "per class is left.",
-            eq(sum(one**2 for one in h) - 3 * mean**2, ((h[0] - h[1]) ** 2 + (h[1] - h[2]) ** 2 + (h[2] - h[0]) ** 2) / 3),
+            eq(
+                sum(one**2 for one in h) - 3 * mean**2,
+                ((h[0] - h[1]) ** 2 + (h[1] - h[2]) ** 2 + (h[2] - h[0]) ** 2) / 3,
+            ),
         ),
         Step(
             "A singular direction with product sigma pays half the sum of M + 1 numbers lambda_j s_j^2 whose product is "
@@ -41,7 +44,10 @@ def balance_steps() -> tuple[Step, ...]:
     u, v, w, z = sp.symbols("u_0:4", positive=True)
     squares = {
         1: ((u**2 + v**2) / 2 - u * v, (u - v) ** 2 / 2),
-        2: ((u**3 + v**3 + w**3) / 3 - u * v * w, (u + v + w) * ((u - v) ** 2 + (v - w) ** 2 + (w - u) ** 2) / 6),
+        2: (
+            (u**3 + v**3 + w**3) / 3 - u * v * w,
+            (u + v + w) * ((u - v) ** 2 + (v - w) ** 2 + (w - u) ** 2) / 6,
+        ),
         3: (
             (u**4 + v**4 + w**4 + z**4) / 4 - u * v * w * z,
             ((u**2 - v**2) ** 2 + (w**2 - z**2) ** 2) / 4 + (u * v - w * z) ** 2 / 2,
@@ -72,10 +78,18 @@ def balance_steps() -> tuple[Step, ...]:
             Step(
                 f"For M = {depth} explicitly: product and penalty of the balanced factors.",
                 eq(
-                    matrix([sp.prod(factors), sum(decay * s**2 for decay, s in zip(decays, factors, strict=True)) / 2]),
+                    matrix(
+                        [
+                            sp.prod(factors),
+                            sum(decay * s**2 for decay, s in zip(decays, factors, strict=True)) / 2,
+                        ]
+                    ),
                     matrix([sigma, sp.Rational(depth + 1, 2) * g * sigma**power]),
                 ),
-                {s: sp.sqrt(g * sigma**power / decay) for decay, s in zip(decays, factors, strict=True)}
+                {
+                    s: sp.sqrt(g * sigma**power / decay)
+                    for decay, s in zip(decays, factors, strict=True)
+                }
                 | {g: sp.prod(decays) ** sp.Rational(1, depth + 1)},
             )
         )

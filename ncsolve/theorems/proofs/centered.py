@@ -22,7 +22,9 @@ def centered_steps() -> tuple[Step, ...]:
     total, column = sum(counts), sp.Matrix(counts)
     root = column.applyfunc(sp.sqrt)
     b, entry = sp.symbols("b_1:4", real=True), sp.symbols("A_11 A_12 A_13", real=True)
-    row = sum((entry[j] + b[0] * root[j] - (root[j] if j == 0 else 0)) ** 2 for j in range(3)) / (2 * total)
+    row = sum((entry[j] + b[0] * root[j] - (root[j] if j == 0 else 0)) ** 2 for j in range(3)) / (
+        2 * total
+    )
     best = (counts[0] - sum(entry[j] * root[j] for j in range(3))) / total
     steps = [
         Step(
@@ -37,19 +39,26 @@ def centered_steps() -> tuple[Step, ...]:
         ),
         Step(
             "Its squared singular values are the eigenvalues of",
-            eq(times(target(counts), target(counts).T), matrix(sp.diag(*counts) - column * column.T / total)),
+            eq(
+                times(target(counts), target(counts).T),
+                matrix(sp.diag(*counts) - column * column.T / total),
+            ),
         ),
     ]
     for classes in (2, 3, 4):
         counts = sp.symbols(f"n_1:{classes + 1}", positive=True)
         total, column = sum(counts), sp.Matrix(counts)
-        secular = sum(one * sp.prod([other - mu for other in counts if other != one]) for one in counts)
+        secular = sum(
+            one * sp.prod([other - mu for other in counts if other != one]) for one in counts
+        )
         steps.append(
             Step(
                 f"whose characteristic polynomial for K = {classes} (the matrix times N) is mu times the secular function: "
                 "besides zero, the sum of n_k/(n_k - mu) vanishes, cleared of denominators here.",
                 eq(
-                    sp.Determinant(matrix(total * sp.diag(*(one - mu for one in counts)) - column * column.T)),
+                    sp.Determinant(
+                        matrix(total * sp.diag(*(one - mu for one in counts)) - column * column.T)
+                    ),
                     -mu * total ** (classes - 1) * secular,
                 ),
             )
@@ -76,7 +85,11 @@ def _vector_steps() -> tuple[Step, ...]:
             "Two classes: tau^2 = 2 n_1 n_2/N.",
             eq(
                 sp.Determinant(
-                    matrix(sp.diag(one, two) - sp.Matrix([one, two]) * sp.Matrix([[one, two]]) / (one + two) - mu * sp.eye(2))
+                    matrix(
+                        sp.diag(one, two)
+                        - sp.Matrix([one, two]) * sp.Matrix([[one, two]]) / (one + two)
+                        - mu * sp.eye(2)
+                    )
                 ),
                 0,
             ),
@@ -85,7 +98,11 @@ def _vector_steps() -> tuple[Step, ...]:
         Step(
             "Two equal counts n: their difference is an eigenvector with tau^2 = n, whatever the third count is.",
             eq(
-                times(sp.diag(n, n, one) - sp.Matrix([n, n, one]) * sp.Matrix([[n, n, one]]) / (2 * n + one), [1, -1, 0]),
+                times(
+                    sp.diag(n, n, one)
+                    - sp.Matrix([n, n, one]) * sp.Matrix([[n, n, one]]) / (2 * n + one),
+                    [1, -1, 0],
+                ),
                 n * matrix([1, -1, 0]),
             ),
         ),

@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ...problem.ufm import UFM
-from ...problem.objective import Parameters, objective
-from .steps import Result, Step
 from ...analytic.factors import balanced_factors
 from ...analytic.spectrum import DenseFrame
+from ...problem.objective import Parameters, objective
+from ...problem.ufm import UFM
 from .draws import spread
+from .steps import Result, Step
 from .symbols import K, M, a, c, eq, k, matrix, n, q, sigma, times, total
 
 beta, rho, size = sp.symbols("beta rho s", positive=True)
 pair_loss = sp.log(1 + sp.exp(-2 * beta) + (K - 2) * sp.exp(-beta))
 pair_objective = pair_loss + c * K / 2 * (2 * beta * sp.sqrt(n)) ** q
-pair_slope = -(2 * sp.exp(-2 * beta) + (K - 2) * sp.exp(-beta)) / (1 + sp.exp(-2 * beta) + (K - 2) * sp.exp(-beta))
+pair_slope = -(2 * sp.exp(-2 * beta) + (K - 2) * sp.exp(-beta)) / (
+    1 + sp.exp(-2 * beta) + (K - 2) * sp.exp(-beta)
+)
 
 
 def swap(classes: int) -> Any:
@@ -49,7 +51,10 @@ def pair_steps() -> tuple[Step, ...]:
                 "so its singular values are 2 beta, K/2 of them by the trace, and those of A are 2 beta sqrt(n).",
                 eq(total(logits[i, i] for i in range(classes)), sp.Rational(classes, 2) * 2 * beta),
             ),
-            Step("The loss, from the first column:", eq(_column_loss(logits), pair_loss.subs(K, classes))),
+            Step(
+                "The loss, from the first column:",
+                eq(_column_loss(logits), pair_loss.subs(K, classes)),
+            ),
         ]
     own, partner, other = sp.symbols("g_own g_partner g_other", real=True)
     eye, ones, half = matrix(sp.eye(4)), matrix(sp.ones(4)), (matrix(sp.eye(4)) - swap(4)) / 2
@@ -63,7 +68,10 @@ def pair_steps() -> tuple[Step, ...]:
         ),
         Step(
             "and the slope of the objective log(1 + e^(-2 beta) + (K - 2) e^(-beta)) + c (K/2) (2 beta sqrt(n))^q.",
-            eq(sp.Derivative(pair_objective, beta), pair_slope + c * q * K * sp.sqrt(n) * (2 * beta * sp.sqrt(n)) ** (q - 1)),
+            eq(
+                sp.Derivative(pair_objective, beta),
+                pair_slope + c * q * K * sp.sqrt(n) * (2 * beta * sp.sqrt(n)) ** (q - 1),
+            ),
         ),
         *(
             Step(
@@ -72,7 +80,8 @@ def pair_steps() -> tuple[Step, ...]:
                 "and J.",
                 eq(
                     matrix([sp.Derivative(sp.log(sum(map(sp.exp, z))) - z[0], one) for one in z]),
-                    matrix([sp.exp(beta), sp.exp(-beta)] + [1] * (classes - 2)) / (sp.exp(beta) + sp.exp(-beta) + classes - 2)
+                    matrix([sp.exp(beta), sp.exp(-beta)] + [1] * (classes - 2))
+                    / (sp.exp(beta) + sp.exp(-beta) + classes - 2)
                     - matrix([1] + [0] * (classes - 1)),
                 ),
                 {one: (beta, -beta)[j] if j < 2 else sp.Integer(0) for j, one in enumerate(z)},
@@ -90,7 +99,8 @@ def pair_steps() -> tuple[Step, ...]:
             "so the gradient of loss and penalty on these directions is 1/(K sqrt(n)) times the slope in beta. Where that "
             "vanishes the point is critical among all A of its rank.",
             eq(
-                (sp.exp(beta) - sp.exp(-beta)) / (K * sp.sqrt(n) * (sp.exp(beta) + sp.exp(-beta) + K - 2))
+                (sp.exp(beta) - sp.exp(-beta))
+                / (K * sp.sqrt(n) * (sp.exp(beta) + sp.exp(-beta) + K - 2))
                 - 1 / (K * sp.sqrt(n))
                 + c * q * sigma ** (q - 1),
                 (pair_slope + c * q * K * sp.sqrt(n) * sigma ** (q - 1)) / (K * sp.sqrt(n)),
@@ -105,14 +115,18 @@ def pair_steps() -> tuple[Step, ...]:
         Step(
             "Blocks of s classes in orthogonal simplices: own logit a (1 - 1/s), -a/s in the block, zero elsewhere. The loss",
             eq(
-                sp.log(sp.exp(a * (1 - 1 / size)) + (size - 1) * sp.exp(-a / size) + K - size) - a * (1 - 1 / size),
+                sp.log(sp.exp(a * (1 - 1 / size)) + (size - 1) * sp.exp(-a / size) + K - size)
+                - a * (1 - 1 / size),
                 sp.log(1 + (size - 1) * sp.exp(-a) + (K - size) * sp.exp(-a * (1 - 1 / size))),
             ),
             {K: size + k, size: 1 + sp.Symbol("l", positive=True)},
         ),
         Step(
             "is that of the pairs for s = 2, a = 2 beta.",
-            eq(sp.log(1 + (size - 1) * sp.exp(-a) + (K - size) * sp.exp(-a * (1 - 1 / size))), pair_loss),
+            eq(
+                sp.log(1 + (size - 1) * sp.exp(-a) + (K - size) * sp.exp(-a * (1 - 1 / size))),
+                pair_loss,
+            ),
             {size: sp.Integer(2), a: 2 * beta, K: 2 + k},
         ),
     )
@@ -149,7 +163,9 @@ def polygon_steps() -> tuple[Step, ...]:
     """The regular polygon: two dimensions."""
     steps = []
     for classes in (3, 4, 5, 6):
-        logits = rho * matrix(sp.Matrix(classes, classes, lambda i, j, K=classes: sp.cos(2 * sp.pi * (i - j) / K)))
+        logits = rho * matrix(
+            sp.Matrix(classes, classes, lambda i, j, K=classes: sp.cos(2 * sp.pi * (i - j) / K))
+        )
         steps.append(
             Step(
                 f"Regular polygon, K = {classes}: logits rho cos(2 pi (j - k)/K). Z is symmetric and Z^2 = (K rho/2) Z: "
@@ -157,7 +173,11 @@ def polygon_steps() -> tuple[Step, ...]:
                 eq(times(logits, logits), classes * rho / 2 * logits),
             )
         )
-        steps.append(Step("The loss, from the first column:", eq(_column_loss(logits), polygon_loss(classes))))
+        steps.append(
+            Step(
+                "The loss, from the first column:", eq(_column_loss(logits), polygon_loss(classes))
+            )
+        )
     s = sp.symbols("s_0:3", real=True)
     circulant = matrix(sp.Matrix(5, 5, lambda i, j: s[min((i - j) % 5, (j - i) % 5)]))
     wave = matrix([sp.cos(2 * sp.pi * j / 5) for j in range(5)])
@@ -166,7 +186,10 @@ def polygon_steps() -> tuple[Step, ...]:
         Step(
             "The gradient is circulant, softmax minus the identity. On the polygon's plane it is multiplication by one "
             "number (K = 5),",
-            eq(times(circulant, wave), (s[0] + 2 * s[1] * sp.cos(2 * sp.pi / 5) + 2 * s[2] * sp.cos(4 * sp.pi / 5)) * wave),
+            eq(
+                times(circulant, wave),
+                (s[0] + 2 * s[1] * sp.cos(2 * sp.pi / 5) + 2 * s[2] * sp.cos(4 * sp.pi / 5)) * wave,
+            ),
         ),
         Step(
             "the slope of the loss in rho: where the objective loss + c K sqrt(n) rho is stationary in rho, the polygon "
@@ -174,7 +197,10 @@ def polygon_steps() -> tuple[Step, ...]:
             "cos):",
             eq(
                 sp.Derivative(polygon_loss(5), rho),
-                sum(sp.cos(2 * sp.pi * j / 5) * sp.exp(rho * (sp.cos(2 * sp.pi * j / 5) - 1)) for j in range(5))
+                sum(
+                    sp.cos(2 * sp.pi * j / 5) * sp.exp(rho * (sp.cos(2 * sp.pi * j / 5) - 1))
+                    for j in range(5)
+                )
                 / sum(sp.exp(rho * (sp.cos(2 * sp.pi * j / 5) - 1)) for j in range(5))
                 - 1,
             ),
@@ -197,18 +223,24 @@ def polygon_results() -> tuple[Result, ...]:
             f"objective of the regular polygon, K = {classes}, both decays c",
             polygon_loss(classes) + c * classes * sp.sqrt(n) * rho,
             (n, c, rho),
-            lambda n, decay, rho, classes=classes: objective(*polygon_parameters(classes, n, decay, rho)),
+            lambda n, decay, rho, classes=classes: objective(
+                *polygon_parameters(classes, n, decay, rho)
+            ),
             lambda rng: (spread(rng, 5, 5e3), spread(rng, 1e-5, 1e-2), spread(rng, 0.5, 8)),
         )
         for classes in (4, 5, 6, 7)
     )
 
 
-def explicit_objective(counts: list[float], depth: int, decay: float, left: Any, sigma: float) -> float:
+def explicit_objective(
+    counts: list[float], depth: int, decay: float, left: Any, sigma: float
+) -> float:
     """The raw objective of balanced factors of sigma * left left^T."""
     ufm = UFM(counts, "ce", depth, None, decay, decay)
     return objective(ufm, _factors(ufm, left, sigma))
 
 
 def _factors(ufm: UFM, left: Any, sigma: float) -> Parameters:
-    return balanced_factors(ufm, np.full(left.shape[1], sigma), DenseFrame(lambda: (left, left)), np.zeros(ufm.classes))
+    return balanced_factors(
+        ufm, np.full(left.shape[1], sigma), DenseFrame(lambda: (left, left)), np.zeros(ufm.classes)
+    )

@@ -10,8 +10,8 @@ from typing import Any
 
 import sympy as sp
 
-from .steps import Step
 from .centered import centering
+from .steps import Step
 from .symbols import eq, matrix, times
 
 n_1, n_2, m_1, m_2 = sp.symbols("n_1 n_2 m_1 m_2", positive=True)
@@ -28,7 +28,9 @@ def masses(first: int, second: int) -> Any:
 def contrast(first: int, second: int) -> Any:
     """The unit vector w."""
     total = first + second
-    entries = [sp.sqrt(sp.Rational(second, first * total))] * first + [-sp.sqrt(sp.Rational(first, second * total))] * second
+    entries = [sp.sqrt(sp.Rational(second, first * total))] * first + [
+        -sp.sqrt(sp.Rational(first, second * total))
+    ] * second
     return matrix(entries)
 
 
@@ -53,7 +55,10 @@ def spectrum_steps() -> tuple[Step, ...]:
                     mu * matrix(sp.eye(first + second))
                     - centering(first + second) * masses(first, second) * centering(first + second)
                 ),
-                mu * (mu - n_1) ** (first - 1) * (mu - n_2) ** (second - 1) * (mu - between.subs(of((first, second)))),
+                mu
+                * (mu - n_1) ** (first - 1)
+                * (mu - n_2) ** (second - 1)
+                * (mu - between.subs(of((first, second)))),
             ),
         )
         for first, second in SIZES
@@ -67,10 +72,15 @@ def split_steps(first: int = 3, second: int = 2) -> tuple[Step, ...]:
     sizes, counts = (first, second), (n_1, n_2)
     member = [0] * first + [1] * second
     spread = within(first, second, a[0], a[1])
-    logits = matrix(sp.Matrix(first + second, first + second, lambda i, j: mean[member[i], member[j]])) + spread
+    logits = (
+        matrix(sp.Matrix(first + second, first + second, lambda i, j: mean[member[i], member[j]]))
+        + spread
+    )
     scaled = logits * masses(first, second).applyfunc(sp.sqrt)
     unit = [matrix([sp.Integer(m == g) / sp.sqrt(sizes[g]) for m in member]) for g in (0, 1)]
-    reduced = sp.Matrix(2, 2, lambda h, g: sp.sqrt(sizes[h]) * mean[h, g] * sp.sqrt(sizes[g] * counts[g]))
+    reduced = sp.Matrix(
+        2, 2, lambda h, g: sp.sqrt(sizes[h]) * mean[h, g] * sp.sqrt(sizes[g] * counts[g])
+    )
     return (
         Step(
             "Logits that no permutation within a group changes: C_hg between groups h and g, and a_g (1 - 1/m_g) more for "
@@ -101,7 +111,9 @@ def split_steps(first: int = 3, second: int = 2) -> tuple[Step, ...]:
             "squared Frobenius norm splits the same way:",
             eq(
                 sum(entry**2 for entry in scaled),
-                sum(entry**2 for entry in reduced) + (first - 1) * n_1 * a[0] ** 2 + (second - 1) * n_2 * a[1] ** 2,
+                sum(entry**2 for entry in reduced)
+                + (first - 1) * n_1 * a[0] ** 2
+                + (second - 1) * n_2 * a[1] ** 2,
             ),
         ),
     )

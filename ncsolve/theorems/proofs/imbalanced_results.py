@@ -9,11 +9,11 @@ import sympy as sp
 
 from ...problem.losses import CrossEntropy
 from ...problem.ufm import UFM
-from .steps import Result
-from ..predict import predict
 from ...questions.thresholds import thresholds
+from ..predict import predict
 from .draws import spread
 from .groups import between, m_1, m_2, n_1, n_2
+from .steps import Result
 from .symbols import N, c, delta, lambda_b, lambda_H, lambda_W
 
 if TYPE_CHECKING:
@@ -59,16 +59,28 @@ def cross_entropy_results() -> tuple[Result, ...]:
             N**2 * lambda_W * lambda_H / (1 - delta) ** 2,
             (N, lambda_W, lambda_H, delta),
             _merging,
-            lambda rng: (spread(rng, 20, 500), spread(rng, 1e-4, 1e-2), spread(rng, 1e-4, 1e-2), float(rng.uniform(0, 0.3))),
+            lambda rng: (
+                spread(rng, 20, 500),
+                spread(rng, 1e-4, 1e-2),
+                spread(rng, 1e-4, 1e-2),
+                float(rng.uniform(0, 0.3)),
+            ),
         ),
         Result(
             "decay of complete collapse, a class of n_1 against m_2 of n_2 < n_1",
             sp.sqrt(between.subs(m_1, 1)) / (1 * n_1 + m_2 * n_2),
             (m_2, n_1, n_2),
             lambda many, one, two: float(
-                thresholds(UFM([one] + [two] * int(many), "ce", 1, None, 1e-2, 1e-2)).complete_collapse or 0.0
+                thresholds(
+                    UFM([one] + [two] * int(many), "ce", 1, None, 1e-2, 1e-2)
+                ).complete_collapse
+                or 0.0
             ),
-            lambda rng: (float(rng.integers(1, 6)), (large := spread(rng, 20, 500)), large * float(rng.uniform(0.1, 0.9))),
+            lambda rng: (
+                float(rng.integers(1, 6)),
+                (large := spread(rng, 20, 500)),
+                large * float(rng.uniform(0.1, 0.9)),
+            ),
         ),
     )
 
@@ -99,7 +111,8 @@ def squared_results() -> tuple[Result, ...]:
             sp.sqrt(two_class_square) / pair,
             (n_1, n_2, lambda_b),
             lambda one, two, bias: float(
-                thresholds(UFM([one, two], "mse", 1, None, 1e-2, 1e-2, bias)).complete_collapse or 0.0
+                thresholds(UFM([one, two], "mse", 1, None, 1e-2, 1e-2, bias)).complete_collapse
+                or 0.0
             ),
             lambda rng: (spread(rng, 5, 500), spread(rng, 5, 500), spread(rng, 1e-3, 10)),
         ),
@@ -109,7 +122,15 @@ def squared_results() -> tuple[Result, ...]:
             (n_1, n_2, lambda_b),
             lambda one, two, bias: (
                 predict(
-                    UFM([one, two], "mse", 1, None, 1.1 / (one + two) ** 0.5, 1.1 / (one + two) ** 0.5, bias),
+                    UFM(
+                        [one, two],
+                        "mse",
+                        1,
+                        None,
+                        1.1 / (one + two) ** 0.5,
+                        1.1 / (one + two) ** 0.5,
+                        bias,
+                    ),
                     "imbalanced_regularized_bias",
                 ).value
             ),
@@ -136,7 +157,9 @@ def _merging(samples: float, weight: float, feature: float, smoothing: float) ->
 
 
 def _grouped(one: float, two: float, decay: float, bias: float) -> Prediction:
-    return predict(UFM([one] * 3 + [two], "mse", 1, None, decay, decay, bias), "imbalanced_regularized_bias")
+    return predict(
+        UFM([one] * 3 + [two], "mse", 1, None, decay, decay, bias), "imbalanced_regularized_bias"
+    )
 
 
 def _contrast(*values: float) -> float:
@@ -146,4 +169,9 @@ def _contrast(*values: float) -> float:
 
 def _draw_groups(rng: np.random.Generator) -> tuple[float, ...]:
     one, two = spread(rng, 5, 500), spread(rng, 5, 500)
-    return one, two, float(rng.uniform(0.02, 0.9)) * one**0.5 / (3 * one + two), spread(rng, 1e-3, 10)
+    return (
+        one,
+        two,
+        float(rng.uniform(0.02, 0.9)) * one**0.5 / (3 * one + two),
+        spread(rng, 1e-3, 10),
+    )

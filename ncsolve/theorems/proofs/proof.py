@@ -132,7 +132,9 @@ class _Rational:
         if isinstance(e, sp.log):
             return self._log(e.args[0])
         if isinstance(e, (sp.cos, sp.sin)):
-            pair = self._angles.setdefault(e.args[0], (sp.Dummy("cos", real=True), sp.Dummy("sin", real=True)))
+            pair = self._angles.setdefault(
+                e.args[0], (sp.Dummy("cos", real=True), sp.Dummy("sin", real=True))
+            )
             return pair[isinstance(e, sp.sin)]
         return self._others.setdefault(e, sp.Dummy("other", positive=e.is_positive, real=True))
 
@@ -141,8 +143,12 @@ class _Rational:
         found: list[tuple[Any, Any]] = []
         written = self._written(e)
         swaps = _fractional(written)
-        back = {z.as_base_exp()[0]: symbol ** (1 / z.as_base_exp()[1]) for symbol, z in swaps.items()}
-        for part, sign in zip(sp.fraction(sp.together(_powers_merged(written, swaps))), (1, -1), strict=True):
+        back = {
+            z.as_base_exp()[0]: symbol ** (1 / z.as_base_exp()[1]) for symbol, z in swaps.items()
+        }
+        for part, sign in zip(
+            sp.fraction(sp.together(_powers_merged(written, swaps))), (1, -1), strict=True
+        ):
             number, factors = _factored(part)
             factors = [(factor.xreplace(back), power) for factor, power in factors]
             for factor, power in factors:

@@ -8,9 +8,9 @@ import numpy as np
 import sympy as sp
 
 from ...problem.ufm import UFM
-from .steps import Result
 from ..predict import predict
 from .draws import spread
+from .steps import Result
 from .symbols import K, lambda_b, lambda_H, lambda_W, n
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def balanced_results() -> tuple[Result, ...]:
 
 
 def _predicted(classes: float, n: float, weight: float, feature: float, bias: float) -> Prediction:
-    return predict(UFM([n] * int(classes), "mse", 1, None, weight, feature, bias), "balanced_regularized_bias")
+    return predict(
+        UFM([n] * int(classes), "mse", 1, None, weight, feature, bias), "balanced_regularized_bias"
+    )
 
 
 def _cosine(prediction: Prediction) -> float:

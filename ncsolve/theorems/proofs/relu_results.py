@@ -9,10 +9,10 @@ import sympy as sp
 
 from ...problem.losses import CrossEntropy
 from ...problem.ufm import UFM
-from .steps import Result
 from ..predict import predict
 from .draws import spread
 from .softmax import loss
+from .steps import Result
 from .symbols import K, N, a, delta, lambda_H, lambda_W, n
 
 if TYPE_CHECKING:
@@ -42,7 +42,13 @@ def relu_results() -> tuple[Result, ...]:
         * (sp.sqrt(n) * length(n) * share + (K - 1) * sp.sqrt(rest) * length(rest) / (K * (K - 1)))
     )
     return (
-        Result("own logit", length(n) * share, arguments, lambda *values: _predicted(*values).classes[0].own_logit, _draw),
+        Result(
+            "own logit",
+            length(n) * share,
+            arguments,
+            lambda *values: _predicted(*values).classes[0].own_logit,
+            _draw,
+        ),
         Result(
             "squared norm of a class mean",
             sp.sqrt((K - 1) * lambda_W / (K * lambda_H * n)) * length(n),
@@ -57,7 +63,13 @@ def relu_results() -> tuple[Result, ...]:
             lambda *values: float(_predicted(*values).classes[0].weight_norm or 0.0) ** 2,
             _draw,
         ),
-        Result("objective", cost(n) + (K - 1) * cost(rest), arguments, lambda *values: _predicted(*values).value, _draw),
+        Result(
+            "objective",
+            cost(n) + (K - 1) * cost(rest),
+            arguments,
+            lambda *values: _predicted(*values).value,
+            _draw,
+        ),
         Result(
             "count at which a class vanishes",
             N**2 * lambda_W * lambda_H / (1 - delta) ** 2 * K / (K - 1),
@@ -68,13 +80,22 @@ def relu_results() -> tuple[Result, ...]:
     )
 
 
-def _predicted(classes: float, n: float, samples: float, weight: float, feature: float, smoothing: float) -> Prediction:
+def _predicted(
+    classes: float, n: float, samples: float, weight: float, feature: float, smoothing: float
+) -> Prediction:
     counts = [n] + [(samples - n) / (classes - 1)] * (int(classes) - 1)
-    return predict(UFM(counts, CrossEntropy(smoothing), 1, None, weight, feature, features="relu"), "relu_cross_entropy")
+    return predict(
+        UFM(counts, CrossEntropy(smoothing), 1, None, weight, feature, features="relu"),
+        "relu_cross_entropy",
+    )
 
 
 def _draw(rng: np.random.Generator) -> tuple[float, ...]:
-    classes, n, smoothing = int(rng.integers(2, 12)), spread(rng, 5, 5e3), float(rng.uniform(0, 0.3))
+    classes, n, smoothing = (
+        int(rng.integers(2, 12)),
+        spread(rng, 5, 5e3),
+        float(rng.uniform(0, 0.3)),
+    )
     samples = n + (classes - 1) * n * spread(rng, 0.1, 10)
     least = min(n, (samples - n) / (classes - 1)) * (1 - 1 / classes)
     decay = float(rng.uniform(0.01, 0.9)) * (1 - smoothing) * least**0.5 / samples

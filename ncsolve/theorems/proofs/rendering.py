@@ -33,11 +33,20 @@ _ESCAPES = {
 def text(derivation: Derivation) -> str:
     """Numbered sentences with formulas below them."""
     lines = [derivation.title, "", *textwrap.wrap(f"Objective: {derivation.objective}", WIDTH), ""]
-    table = [(", ".join(map(sp.pretty, symbols)), meaning) for meaning, symbols in _by_meaning(derivation).items()]
+    table = [
+        (", ".join(map(sp.pretty, symbols)), meaning)
+        for meaning, symbols in _by_meaning(derivation).items()
+    ]
     width = min(20, max(len(symbols) for symbols, _ in table))
     lines += [f"  {symbols:{width}}  {meaning}" for symbols, meaning in table]
     for number, step in enumerate(derivation.steps, 1):
-        lines += ["", *textwrap.wrap(f"{number}. {step.sentence}", WIDTH, subsequent_indent=" " * (len(str(number)) + 2)), ""]
+        lines += [
+            "",
+            *textwrap.wrap(
+                f"{number}. {step.sentence}", WIDTH, subsequent_indent=" " * (len(str(number)) + 2)
+            ),
+            "",
+        ]
         lines += _block(step.formula)
         conditions = _conditions(step)
         if conditions:
@@ -51,7 +60,11 @@ def text(derivation: Derivation) -> str:
 
 def latex(derivation: Derivation) -> str:
     """A section: symbols as an itemize, steps as an enumerate of displayed formulas, results as a second itemize."""
-    lines = [rf"\section*{{{escaped(derivation.title)}}}", "Objective: " + escaped(derivation.objective), r"\begin{itemize}"]
+    lines = [
+        rf"\section*{{{escaped(derivation.title)}}}",
+        "Objective: " + escaped(derivation.objective),
+        r"\begin{itemize}",
+    ]
     for meaning, symbols in _by_meaning(derivation).items():
         lines += [rf"\item ${', '.join(map(sp.latex, symbols))}$: {escaped(meaning)}"]
     lines += [r"\end{itemize}", r"\begin{enumerate}"]
@@ -64,7 +77,12 @@ def latex(derivation: Derivation) -> str:
     if derivation.results:
         lines += [r"\begin{itemize}"]
         for result in derivation.results:
-            lines += [rf"\item {escaped(result.name)}", r"\begin{align*}", f"& {sp.latex(result.expression)}", r"\end{align*}"]
+            lines += [
+                rf"\item {escaped(result.name)}",
+                r"\begin{align*}",
+                f"& {sp.latex(result.expression)}",
+                r"\end{align*}",
+            ]
         lines += [r"\end{itemize}"]
     return "\n".join(lines) + "\n"
 

@@ -22,7 +22,10 @@ def scalar_steps() -> tuple[Step, ...]:
         ),
         Step(
             "With sigma = tau (1 - p) the slope is zero exactly where p (1 - p)^((M - 1)/(M + 1)) = kappa.",
-            eq(N / tau * (1 - p) ** e * ((sigma - tau) / N + g * sigma ** (q - 1)), kappa - p * (1 - p) ** e),
+            eq(
+                N / tau * (1 - p) ** e * ((sigma - tau) / N + g * sigma ** (q - 1)),
+                kappa - p * (1 - p) ** e,
+            ),
             LEVEL,
         ),
         *_dang_steps(),
@@ -178,7 +181,10 @@ def _closed_steps(objective: sp.Expr) -> tuple[Step, ...]:
         Step(
             "where theta = (arccos(1 - 27 kappa^2/2) + pi)/3 rises from pi/3, where p = 0, to 2 pi/3, where p = 2/3 is "
             "the fold: the outer root. The two ends add up to",
-            eq(sp.Subs(third, theta, sp.pi / 3) + sp.Subs(third, theta, 2 * sp.pi / 3), sp.Rational(2, 3)),
+            eq(
+                sp.Subs(third, theta, sp.pi / 3) + sp.Subs(third, theta, 2 * sp.pi / 3),
+                sp.Rational(2, 3),
+            ),
         ),
     )
 

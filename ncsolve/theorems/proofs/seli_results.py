@@ -9,10 +9,10 @@ import sympy as sp
 
 from ...problem.losses import CrossEntropy
 from ...problem.ufm import UFM
-from .steps import Result
 from ..predict import predict
 from .draws import spread
 from .groups import between, m_1, m_2, n_1, n_2
+from .steps import Result
 
 if TYPE_CHECKING:
     from ...analytic.prediction import Prediction
@@ -40,11 +40,34 @@ def seli_results() -> tuple[Result, ...]:
             lambda *values: _predicted(*values).value,
             _draw,
         ),
-        result("squared norm of a classifier row", sp.sqrt(n_1) * (1 - 1 / m_1) + root * share, "gram_weights", (0, 0)),
-        result("product of classifier rows of different groups", -root / total, "gram_weights", (0, 1)),
-        result("squared norm of a class mean", (1 - 1 / m_1) / sp.sqrt(n_1) + share / root, "gram_features", (0, 0)),
-        result("product of class means of different groups", -1 / (total * root), "gram_features", (0, 1)),
-        Result("cosine between classifier rows, LDT with s_k = sqrt(n_k)", -1 / (ldt - 1), (ldt,), _ldt_cosine, _draw_classes),
+        result(
+            "squared norm of a classifier row",
+            sp.sqrt(n_1) * (1 - 1 / m_1) + root * share,
+            "gram_weights",
+            (0, 0),
+        ),
+        result(
+            "product of classifier rows of different groups", -root / total, "gram_weights", (0, 1)
+        ),
+        result(
+            "squared norm of a class mean",
+            (1 - 1 / m_1) / sp.sqrt(n_1) + share / root,
+            "gram_features",
+            (0, 0),
+        ),
+        result(
+            "product of class means of different groups",
+            -1 / (total * root),
+            "gram_features",
+            (0, 1),
+        ),
+        Result(
+            "cosine between classifier rows, LDT with s_k = sqrt(n_k)",
+            -1 / (ldt - 1),
+            (ldt,),
+            _ldt_cosine,
+            _draw_classes,
+        ),
     )
 
 
@@ -53,12 +76,19 @@ def _predicted(first: float, second: float, one: float, two: float) -> Predictio
 
 
 def _draw(rng: np.random.Generator) -> tuple[float, ...]:
-    return float(rng.integers(1, 7)), float(rng.integers(1, 7)), spread(rng, 5, 5e3), spread(rng, 5, 5e3)
+    return (
+        float(rng.integers(1, 7)),
+        float(rng.integers(1, 7)),
+        spread(rng, 5, 5e3),
+        spread(rng, 5, 5e3),
+    )
 
 
 def _ldt_cosine(classes: float) -> float:
     counts = 10.0 * np.arange(1, int(classes) + 1) ** 2
-    gram = predict(UFM(counts, CrossEntropy(label_scale=np.sqrt(counts))), limit="vanishing-decay").gram_weights
+    gram = predict(
+        UFM(counts, CrossEntropy(label_scale=np.sqrt(counts))), limit="vanishing-decay"
+    ).gram_weights
     return float(gram[0, -1] / np.sqrt(gram[0, 0] * gram[-1, -1]))
 
 

@@ -9,10 +9,10 @@ import sympy as sp
 
 from ...problem.losses import CrossEntropy
 from ...problem.ufm import UFM
-from .steps import Result
 from ..predict import predict
 from .draws import spread
 from .softmax import loss, one_layer_margin, pull
+from .steps import Result
 from .symbols import K, M, a, c, delta, lambda_H, lambda_W, n, q
 
 if TYPE_CHECKING:
@@ -86,12 +86,21 @@ def deep_results() -> tuple[Result, ...]:
     )
 
 
-def _one_layer(classes: float, n: float, weight: float, feature: float, smoothing: float) -> Prediction:
-    return predict(UFM([n] * int(classes), CrossEntropy(smoothing), 1, None, weight, feature), "balanced_cross_entropy")
+def _one_layer(
+    classes: float, n: float, weight: float, feature: float, smoothing: float
+) -> Prediction:
+    return predict(
+        UFM([n] * int(classes), CrossEntropy(smoothing), 1, None, weight, feature),
+        "balanced_cross_entropy",
+    )
 
 
 def _draw_one_layer(rng: np.random.Generator) -> tuple[float, ...]:
-    classes, n, smoothing = int(rng.integers(2, 20)), spread(rng, 5, 5e3), float(rng.uniform(0, 0.3))
+    classes, n, smoothing = (
+        int(rng.integers(2, 20)),
+        spread(rng, 5, 5e3),
+        float(rng.uniform(0, 0.3)),
+    )
     decay = spread(rng, 1e-3, 0.9) * (1 - smoothing) / (classes * n**0.5)
     share = spread(rng, 0.1, 10)
     return float(classes), n, decay * share, decay / share, smoothing
@@ -99,7 +108,10 @@ def _draw_one_layer(rng: np.random.Generator) -> tuple[float, ...]:
 
 def _deep(classes: float, n: float, depth: float, smoothing: float, margin: float) -> Prediction:
     decay = _decay(classes, n, depth, smoothing, margin)
-    return predict(UFM([n] * int(classes), CrossEntropy(smoothing), int(depth), None, decay, decay), "deep_simplex")
+    return predict(
+        UFM([n] * int(classes), CrossEntropy(smoothing), int(depth), None, decay, decay),
+        "deep_simplex",
+    )
 
 
 def _decay(classes: float, n: float, depth: float, smoothing: float, margin: float) -> float:
@@ -115,6 +127,10 @@ def _draw_deep(rng: np.random.Generator) -> tuple[float, ...]:
         classes, n, depth = int(rng.integers(2, 9)), spread(rng, 5, 5e3), int(rng.integers(2, 6))
         smoothing, margin = float(rng.choice([0.0, rng.uniform(0, 0.1)])), float(rng.uniform(2, 9))
         slope = (classes - 1) / (np.exp(margin) + classes - 1) - smoothing * (1 - 1 / classes)
-        gain = np.log(classes) - np.log1p((classes - 1) * np.exp(-margin)) - smoothing * (1 - 1 / classes) * margin
+        gain = (
+            np.log(classes)
+            - np.log1p((classes - 1) * np.exp(-margin))
+            - smoothing * (1 - 1 / classes) * margin
+        )
         if 0 < slope * margin * (depth + 1) / 2 < 0.99 * gain:
             return float(classes), n, float(depth), smoothing, margin

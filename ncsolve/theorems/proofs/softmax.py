@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from .steps import Step
 from .centered import centering
+from .steps import Step
 from .symbols import K, a, c, delta, eq, k, n, times
 
 LARGER = {K: 1 + k}
@@ -28,7 +28,9 @@ def simplex_loss_steps() -> tuple[Step, ...]:
             "Logits a (I - J/K): a(1 - 1/K) for the own class, -a/K for each of the K - 1 others. The loss of a sample "
             "with target (1 - delta) e_k + delta/K is",
             eq(
-                sp.log(sp.exp(own) + (K - 1) * sp.exp(other)) - (1 - delta) * own - delta / K * (own + (K - 1) * other),
+                sp.log(sp.exp(own) + (K - 1) * sp.exp(other))
+                - (1 - delta) * own
+                - delta / K * (own + (K - 1) * other),
                 loss,
             ),
             LARGER,
@@ -37,8 +39,10 @@ def simplex_loss_steps() -> tuple[Step, ...]:
             "A constant s added to all logits of a column changes no loss (three classes, any target), while any J-part "
             "makes A larger: the minimizer has none.",
             eq(
-                sp.log(sum(sp.exp(one + s) for one in z)) - sum(w * (one + s) for w, one in zip(p, z, strict=True)),
-                sp.log(sum(sp.exp(one) for one in z)) - sum(w * one for w, one in zip(p, z, strict=True)),
+                sp.log(sum(sp.exp(one + s) for one in z))
+                - sum(w * (one + s) for w, one in zip(p, z, strict=True)),
+                sp.log(sum(sp.exp(one) for one in z))
+                - sum(w * one for w, one in zip(p, z, strict=True)),
             ),
         ),
         *(
@@ -77,7 +81,12 @@ def simplex_gradient_step(height: sp.Expr, where: dict[sp.Basic, sp.Expr]) -> St
         "The gradient of the loss in A at the simplex, (sqrt(n)/N)(softmax - target) with N = nK: the entry of the own "
         "class and that of any other.",
         eq(
-            sp.ImmutableMatrix([share * (1 / bottom - (1 - delta) - delta / K), share * (sp.exp(-a) / bottom - delta / K)]),
+            sp.ImmutableMatrix(
+                [
+                    share * (1 / bottom - (1 - delta) - delta / K),
+                    share * (sp.exp(-a) / bottom - delta / K),
+                ]
+            ),
             sp.ImmutableMatrix([-height * (1 - 1 / K), height / K]),
         ),
         where,
@@ -94,7 +103,10 @@ def softmax_gradient_steps() -> tuple[Step, ...]:
     for classes in (3, 4):
         z = sp.Matrix(classes, 1, sp.symbols(f"z_1:{classes + 1}", real=True))
         value = sp.log(sum(map(sp.exp, z))) - (1 - delta) * z[0] - delta / classes * sum(z)
-        at = {one: a * (1 - sp.Rational(1, classes)) if j == 0 else -a / classes for j, one in enumerate(z)}
+        at = {
+            one: a * (1 - sp.Rational(1, classes)) if j == 0 else -a / classes
+            for j, one in enumerate(z)
+        }
         slope = sp.ImmutableMatrix([sp.Derivative(value, one) for one in z])
         steps.append(
             Step(
@@ -102,7 +114,9 @@ def softmax_gradient_steps() -> tuple[Step, ...]:
                 "multiple of the simplex's column, so the gradient in A is a multiple of I - J/K.",
                 eq(
                     slope,
-                    -pull.subs(K, classes) * sp.Rational(classes, classes - 1) * sp.ImmutableMatrix(centering(classes)[:, 0]),
+                    -pull.subs(K, classes)
+                    * sp.Rational(classes, classes - 1)
+                    * sp.ImmutableMatrix(centering(classes)[:, 0]),
                 ),
                 at,
             )

@@ -8,11 +8,11 @@ import numpy as np
 import sympy as sp
 
 from ...problem.ufm import UFM
-from .steps import Result
-from ..predict import predict
 from ...questions.thresholds import thresholds
+from ..predict import predict
 from .draws import spread
 from .scalar import shrinkage_2, shrinkage_3
+from .steps import Result
 from .symbols import M, N, e, g, kappa, lambda_H, lambda_W, n, p, q, sigma
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def squared_results() -> tuple[Result, ...]:
             "count at which a class vanishes, any M, bias none",
             (N ** (M + 1) * product * M ** (2 * M) / (M - 1) ** (M - 1)) ** (1 / M),
             (N, M, g),
-            lambda N, M, g: float(thresholds(_ufm([0.4 * N, 0.6 * N], M, g, g)).classes.critical_count[0]),
+            lambda N, M, g: float(
+                thresholds(_ufm([0.4 * N, 0.6 * N], M, g, g)).classes.critical_count[0]
+            ),
             lambda rng: (spread(rng, 10, 1e4), float(rng.integers(1, 8)), spread(rng, 1e-6, 1e-3)),
         ),
         Result(
@@ -116,7 +118,11 @@ def _draw_one_layer(rng: np.random.Generator) -> tuple[float, ...]:
 
 
 def _deep(n: float, samples: float, depth: int, weight: float, feature: float) -> Prediction:
-    return predict(_ufm([n, min(samples - n, 0.9 * n), max(samples - 1.9 * n, 0.05 * n)], depth, weight, feature))
+    return predict(
+        _ufm(
+            [n, min(samples - n, 0.9 * n), max(samples - 1.9 * n, 0.05 * n)], depth, weight, feature
+        )
+    )
 
 
 def _draw_closed(rng: np.random.Generator, depth: int) -> tuple[float, ...]:
@@ -130,8 +136,12 @@ def _shrunk(n: float, samples: float, depth: float, shrunk: float, ratio: float)
     return predict(_ufm([n, samples - n], depth, *_decays(n, samples, depth, shrunk, ratio)))
 
 
-def _decays(n: float, samples: float, depth: float, shrunk: float, ratio: float) -> tuple[float, float]:
-    mean = shrunk * (1 - shrunk) ** ((depth - 1) / (depth + 1)) * n ** (depth / (depth + 1)) / samples
+def _decays(
+    n: float, samples: float, depth: float, shrunk: float, ratio: float
+) -> tuple[float, float]:
+    mean = (
+        shrunk * (1 - shrunk) ** ((depth - 1) / (depth + 1)) * n ** (depth / (depth + 1)) / samples
+    )
     return mean / ratio, mean * ratio**depth
 
 

@@ -65,7 +65,9 @@ class Step:
 
         if self.formula.rel_op == "==":
             return all(vanishes(difference) for difference in self.differences)
-        return all(positive(one, strictly=self.formula.rel_op in (">", "<")) for one in self.differences)
+        return all(
+            positive(one, strictly=self.formula.rel_op in (">", "<")) for one in self.differences
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +94,9 @@ class Result:
         """The expression as a function of plain numbers."""
         import sympy
 
-        found: Callable[..., float] = sympy.lambdify(self.arguments, self.expression, modules=["scipy", "numpy"])
+        found: Callable[..., float] = sympy.lambdify(
+            self.arguments, self.expression, modules=["scipy", "numpy"]
+        )
         return found
 
     def deviation(self, rng: np.random.Generator | int, trials: int = 50) -> float:

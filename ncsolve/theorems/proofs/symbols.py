@@ -88,7 +88,9 @@ INDEXED = {
 }
 
 
-def described(steps: Iterable[Step], results: Iterable[Result], words: Mapping[str, str]) -> tuple[tuple[Any, str], ...]:
+def described(
+    steps: Iterable[Step], results: Iterable[Result], words: Mapping[str, str]
+) -> tuple[tuple[Any, str], ...]:
     """(symbol, meaning) of every symbol in use, in the order of first use; `words` overrules, by name or by name without index.
 
     Raises

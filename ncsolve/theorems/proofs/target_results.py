@@ -7,9 +7,9 @@ import sympy as sp
 
 from ...problem.losses import Squared
 from ...problem.ufm import UFM
-from .steps import Result
 from ..predict import predict
 from .draws import spread
+from .steps import Result
 from .symbols import M, c, p
 
 
@@ -47,13 +47,23 @@ def target_results() -> tuple[Result, ...]:
             lambda *values: predict(_line(*values)).singular_values[0],
             _draw_line,
         ),
-        Result("bias of the same", mean, (*codes, *counts, M, p), lambda *values: predict(_line(*values)).bias[0], _draw_line),
+        Result(
+            "bias of the same",
+            mean,
+            (*codes, *counts, M, p),
+            lambda *values: predict(_line(*values)).bias[0],
+            _draw_line,
+        ),
     )
 
 
 def _square(*values: float, which: int) -> float:
     a, b, c_, d, one, two, decay = values
-    return float(predict(UFM([one, two], Squared([[a, b], [c_, d]]), 1, None, decay, decay)).singular_values[which])
+    return float(
+        predict(UFM([one, two], Squared([[a, b], [c_, d]]), 1, None, decay, decay)).singular_values[
+            which
+        ]
+    )
 
 
 def _draw_square(rng: np.random.Generator, which: int) -> tuple[float, ...]:
@@ -67,11 +77,21 @@ def _line(*values: float) -> UFM:
     codes, counts, depth, shrunk = np.array(values[:3]), np.array(values[3:6]), values[6], values[7]
     mean = codes @ counts / counts.sum()
     tau = float(np.sqrt(counts @ (codes - mean) ** 2))
-    decay = shrunk * (1 - shrunk) ** ((depth - 1) / (depth + 1)) * tau ** (2 * depth / (depth + 1)) / counts.sum()
+    decay = (
+        shrunk
+        * (1 - shrunk) ** ((depth - 1) / (depth + 1))
+        * tau ** (2 * depth / (depth + 1))
+        / counts.sum()
+    )
     return UFM(counts, Squared(codes[None, :]), int(depth), None, decay, decay, "free")
 
 
 def _draw_line(rng: np.random.Generator) -> tuple[float, ...]:
     depth = int(rng.integers(1, 7))
     counts = (spread(rng, 5, 500) for _ in range(3))
-    return *map(float, rng.normal([2.0, 4.0, 9.0])), *counts, float(depth), float(rng.uniform(0.02, 0.9) / depth)
+    return (
+        *map(float, rng.normal([2.0, 4.0, 9.0])),
+        *counts,
+        float(depth),
+        float(rng.uniform(0.02, 0.9) / depth),
+    )

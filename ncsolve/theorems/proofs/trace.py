@@ -34,7 +34,8 @@ def trace_steps() -> tuple[Step, ...]:
             "in place of tr(A^T T); the difference is",
             eq(
                 even - product,
-                (even + odd) / 2 * (1 - sp.cos(alpha - beta)) + (even - odd) / 2 * (1 - sp.cos(alpha + beta)),
+                (even + odd) / 2 * (1 - sp.cos(alpha - beta))
+                + (even - odd) / 2 * (1 - sp.cos(alpha + beta)),
             ),
         ),
         Step(
@@ -64,6 +65,8 @@ def duality_step() -> Step:
         eq(
             (a.T * sp.diag(first, second)).trace() + first * (strong + weak),
             (strong + weak) * (first + second) / 2 * (1 + sp.cos(alpha - beta))
-            + (first - second) / 2 * (strong * (1 + sp.cos(alpha + beta)) + weak * (1 - sp.cos(alpha + beta))),
+            + (first - second)
+            / 2
+            * (strong * (1 + sp.cos(alpha + beta)) + weak * (1 - sp.cos(alpha + beta))),
         ),
     )

@@ -18,8 +18,6 @@ import math
 
 import numpy as np
 
-from ...problem.ufm import UFM
-from ...problem.objective import Parameters
 from ...analytic import draws
 from ...analytic.factors import balanced_factors
 from ...analytic.hypotheses import BALANCED, CROSS_ENTROPY, DEEP, LINEAR, PLAIN
@@ -28,6 +26,8 @@ from ...analytic.refutation import Refutation
 from ...analytic.simplex_solution import simplex, simplex_solution
 from ...analytic.spectrum import DenseFrame
 from ...analytic.theorem import Hypothesis
+from ...problem.objective import Parameters
+from ...problem.ufm import UFM
 
 
 def published(ufm: UFM) -> Parameters:
@@ -42,7 +42,9 @@ def better(ufm: UFM) -> Parameters:
 
     def value(beta: float) -> float:
         rest = math.exp(-2.0 * beta) + (ufm.classes - 2) * math.exp(-beta)
-        return math.log1p(rest) + reduction.c * pairs * math.pow(2.0 * beta * math.sqrt(n), reduction.q)
+        return math.log1p(rest) + reduction.c * pairs * math.pow(
+            2.0 * beta * math.sqrt(n), reduction.q
+        )
 
     grid: list[float] = np.geomspace(0.05, 60.0, 4000).tolist()
     beta = min(grid, key=value)
@@ -55,7 +57,10 @@ def better(ufm: UFM) -> Parameters:
 
 def draw(rng: np.random.Generator) -> UFM:
     """An even number of classes from four, three or more layers, decays well below where the simplex dies."""
-    n, depth = np.full(2 * int(rng.integers(2, 6)), float(rng.integers(5, 200))), int(rng.integers(3, 7))
+    n, depth = (
+        np.full(2 * int(rng.integers(2, 6)), float(rng.integers(5, 200))),
+        int(rng.integers(3, 7)),
+    )
     scalar = simplex(UFM(n, "ce", depth))
     mean = scalar.critical_c() * scalar.q * float(np.exp(rng.uniform(np.log(0.01), np.log(0.7))))
     return UFM(n, "ce", depth, **draws.decays(rng, depth, mean))

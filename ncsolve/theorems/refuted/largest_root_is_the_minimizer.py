@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...problem.ufm import UFM
-from ...problem.objective import Parameters
 from ...analytic import draws
 from ...analytic.factors import balanced_factors
 from ...analytic.hypotheses import DEEP, LINEAR, NO_BIAS, ONE_HOT, SQUARED
@@ -24,6 +22,8 @@ from ...analytic.reduction import reduce
 from ...analytic.refutation import Refutation
 from ...analytic.scalar import fold, threshold
 from ...analytic.spectrum import AxisFrame
+from ...problem.objective import Parameters
+from ...problem.ufm import UFM
 
 
 def largest_root(beta: float, depth: int) -> float:

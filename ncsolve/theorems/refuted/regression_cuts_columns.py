@@ -20,12 +20,12 @@ import math
 
 import numpy as np
 
-from ...problem.losses import Squared
-from ...problem.ufm import UFM
-from ...problem.objective import Parameters
 from ...analytic.hypotheses import LINEAR, ONE_LAYER, SQUARED
 from ...analytic.refutation import Refutation
 from ...analytic.theorem import Hypothesis
+from ...problem.losses import Squared
+from ...problem.objective import Parameters
+from ...problem.ufm import UFM
 
 
 def published(ufm: UFM) -> Parameters:
@@ -60,10 +60,16 @@ def _spectrum(ufm: UFM) -> tuple[np.ndarray, np.ndarray, float]:
 def _completed(ufm: UFM, shape: np.ndarray) -> Parameters:
     """W = (N lambda_H/lambda_W)^(1/4) shape, padded to the width, with the best H and b = mean target."""
     weight = np.zeros(ufm.shapes[0])
-    weight[:, : shape.shape[1]] = (ufm.samples * ufm.feature_decay / ufm.weight_decay[0]) ** 0.25 * shape
+    weight[:, : shape.shape[1]] = (
+        ufm.samples * ufm.feature_decay / ufm.weight_decay[0]
+    ) ** 0.25 * shape
     ridge = weight.T @ weight + ufm.samples * ufm.feature_decay * np.eye(weight.shape[1])
     codes = ufm.loss.targets(ufm.classes)
-    return Parameters((weight,), np.linalg.solve(ridge, weight.T @ _centered(ufm)), codes @ (ufm.counts / ufm.samples))
+    return Parameters(
+        (weight,),
+        np.linalg.solve(ridge, weight.T @ _centered(ufm)),
+        codes @ (ufm.counts / ufm.samples),
+    )
 
 
 def draw(rng: np.random.Generator) -> UFM:
@@ -88,7 +94,11 @@ REFUTATION = Refutation(
     reference="Andriopoulos et al. 2024 (arXiv:2409.04180), Theorem 4.1, in the partial regime",
     hypotheses=(
         SQUARED,
-        Hypothesis("the targets are given as a matrix", lambda ufm: not ufm.loss.one_hot, {"loss": "given targets"}),
+        Hypothesis(
+            "the targets are given as a matrix",
+            lambda ufm: not ufm.loss.one_hot,
+            {"loss": "given targets"},
+        ),
         Hypothesis("the bias is free", lambda ufm: ufm.bias == "free", {"bias": "free"}),
         ONE_LAYER,
         LINEAR,
@@ -96,7 +106,9 @@ REFUTATION = Refutation(
     fails="Two correlated targets with c between the eigenvalues of their covariance: the columns that are kept have wrong lengths.",
     instead="The cut is made in the eigenbasis of the covariance; the two agree where it is diagonal with descending entries.",
     holds="squared_targets",
-    counterexample=lambda: UFM([1.0] * 4, Squared([[2.0, 1.0, -1.0, -2.0], [1.0, 2.0, -2.0, -1.0]]), 1, 2, 0.7, 0.7, "free"),
+    counterexample=lambda: UFM(
+        [1.0] * 4, Squared([[2.0, 1.0, -1.0, -2.0], [1.0, 2.0, -2.0, -1.0]]), 1, 2, 0.7, 0.7, "free"
+    ),
     published=published,
     better=better,
     draw=draw,
