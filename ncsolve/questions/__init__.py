@@ -1,0 +1,1 @@
+"""What one asks of predictions: thresholds, designs, maps, dynamics, landscapes, campaigns, attacks."""

@@ -1,8 +1,8 @@
-"""Campaigns: thousands of problems from one spec, predicted, certified or verified, with one row each in a file of results.
+"""Campaigns: thousands of problems from one spec, predicted, certified or verified, one row each in a file of results.
 
-The spec (a TOML file, `ncsolve.questions.campaigns.reading`) stands for a numbered sequence of problems. `run` solves those that have no row yet
-and adds their rows; it can be stopped at any moment, in any way, and goes on when it is called again. Rows do not depend on the
-number of workers, on the machine they run on (up to its linear algebra), or on interruptions; only `seconds` does.
+The spec (a TOML file, `ncsolve.questions.campaigns.reading`) stands for a numbered sequence of problems. `run` solves those that
+have no row yet and adds their rows; it can be stopped at any moment, in any way, and goes on when it is called again. Rows do not
+depend on the number of workers, on the machine they run on (up to its linear algebra), or on interruptions; only `seconds` does.
 """
 
 from __future__ import annotations

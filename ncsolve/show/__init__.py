@@ -1,0 +1,1 @@
+"""How answers look: documents, text, pages and pictures."""

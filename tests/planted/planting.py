@@ -1,6 +1,7 @@
 """Plant errors in copies of the package, and run tests on each copy."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 import ncsolve
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 PROBE = "import ncsolve, pathlib, pytest, sys; assert pathlib.Path(ncsolve.__file__).is_relative_to(sys.argv.pop(1)); "
 OPTIONS = [
     "-x",
@@ -37,10 +38,11 @@ def run_on_a_copy(place, tests, change=None, *, chosen=("-m", "not slow")):
         file, old, new = change
         path = place / "ncsolve" / file
         text = path.read_text()
-        assert text.count(old) == 1, (
-            f"{old!r} stands {text.count(old)} times in {file}; bring the planted errors up to date"
+        places = _pattern(old).findall(text)
+        assert len(places) == 1, (
+            f"{old!r} stands {len(places)} times in {file}; bring the planted errors up to date"
         )
-        path.write_text(text.replace(old, new))
+        path.write_text(text.replace(places[0], new))
     command = [
         sys.executable,
         "-c",
@@ -49,7 +51,7 @@ def run_on_a_copy(place, tests, change=None, *, chosen=("-m", "not slow")):
         *OPTIONS,
         *chosen,
     ]
-    command += [str(TESTS / f"test_{name}.py") for name in tests]
+    command += [str(TESTS / f"{name}.py") for name in tests]
     environment = os.environ | {
         "PYTHONPATH": str(place),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -58,6 +60,11 @@ def run_on_a_copy(place, tests, change=None, *, chosen=("-m", "not slow")):
     return subprocess.run(
         command, cwd=place, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def _pattern(code):
+    """The code, however its lines are broken."""
+    return re.compile(r"\s*".join(map(re.escape, re.findall(r"\w+|[^\w\s]", code))))
 
 
 def survivors(place, runs, *, found=(pytest.ExitCode.TESTS_FAILED,), **options):

@@ -74,5 +74,5 @@ MUTATIONS = [
     ("replay: findings", "audit.py", 'if document["findings"] != [', "if False and document['findings'] != ["),
     ("replay: objective", "audit.py", 'check_point(problem, claimed.point, objective, "objective")', "pass"),
     ("replay: evidence", "audit.py", "evidence.check()", "pass"),
-    ("decimals", "../exact_decimals.py", "return Fraction(repr(float(number)))", "return Fraction(float(number))"),
+    ("decimals", "../../problem/exact_decimals.py", "return Fraction(repr(float(number)))", "return Fraction(float(number))"),
 ]  # fmt: skip

@@ -3,7 +3,11 @@
 import pytest
 from planted.planting import run_on_a_copy, survivors
 
-READERS = ["phase_map", "phase_boundaries", "phase_axes"]
+READERS = [
+    "questions/test_phase_map",
+    "questions/test_phase_boundaries",
+    "questions/test_phase_axes",
+]
 FAULTS = [  # file, what stands there, what is planted
     ("squared.py", "share[alive] = p * (1.0 + depth", "share[alive] = p * (1.0 + 1.01 * depth"),
     ("squared.py", "level[of] * pull[:, None]", "1.01 * level[of] * pull[:, None]"),
@@ -70,5 +74,5 @@ FAULTS = [  # file, what stands there, what is planted
 def test_planting_an_error_in_any_formula_of_the_maps_makes_a_test_fail(tmp_path):
     sound = run_on_a_copy(tmp_path / "sound", READERS)
     assert sound.returncode == 0, sound.stdout
-    runs = [(new, READERS, (f"analytic/phase/{file}", old, new)) for file, old, new in FAULTS]
+    runs = [(new, READERS, (f"questions/phase/{file}", old, new)) for file, old, new in FAULTS]
     assert not survivors(tmp_path, runs)

@@ -4,7 +4,11 @@ import pytest
 from planted.planting import run_on_a_copy, survivors
 from planted.rigorous_mutations import MUTATIONS
 
-READERS = ["rigorous_enclosures", "rigorous_replay", "rigorous_outcomes"]
+READERS = [
+    "numeric/test_rigorous_enclosures",
+    "numeric/test_rigorous_replay",
+    "numeric/test_rigorous_outcomes",
+]
 FOUND = (
     pytest.ExitCode.TESTS_FAILED,
     pytest.ExitCode.INTERRUPTED,
@@ -18,5 +22,8 @@ def test_planting_an_error_in_any_proof_makes_a_test_fail(tmp_path):
     assert len(set(names)) == len(names) >= 40
     sound = run_on_a_copy(tmp_path / "sound", READERS)
     assert sound.returncode == 0, sound.stdout
-    runs = [(name, READERS, (f"rigorous/{file}", old, new)) for name, file, old, new in MUTATIONS]
+    runs = [
+        (name, READERS, (f"numeric/rigorous/{file}", old, new))
+        for name, file, old, new in MUTATIONS
+    ]
     assert not survivors(tmp_path, runs, found=FOUND)

@@ -106,11 +106,11 @@ def test_the_deep_simplex_is_the_outer_root_at_fifty_digits(classes, depth, smoo
         q = mpmath.mpf(2) / (depth + 1)
         c = (mpmath.mpf(2e-4) ** depth * mpmath.mpf(3e-4)) ** (1 / mpmath.mpf(depth + 1)) / q
         k, d = mpmath.mpf(classes), mpmath.mpf(smoothing)
-        f = lambda a: (
-            mpmath.log(1 + (k - 1) * mpmath.exp(-a))
-            + d * (1 - 1 / k) * a
-            + c * (k - 1) * (10 * a) ** q
-        )  # noqa: E731
+
+        def f(a, k=k, d=d, c=c):
+            loss = mpmath.log(1 + (k - 1) * mpmath.exp(-a)) + d * (1 - 1 / k) * a
+            return loss + c * (k - 1) * (10 * a) ** q
+
         grid = [mpmath.mpf(x) / 50 for x in range(1, 1500)]
         a = mpmath.findroot(lambda a: mpmath.diff(f, a), min(grid, key=f))
         value = min(f(a), mpmath.log(k))

@@ -1,0 +1,1 @@
+"""Search for deep cross-entropy minimizers: low-rank starts, frames, and the race between them."""
