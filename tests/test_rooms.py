@@ -37,11 +37,7 @@ EXCEPTIONS = {
 }
 #: (file, imported file) and class names that still break the rules; both are to become empty.
 STILL = {
-    ("analytic/convex.py", "numeric/lbfgs"),
-    ("analytic/convex.py", "numeric/newton"),
     ("analytic/exact.py", "theorems/squared_spectral"),
-    ("analytic/search/race.py", "numeric/lbfgs"),
-    ("analytic/search/race.py", "numeric/newton"),
     ("analytic/search/searched.py", "numeric/certify"),
     ("analytic/theorem.py", "theorems/proofs/steps"),
     ("questions/campaigns/picture.py", "show/plots/style"),

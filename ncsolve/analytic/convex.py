@@ -27,9 +27,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..numeric.lbfgs import lbfgs
-from ..numeric.newton import newton
-from ..problem.threads import threads_for
+from ..problem.descend import lbfgs, newton, threads_for
 from .groups import Groups
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..problem.descend import projected, threads_for
 from ..problem.errors import ProblemError
 from ..problem.losses import Squared
 from ..problem.objective import Objective, Parameters, objective_over
-from ..problem.threads import threads_for
 from .layout import Layout, can_rotate, grouped, rotated, samples
 from .newton import Newton
-from .optimizers import LBFGS, Ending, GradientDescent, Optimizer, projected
+from .optimizers import LBFGS, Ending, GradientDescent, Optimizer
 from .record import Progress, Recorder, Reference, Trajectory
 from .switch import switch
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..problem.threads import threads_for
+from ..problem.descend import threads_for
 from .optimizers import Ending, Momentum
 
 if TYPE_CHECKING:

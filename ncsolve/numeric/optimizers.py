@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from .lbfgs import lbfgs
+from ..problem.descend import lbfgs, projected
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
@@ -60,20 +60,9 @@ def small_gradient(objective: Objective, value: float, gradient: Array, toleranc
     return float(np.vdot(gradient, gradient)) <= 2.0 * decay * tolerance * abs(value)
 
 
-def projected(gradient: Array, theta: Array, nonnegative: slice | None) -> Array:
-    """The gradient without the parts that push against the bound theta >= 0."""
-    if nonnegative is None:
-        return gradient
-    free = gradient.copy()
-    free[nonnegative] = np.where(
-        theta[nonnegative] > 0, gradient[nonnegative], np.minimum(gradient[nonnegative], 0.0)
-    )
-    return free
-
-
 @dataclass(frozen=True)
 class LBFGS:
-    """Limited-memory BFGS (see lbfgs.py); SciPy's L-BFGS-B where ReLU features bound some entries.
+    """Limited-memory BFGS (see problem/descend.py); SciPy's L-BFGS-B where ReLU features bound some entries.
 
     Parameters
     ----------

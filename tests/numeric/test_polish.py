@@ -6,8 +6,8 @@ import pytest
 import ncsolve
 from ncsolve.numeric.descent import descend
 from ncsolve.numeric.layout import rotated, samples
-from ncsolve.numeric.optimizers import projected
 from ncsolve.numeric.switch import switch, switch_off, switch_on
+from ncsolve.problem.descend import projected
 from ncsolve.problem.objective import Parameters, objective_over
 
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...numeric.lbfgs import lbfgs
-from ...numeric.newton import newton
+from ...problem.descend import lbfgs, newton
 from .fixed_rank import shrunk
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ncsolve.analytic.search.fixed_rank import FixedRank
 from ncsolve.analytic.search.frames import frames, orthogonal, paley, polygon, simplex, triangular
 from ncsolve.analytic.search.geometry import geometry
 from ncsolve.analytic.search.lowrank import best_known
-from ncsolve.numeric.lbfgs import lbfgs
+from ncsolve.problem.descend import lbfgs
 from ncsolve.problem.losses import class_columns
 from ncsolve.problem.objective import objective_over
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize, rosen, rosen_der
 
-from ncsolve.numeric import lbfgs as module
-from ncsolve.numeric.lbfgs import lbfgs
+from ncsolve.problem import descend as module
+from ncsolve.problem.descend import lbfgs
 
 
 def _quadratic(condition, size=30):
