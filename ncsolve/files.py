@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from . import __version__
+from .version import __version__
 
 
 @contextmanager

@@ -13,8 +13,8 @@ import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import __version__
 from ..problem.errors import CampaignError, CountsError, DataError, NcsolveError, NoAnswer, TooLarge
+from ..version import __version__
 from .answer import BAD_DATA, INCONCLUSIVE, INTERRUPTED, UNREAD, USAGE, Answer, Terminal
 from .commands import commands
 from .options import UsageError

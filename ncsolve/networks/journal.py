@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .. import __version__
 from ..files import atomic_write, refuse_overwrite
+from ..version import __version__
 
 
 class Journal:

@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
+from ..version import __version__
 from . import text as report
 from .plots.gallery import KINDS, drawn
 

@@ -12,8 +12,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ...problem.exact_decimals import exact_decimal
+from ...version import __version__
 from . import judgement
 from .balls import flint
 from .enclosure import Enclosure

@@ -21,8 +21,8 @@ from typing import Any
 from distributed import Client, Future, KilledWorker
 from joblib._dask import DaskDistributedBackend
 
-from ... import __version__
 from ...problem.errors import CampaignError
+from ...version import __version__
 from .spec import Spec
 from .stopping import Stopped
 from .workers import Row, died, in_parallel

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from ... import __version__
 from ...problem.border import finite_json, opened, shown
 from ...problem.errors import CampaignError, CountsError
+from ...version import __version__
 from .spec import Spec
 from .stopping import Stopped
 
