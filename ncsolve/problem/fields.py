@@ -1,47 +1,346 @@
-"""The words that describe a problem in a campaign's spec, and the UFM that they mean.
+r"""The fields of the question, each described once: name, bounds, words, option, axis, and the loss that it belongs to.
 
-They are the fields of UFM, those of its loss, and three shorthands: `decay` for weight_decay and feature_decay at once,
-`long_tail` (K, n, ratio, step) for counts, and one number tau as `logit_adjustment` for the offsets tau log(n_k/N).
+From the table `FIELDS` follow the checks of `UFM` and `CrossEntropy`, the options of the command line, the words of a campaign's
+TOML (`built`), the entries of the JSON document (`UFM.to_dict`) and the axes of a phase map. A new field is one entry at the end,
+an attribute of `UFM` or of its loss, and its mathematics; docs/howto/add_field.md adds one.
+
+Three entries are shorthands: `decay` for weight_decay and feature_decay at once, `long_tail` (K, n, ratio, step) for counts, and
+one number tau as `logit_adjustment` for the offsets tau log(n_k/N).
+
+Axes. `AXES` maps the name of every axis to its `Range` (low, high, below, whole, says): the fields that are one number, with hyphens,
+`bias-decay` for a bias that is a number, `mean-decay` for the geometric mean of the decays, and K, n, ratio of a long tail (`TAIL`,
+which need a rule for counts and are no business of `moved`). `moved(ufm, {"depth": 3, "smoothing": 0.1})` is the problem with the
+named axes at these values; further changes, such as counts or width=None, are given as to `UFM.replace`. An axis may begin at zero or
+below it (smoothing, logit-adjustment).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .errors import ProblemError
 
 if TYPE_CHECKING:
     from .ufm import UFM
 
-#: All fields. A field's place numbers its random generator (spec.py): new fields go to the end.
-FIELDS = (
-    "counts",
-    "long_tail",
-    "long_tail.K",
-    "long_tail.n",
-    "long_tail.ratio",
-    "long_tail.step",
-    "depth",
-    "width",
-    "weight_decay",
-    "feature_decay",
-    "decay",
-    "bias",
-    "features",
-    "loss",
-    "smoothing",
-    "logit_adjustment",
-    "label_scale",
-    "class_scale",
-    "targets",
-)
-LONG_TAIL = ("K", "n", "ratio", "step")
-CROSS_ENTROPY = ("smoothing", "logit_adjustment", "label_scale", "class_scale")
+SMALLEST = float(np.finfo(np.float64).tiny)  # below it a double has lost digits
+DEEPEST = 1000
+
+
+@dataclass(frozen=True)
+class Range:
+    """What an axis of a map may be: from `low` to `high` (or below it), whole numbers or all, and what it is in words."""
+
+    low: float
+    high: float
+    says: str
+    whole: bool = False
+    below: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One field of the question.
+
+    Attributes
+    ----------
+    name : its word in TOML and, with hyphens, on the command line
+    key : its attribute and JSON key, where that is another word
+    check : judges a value: check(value, field, layers) -> the value that is kept
+    low, high, below : bounds of its numbers; `below` leaves out `high` itself
+    words : words that are values
+    per : "layer" or "class" where it may be a list of numbers, one for each
+    loss : the loss that it belongs to
+    usual : its value where nothing is said
+    advice : what would work, the end of an error line
+    metavar, help : of the option
+    axis : how it moves as an axis of a map, if it does
+    """
+
+    name: str
+    check: Callable[[Any, Field, int], Any] = lambda value, field, layers: value
+    key: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    below: bool = False
+    words: tuple[str, ...] = ()
+    per: str = ""
+    loss: str = ""
+    usual: Any = None
+    advice: str = ""
+    metavar: str = ""
+    help: str = ""
+    axis: Range | None = None
+
+    @property
+    def attribute(self) -> str:
+        """Its name in Python and in JSON."""
+        return self.key or self.name
+
+
+def brief(value: object) -> str:
+    """The value on one line of at most 60 characters, whatever it is."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        text = f"of type {type(value).__name__}"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _number(value: Any, field: Field, layers: int) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not (field.low <= number <= field.high) or (field.below and number == field.high):
+        ends = f"[{field.low:g}, {field.high:g}{')' if field.below else ']'}"
+        raise ProblemError(f"{field.name} {brief(value)} is not in {ends}; {field.advice}")
+    return number
+
+
+def _depth(value: Any, field: Field, layers: int) -> int:
+    try:
+        depth = operator.index(value)
+        if isinstance(value, bool):
+            raise TypeError
+    except TypeError:
+        raise ProblemError(
+            f"depth {brief(value)} is not a whole number; {field.advice}, 1 or more"
+        ) from None
+    if not field.low <= depth <= field.high:
+        raise ProblemError(
+            f"depth {brief(depth)} is not between 1 and {field.high}; {field.advice}"
+        )
+    return depth
+
+
+def _layers(value: Any, field: Field, layers: int) -> list[Any]:
+    """One entry per layer."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return [value] * layers
+    if len(value) != layers:
+        which = " (d_1 .. d_M)" if field.name == "width" else ""
+        raise ProblemError(
+            f"{field.name} has {len(value)} entries for depth {layers}; give one number or {layers}{which}"
+        )
+    return list(value)
+
+
+def _widths(value: Any, field: Field, layers: int) -> tuple[int, ...]:
+    given = _layers(value, field, layers)
+    try:
+        widths = tuple(operator.index(d) for d in given)
+    except TypeError:
+        raise ProblemError(
+            f"width {brief(value)} is not made of whole numbers; give numbers of 1 or more"
+        ) from None
+    if min(widths) < 1:
+        raise ProblemError(
+            f"width {brief(min(widths))} is less than 1; every layer needs at least one unit"
+        )
+    return widths
+
+
+def _decay(value: Any, field: Field, layers: int) -> float:
+    advice, name = "give a positive number such as 5e-4", field.name
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        decay = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ProblemError(f"{name} {brief(value)} is not a number; {advice}") from None
+    if decay == 0:
+        raise ProblemError(
+            f"{name} is 0: without decay the infimum is not attained or nothing collapses; give a positive number"
+        )
+    if not SMALLEST <= decay < math.inf:
+        why = "too small for a double" if 0 < decay < SMALLEST else "not a positive finite number"
+        raise ProblemError(f"{name} is {decay:g}: {why}; {advice}")
+    return decay
+
+
+def _decays(value: Any, field: Field, layers: int) -> tuple[float, ...]:
+    return tuple(_decay(entry, field, layers) for entry in _layers(value, field, layers))
+
+
+def _bias(value: Any, field: Field, layers: int) -> str | float:
+    if isinstance(value, str) and value in field.words:
+        return value
+    if isinstance(value, str | bool):
+        why = "is unknown" if isinstance(value, str) else "says too little"
+        raise ProblemError(f"bias {value!r} {why}; 'none', 'free' or a positive decay works")
+    try:
+        return _decay(value, field, layers)
+    except ProblemError as error:
+        raise ProblemError(f"{error}, or 'none' (b = 0), or 'free' (no decay)") from None
+
+
+def _word(value: Any, field: Field, layers: int) -> str:
+    if value not in field.words:
+        works = ", ".join(map(repr, field.words))
+        raise ProblemError(f"{field.name} {value!r} is unknown; one of {works} works")
+    return str(value)
+
+
+def _classes(value: Any, field: Field, layers: int) -> Any:
+    """One number per class, as a read-only array."""
+    if value is None:
+        return None
+    name = field.attribute
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ProblemError(f"{name} are not numbers; give one number per class") from None
+    if array.ndim != 1 or array.size == 0:
+        raise ProblemError(f"{name} have shape {array.shape}; give one number per class")
+    wrong = ~((array >= field.low) & (array <= field.high))
+    if wrong.any():
+        k = int(np.flatnonzero(wrong)[0])
+        raise ProblemError(
+            f"{name}[{k}] is {array[k]:g}; numbers from {field.low:g} to {field.high:g} work"
+        )
+    array.setflags(write=False)
+    return array
+
+
+_ANY = (1e-300, 1e100)
+#: All fields. A field's place numbers its random generator in a campaign: new fields go to the end.
+FIELDS: dict[str, Field] = {
+    field.name: field
+    for field in (
+        Field(name="counts"),
+        Field(name="long_tail"),
+        Field(name="long_tail.K", axis=Range(2, 10**7, "number of classes", whole=True)),
+        Field(name="long_tail.n", axis=Range(1.0, 1e100, "largest count (samples)")),
+        Field(name="long_tail.ratio", axis=Range(1.0, 1e100, "largest count / smallest")),
+        Field(name="long_tail.step"),
+        Field(
+            name="depth",
+            check=_depth,
+            low=1,
+            high=DEEPEST,
+            advice="give the number of weight matrices",
+            metavar="M",
+            help="number of weight matrices on top of the features (1)",
+            axis=Range(1, DEEPEST, "depth M", whole=True),
+        ),
+        Field(
+            name="width",
+            check=_widths,
+            per="layer",
+            metavar="D",
+            help="feature dimension and hidden widths: one number, or M between commas",
+            axis=Range(1, 10**9, "width of every layer", whole=True),
+        ),
+        Field(
+            name="weight_decay",
+            check=_decays,
+            per="layer",
+            metavar="X",
+            help="one number, or M between commas (5e-4)",
+            axis=Range(*_ANY, "decay of every weight"),
+        ),
+        Field(
+            name="feature_decay",
+            check=_decay,
+            metavar="X",
+            help="decay of all N features (5e-4)",
+            axis=Range(*_ANY, "feature decay"),
+        ),
+        Field(name="decay", axis=Range(*_ANY, "all decays")),
+        Field(
+            name="bias",
+            check=_bias,
+            words=("none", "free"),
+            metavar="WORD",
+            help="none (default), free, or a decay",
+            axis=Range(*_ANY, "bias decay"),
+        ),
+        Field(
+            name="features",
+            check=_word,
+            words=("linear", "relu"),
+            metavar="WORD",
+            help="linear (default) or relu",
+        ),
+        Field(
+            name="loss",
+            words=("mse", "ce"),
+            metavar="NAME",
+            help="mse (default) or ce, cross-entropy",
+        ),
+        Field(
+            name="smoothing",
+            check=_number,
+            low=0.0,
+            high=1.0,
+            below=True,
+            loss="ce",
+            usual=0.0,
+            advice="0 is plain cross-entropy, 0.1 is usual",
+            metavar="X",
+            help="ce: label smoothing, from 0 to below 1",
+            axis=Range(0.0, 1.0, "label smoothing", below=True),
+        ),
+        Field(
+            name="logit_adjustment",
+            key="offsets",
+            check=_classes,
+            low=-1e6,
+            high=1e6,
+            per="class",
+            loss="ce",
+            metavar="LIST",
+            help="ce: K numbers added to the logits, or tau: tau log(n_k/N)",
+            axis=Range(-1e6, 1e6, "tau of logit adjustment"),
+        ),
+        Field(
+            name="label_scale",
+            check=_classes,
+            low=1e-6,
+            high=1e6,
+            per="class",
+            loss="ce",
+            metavar="LIST",
+            help="ce: K temperatures by label (LDT)",
+        ),
+        Field(
+            name="class_scale",
+            check=_classes,
+            low=1e-6,
+            high=1e6,
+            per="class",
+            loss="ce",
+            metavar="LIST",
+            help="ce: K temperatures by output (CDT)",
+        ),
+        Field(
+            name="targets",
+            loss="mse",
+            metavar="FILE",
+            help="matrix of targets (.npy, .csv), column k for class k; default one-hot",
+        ),
+    )
+}
+LONG_TAIL = tuple(name.partition(".")[2] for name in FIELDS if name.startswith("long_tail."))
+TAIL = ("ratio", "n", "K")
+AXES: dict[str, Range] = {
+    {"bias": "bias-decay"}.get(name, name.removeprefix("long_tail.").replace("_", "-")): field.axis
+    for name, field in FIELDS.items()
+    if field.axis is not None
+} | {"mean-decay": Range(*_ANY, "geometric mean of the decays")}
+
+CROSS_ENTROPY = tuple(field.name for field in FIELDS.values() if field.loss == "ce")
 LOSS = ("name", *CROSS_ENTROPY, "targets")
-PER_CLASS = ("logit_adjustment", "label_scale", "class_scale")
-PER_LAYER = ("width", "weight_decay")
+PER_CLASS = tuple(field.name for field in FIELDS.values() if field.per == "class")
+PER_LAYER = tuple(field.name for field in FIELDS.values() if field.per == "layer")
 
 #: Words of which a problem may have only one, with what each of them replaces.
 RIVALS = (
@@ -49,6 +348,57 @@ RIVALS = (
     ("long_tail", tuple(f"long_tail.{part}" for part in LONG_TAIL)),
     ("decay", ("weight_decay", "feature_decay")),
 )
+
+
+def moved(ufm: UFM, values: Mapping[str, float], **changes: Any) -> UFM:
+    """The problem with the named axes at these values, and any other fields changed as `UFM.replace` changes them.
+
+    Raises
+    ------
+    ProblemError
+        The field belongs to another loss, or the problem cannot be.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> moved(ncsolve.UFM([30, 10], weight_decay=4e-3, feature_decay=1e-3), {"mean-decay": 1e-2}).decays
+    (0.005, 0.02)
+    """
+    depth = int(values.get("depth", ufm.depth))
+    if depth != ufm.depth:
+        changes["depth"] = depth
+    weights = ufm.weight_decay if depth == ufm.depth else ufm.weight_decay[:1] * depth
+    own: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == "decay":
+            changes["weight_decay"] = changes["feature_decay"] = value
+        elif name == "mean-decay":
+            shares = [decay / ufm.feature_decay for decay in weights]
+            mean = math.exp(math.fsum(map(math.log, shares)) / (depth + 1))
+            changes["feature_decay"] = value / mean
+            changes["weight_decay"] = [share * value / mean for share in shares]
+        elif name == "width":
+            changes[name] = int(value)
+        elif name != "depth":
+            field = FIELDS["bias" if name == "bias-decay" else name.replace("-", "_")]
+            (own if field.loss else changes)[field.attribute] = value
+            if field.loss not in ("", ufm.loss.name):
+                raise ProblemError(
+                    f"axis {name} belongs to loss {field.loss!r}, not to {ufm.loss.name!r}"
+                )
+    if "offsets" in own:
+        own["offsets"] = adjusted(own["offsets"], changes.get("counts", ufm.counts))
+    if own:
+        changes["loss"] = ufm.loss.from_parameters(ufm.loss.parameters() | own)
+    return ufm.replace(**changes)
+
+
+def adjusted(tau: float, counts: Any) -> list[float]:
+    """The offsets tau log(n_k / N) of logit adjustment."""
+    from .ufm import UFM
+
+    plain = UFM(counts)  # refuses counts that have no logarithm
+    return [tau * math.log(count / plain.samples) for count in plain.counts.tolist()]
 
 
 def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +467,6 @@ def _counts(fields: Mapping[str, Any]) -> Any:
 def _loss(fields: Mapping[str, Any], counts: Any) -> Any:
     """The loss: its word where nothing else is said, else the value with its parameters."""
     from .losses import CrossEntropy, Squared
-    from .ufm import UFM
 
     word = fields.get("loss", "mse")
     entries = {name: fields[name] for name in CROSS_ENTROPY if _says_something(fields.get(name))}
@@ -132,8 +481,7 @@ def _loss(fields: Mapping[str, Any], counts: Any) -> Any:
         return word
     offsets = entries.pop("logit_adjustment", None)
     if isinstance(offsets, int | float) and not isinstance(offsets, bool):
-        plain = UFM(counts)  # refuses counts that have no logarithm
-        offsets = [offsets * math.log(count / plain.samples) for count in plain.counts.tolist()]
+        offsets = adjusted(offsets, counts)
     return CrossEntropy(offsets=offsets, **entries)
 
 
