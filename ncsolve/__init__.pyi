@@ -4,12 +4,12 @@ from .analytic.exact import Exact as Exact
 from .analytic.exact import exact as exact
 from .analytic.prediction import Prediction as Prediction
 from .analytic.theorem import Claim as Claim
-from .metrics.comparison import Comparison as Comparison
-from .metrics.comparison import compare as compare
-from .metrics.convention import Convention as Convention
+from .metrics.compare import Comparison as Comparison
+from .metrics.compare import compare as compare
+from .metrics.measure import StreamingMeasure as StreamingMeasure
 from .metrics.measure import measure as measure
-from .metrics.measurement import Measurement as Measurement
-from .metrics.streaming import StreamingMeasure as StreamingMeasure
+from .metrics.metrics import Measurement as Measurement
+from .metrics.presets import Convention as Convention
 from .networks.fixed import to_torch as to_torch
 from .networks.frames import orthogonal_frame as orthogonal_frame
 from .networks.frames import simplex_frame as simplex_frame

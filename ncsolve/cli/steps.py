@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from ..analytic.prediction import Prediction
-    from ..metrics.measurement import Measurement
+    from ..metrics.metrics import Measurement
     from ..numeric.descent import Descent
     from ..problem.ufm import UFM
     from ..show.text import Line
@@ -69,12 +69,12 @@ def verified(args: Namespace, terminal: Terminal) -> tuple[Verification, Descent
 def measured(args: Namespace, terminal: Terminal) -> Measurement:
     """What FILE holds, measured; whether --out can be written is settled first."""
     from ..files import check_writable
+    from ..metrics.files import KINDS, read_snapshot
     from ..metrics.measure import measure
-    from ..metrics.snapshot import Keys, read_snapshot
 
     if args.out is not None:
         check_writable(args.out, overwrite=args.force)
-    keys = Keys(args.features_key, args.labels_key, args.weight_key, args.bias_key)
+    keys = {what: getattr(args, f"{what}_key") for what in KINDS}
     found = read_snapshot(args.file, labels=args.labels, classifier=args.classifier, keys=keys)
     measurement = measure(
         found.features,

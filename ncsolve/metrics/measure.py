@@ -1,16 +1,43 @@
-"""Measure: features, labels, a classifier and a prediction in; every metric out."""
+r"""Measure: features, labels, a classifier and a prediction in, every metric out; at once, or batch by batch.
+
+Features that do not fit in memory, or that come from several workers, are accumulated in one pass over counts, means and scatter.
+Two metrics need more: nc1_pinv the within-class scatter along the class means, nc4_ncc_mismatch the final means before it can look at
+a sample. The first is kept as the pooled d x d matrix where d is at most 2048 (32 MiB), or gathered by a second pass in min(K, d)
+dimensions; the second needs the second pass. `measure` is both passes over one batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+import copy
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .convention import Convention
-from .measurement import Measurement
-from .streaming import StreamingMeasure
+import numpy as np
+
+from ..problem.errors import DataError, ProblemError
+from ..values import same
+from .metrics import METRICS, Measurement, Predicted, assembled, chosen, product
+from .presets import Convention, preset_named
+from .rows import (
+    FIRST,
+    Rows,
+    check_size,
+    classifier_of,
+    coded,
+    layers_of,
+    listed,
+    ordered,
+    same_layers,
+)
+from .statistics import Revisited, Statistics, Sums
 
 if TYPE_CHECKING:
-    from .predicted import Prediction
+    from ..problem.losses import Array
+
+FULL = 2048  # dimensions up to which the pooled scatter matrix is kept
+SCATTER = ("auto", "full", "trace")
+QUANTITIES = ("counts", "origin", "offset", "scatter", "within")
 
 
 def measure(
@@ -18,7 +45,7 @@ def measure(
     labels: Any,
     weight: Any = None,
     bias: Any = None,
-    prediction: Prediction | None = None,
+    prediction: Predicted = None,
     *,
     preset: str | None = None,
     convention: Convention | None = None,
@@ -83,14 +110,10 @@ def measure(
     >>> "nc2_gof_H" in found, found.absent["nc2_gof_H"]
     (False, 'it needs a prediction')
     """
-    from .registry import chosen
-
-    wanted = None if keys is None else list(chosen(keys))
-    needs = {need for one in chosen(wanted).values() for need in one.needs}
-    stream = StreamingMeasure(classes=classes, scatter="trace")
+    wanted = chosen(keys)
+    stream, second = StreamingMeasure(classes=classes, scatter="trace"), None
     stream.update(features, labels)
-    second = None
-    if needs & {"within", "mismatch"}:
+    if {"within", "mismatch"} & {need for key in wanted for need in METRICS[key].needs}:
         second = stream.second_pass(weight, bias)
         second.update(features, labels)
     return stream.compute(
@@ -103,3 +126,290 @@ def measure(
         subset=subset,
         keys=wanted,
     )
+
+
+class _Pass:
+    """Sums by layer that are fed batch by batch; nothing of a batch that is refused is kept."""
+
+    def __init__(self) -> None:
+        self._layers: dict[str, Any] = {}
+
+    def update(self, features: Any, labels: Any) -> None:
+        """Add a batch.
+
+        Parameters
+        ----------
+        features : (n, d) array, tensor or list, or a mapping layer -> such
+            The layers of the first batch are those of all.
+        labels : n labels
+
+        Raises
+        ------
+        DataError
+            Nothing of the batch is kept.
+        """
+        codes, classes = coded(labels)
+        if len(codes) == 0:
+            return
+        layers = layers_of(features, len(codes))
+        if self._layers:
+            same_layers(self._layers, layers)
+        parts = {name: self._empty(name, rows, classes) for name, rows in layers.items()}
+        for name, rows in layers.items():
+            parts[name].add(rows, codes, classes)
+        self._join(parts)
+
+    def _empty(self, name: str, rows: Rows, classes: Sequence[Hashable]) -> Sums | Revisited:
+        """Sums for rows of these classes, which have seen nothing."""
+        raise NotImplementedError
+
+    def _join(self, parts: Mapping[str, Any]) -> None:
+        if not self._layers:
+            self._layers = dict(parts)
+            return
+        same_layers(self._layers, parts)
+        for name, part in parts.items():
+            self._layers[name].merge(part)
+
+
+class SecondPass(_Pass):
+    """Run over the same samples once more: `update(features, labels)`, mergeable; then `compute(second_pass=...)`.
+
+    Made by `StreamingMeasure.second_pass`.
+    """
+
+    def __init__(
+        self,
+        statistics: Mapping[str, Statistics],
+        factors: tuple[Array, ...],
+        bias: Array | None,
+    ) -> None:
+        self.classifier = factors, bias
+        self._layers = {
+            name: Revisited(one, product(factors[j:]) if factors else None, bias)
+            for j, (name, one) in enumerate(statistics.items())
+        }
+
+    def merge(self, other: SecondPass) -> None:
+        """Add what another worker has seen in its second pass with the same means."""
+        self._join(other._layers)
+
+    def _empty(self, name: str, rows: Rows, classes: Sequence[Hashable]) -> Revisited:
+        new: Revisited = copy.copy(self._layers[name])
+        new.forget()
+        return new
+
+
+class StreamingMeasure(_Pass):
+    """Accumulate features batch by batch, in any order, then measure.
+
+    Parameters
+    ----------
+    classes : sequence of labels, optional
+        The order of the classes, which is that of the classifier's rows; a class without samples is then an error that names it. By
+        default the sorted labels.
+    scatter : "auto", "full" or "trace"
+        Whether to keep the pooled d x d scatter matrix for nc1_pinv: where d <= 2048, always, or never.
+
+    Notes
+    -----
+    All sums are float64; the result does not depend on the order or the size of the batches beyond rounding, and `merge` joins
+    what workers saw. Cost of an update: O(N d), with the pooled matrix O(N d^2); memory O(K d), with it O(K d + d^2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> features, labels = rng.normal(size=(30, 4)), np.arange(30) % 3
+    >>> stream = StreamingMeasure()
+    >>> for batch in range(0, 30, 10):
+    ...     stream.update(features[batch : batch + 10], labels[batch : batch + 10])
+    >>> import ncsolve
+    >>> abs(stream.compute()["nc1_pinv"] / ncsolve.measure(features, labels)["nc1_pinv"] - 1) < 1e-12
+    True
+    """
+
+    def __init__(self, *, classes: Sequence[Hashable] | None = None, scatter: str = "auto") -> None:
+        if scatter not in SCATTER:
+            raise ProblemError(
+                f"scatter {scatter!r} is unknown; one of {', '.join(map(repr, SCATTER))} works"
+            )
+        super().__init__()
+        self.scatter, self.order = scatter, None
+        if classes is not None:
+            codes, found = coded(list(classes))
+            if len(found) < len(codes):
+                repeated = found[int(np.argmax(np.bincount(codes) > 1))]
+                raise DataError(f"class {repeated!r} stands twice in classes; give each class once")
+            self.order = [found[i] for i in codes]
+
+    @property
+    def samples(self) -> int:
+        """How many samples were seen."""
+        return int(next(iter(self._layers.values())).counts.sum()) if self._layers else 0
+
+    def compute(
+        self,
+        weight: Any = None,
+        bias: Any = None,
+        prediction: Predicted = None,
+        *,
+        second_pass: SecondPass | None = None,
+        preset: str | None = None,
+        convention: Convention | None = None,
+        subset: bool = False,
+        keys: Iterable[str] | None = None,
+    ) -> Measurement:
+        """Metrics of everything seen so far; the accumulation can go on.
+
+        Parameters
+        ----------
+        weight, bias, prediction, preset, convention, subset, keys
+            As in `ncsolve.measure`.
+        second_pass : SecondPass, optional
+            Made by `second_pass` and run over the same samples; it adds nc4_ncc_mismatch, and nc1_pinv where the pooled matrix was not
+            kept. Its classifier is used if none is given here.
+        """
+        if preset is not None:
+            if convention is not None:
+                raise ProblemError(f"preset {preset!r} fixes the convention; give one of the two")
+            convention = preset_named(preset).convention
+        statistics, (factors, vector) = self._summary(weight, bias)
+        if second_pass is not None:
+            theirs = second_pass.classifier
+            if factors and theirs[0] and not same(theirs, (factors, vector)):
+                raise DataError(
+                    "compute was given another classifier than the second pass; give the same, or none"
+                )
+            factors, vector = (factors, vector) if factors else theirs
+            seen = second_pass._layers
+            statistics = {name: seen[name].completed(one) for name, one in statistics.items()}
+        layers = {
+            name: Measurement(one, factors[j:], vector, convention or Convention(), preset or "")
+            for j, (name, one) in enumerate(statistics.items())
+        }
+        return assembled(layers, prediction, subset=subset, keys=keys)
+
+    def second_pass(self, weight: Any = None, bias: Any = None) -> SecondPass:
+        """An accumulator for a second pass over the same samples, with the means as they are now.
+
+        Parameters
+        ----------
+        weight, bias : the classifier, for nc4_ncc_mismatch
+        """
+        statistics, classifier = self._summary(weight, bias)
+        return SecondPass(statistics, *classifier)
+
+    def merge(self, other: StreamingMeasure) -> None:
+        """Add what another worker has seen; `other` stays as it is."""
+        if other.scatter != self.scatter:
+            raise ProblemError(
+                f"scatter {self.scatter!r} here and {other.scatter!r} there; both need the same"
+            )
+        for name, part in other._layers.items():
+            self._refuse_strangers(part.place)
+            if name in self._layers and part.dimension != self._layers[name].dimension:
+                raise DataError(
+                    f"layer {name!r} has {self._layers[name].dimension} dimensions here, {part.dimension} there"
+                )
+        if other._layers:
+            self._join(copy.deepcopy(other._layers))
+
+    def reset(self) -> None:
+        """Forget every sample."""
+        self._layers = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Arrays that `np.savez` writes and `np.load` reads without pickling; see `load_state_dict`.
+
+        One holds a JSON text: the layers, their classes and the options. The others are "<layer>.<quantity>" in float64.
+        """
+        about, state = [], dict[str, Any]()
+        for i, (name, part) in enumerate(self._layers.items()):
+            spelled = _spelled(part.place)
+            about += [{"name": name, "classes": spelled, "eps": part.eps, "largest": part.largest}]
+            kept = {one: getattr(part, one) for one in QUANTITIES}
+            state |= {f"{i}.{one}": np.copy(x) for one, x in kept.items() if x is not None}
+        order = None if self.order is None else _spelled(self.order)
+        document = {"version": 1, "order": order, "scatter": self.scatter, "layers": about}
+        return {"document": np.array(json.dumps(document))} | state
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Become what `state_dict` described.
+
+        Raises
+        ------
+        DataError
+            The state is not one of ours; this object is unchanged.
+        """
+        try:
+            document = json.loads(str(saved["document"]))
+            if document["scatter"] not in SCATTER:
+                raise ValueError(f"scatter is {document['scatter']!r}")
+            layers = {one["name"]: _part(saved, i, one) for i, one in enumerate(document["layers"])}
+            self.order, self.scatter, self._layers = document["order"], document["scatter"], layers
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            said = " ".join(str(error).split())[:100]
+            raise DataError(
+                f"this is not the state of a StreamingMeasure ({said}); give what state_dict returned"
+            ) from None
+
+    def _empty(self, name: str, rows: Rows, classes: Sequence[Hashable]) -> Sums:
+        self._refuse_strangers(classes)
+        d = rows.shape[1]
+        if not self._layers:
+            return Sums(d, full=self.scatter == "full" or (self.scatter == "auto" and d <= FULL))
+        known: Sums = self._layers[name]
+        if d != known.dimension:
+            raise DataError(f"{rows.name} have {d} dimensions, earlier batches {known.dimension}")
+        return Sums(d, full=known.within is not None)
+
+    def _refuse_strangers(self, classes: Iterable[Hashable]) -> None:
+        if self.order is not None:
+            known = set(self.order)
+            if strangers := [one for one in classes if one not in known]:
+                raise DataError(
+                    f"labels {listed(strangers)} are not among the classes {listed(self.order)}"
+                )
+
+    def _summary(
+        self, weight: Any, bias: Any
+    ) -> tuple[dict[str, Statistics], tuple[tuple[Array, ...], Array | None]]:
+        """Statistics by layer, and the classifier checked against them."""
+        if not self._layers:
+            raise DataError("no samples were seen; call update with features and labels first")
+        found = {}
+        for name, part in self._layers.items():
+            check_size(
+                part.largest, "the features" if name == FIRST else f"the features of layer {name!r}"
+            )
+            found[name] = part.statistics(self.order or ordered(part.place))
+        dimensions = [part.dimension for part in self._layers.values()]
+        return found, classifier_of(weight, bias, dimensions, next(iter(found.values())).classes)
+
+
+def _part(state: Mapping[str, Any], i: int, about: Mapping[str, Any]) -> Sums:
+    """The sums of layer i."""
+    full, (_, d) = f"{i}.within" in state, np.shape(state[f"{i}.origin"])
+    part = Sums(d, full=full)
+    part.place = {one: k for k, one in enumerate(about["classes"])}
+    part.eps, part.largest = float(about["eps"]), float(about["largest"])
+    size = len(part.place)
+    shapes = [(size,), (size, d), (size, d), (size,), (d, d)]
+    for name, shape in list(zip(QUANTITIES, shapes, strict=True))[: 4 + full]:
+        array = np.array(state[f"{i}.{name}"], dtype=np.float64)
+        if array.shape != shape or not np.isfinite(array).all():
+            raise ValueError(
+                f"{name} of layer {about['name']!r} is not a finite array of shape {shape}"
+            )
+        setattr(part, name, array)
+    return part
+
+
+def _spelled(classes: Iterable[Hashable]) -> list[Any]:
+    for one in classes:
+        if not isinstance(one, str | int | bool):
+            raise DataError(
+                f"label {one!r} of type {type(one).__name__} cannot be saved; whole numbers and strings can"
+            )
+    return list(classes)

@@ -1,14 +1,18 @@
-"""Features as rows, whatever holds them: blocks of float64, checked as they pass.
+"""What a user hands over, checked: features as rows, labels as classes, a classifier as matrices.
 
-One row per sample, shape (N, d). Arrays, torch tensors on any device and nested lists are read block by block, so that float32
-features are never copied as a whole. The unit roundoff of what the user gave is remembered: a difference between class means
-below it is no information.
+Features, one row per sample, shape (N, d): arrays, torch tensors on any device and nested lists are read block by block, so that
+float32 features are never copied as a whole. The unit roundoff of what the user gave is remembered: a difference between class
+means below it is no information.
+
+Labels are hashable values: whole numbers (consecutive or not), strings, booleans, None excepted. Whole floats are the integers they
+equal, scalars of numpy and torch the Python values they hold. Classes are in sorted order; where their kinds cannot be compared,
+by kind and then by how they print.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +20,16 @@ import numpy as np
 
 from ..problem.border import refuse_mask, shown
 from ..problem.errors import DataError
-from .statistics import DOUBLE
 
 if TYPE_CHECKING:
-    from ..problem.losses import Array
+    from ..problem.losses import Array, Indices
 
+FIRST = "H"  # the name of the only layer
+DOUBLE = float(np.finfo(np.float64).eps)
 BLOCK = 1 << 20  # numbers per block: 8 MiB
-SMALLEST, LARGEST = (
-    1e-130,
-    1e140,
-)  # squares of larger numbers, summed, leave the doubles, and those of noise in smaller ones
+# Squares of larger numbers, summed, leave the doubles, and those of noise in smaller ones.
+SMALLEST, LARGEST = 1e-130, 1e140
+ADVICE = "give one label per sample, such as whole numbers or strings"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,22 +51,16 @@ class Rows:
         """
         step = max(1, BLOCK // self.shape[1])
         for start in range(0, self.shape[0], step):
-            place = slice(start, min(start + step, self.shape[0]))
-            block = np.array(_numpy(self.source[place]), dtype=np.float64)
-            low, high = float(block.min()), float(block.max())
-            if not (low >= -LARGEST and high <= LARGEST):
-                i, j = (int(index[0]) for index in np.nonzero(~(np.abs(block) <= LARGEST)))
-                found = block[i, j]
-                why = (
-                    f"beyond {LARGEST:g}, where squares overflow"
-                    if math.isfinite(found)
-                    else "not a finite number"
-                )
+            block = np.array(_numpy(self.source[start : start + step]), dtype=np.float64)
+            if not (block.min() >= -LARGEST and block.max() <= LARGEST):
+                i, j = np.argwhere(~(np.abs(block) <= LARGEST))[0]
+                large = f"beyond {LARGEST:g}, where squares overflow"
+                why = large if math.isfinite(block[i, j]) else "not a finite number"
                 raise DataError(
-                    f"{self.name}: sample {start + i}, coordinate {j} (counting from 0) is {found:g}, {why}; "
+                    f"{self.name}: sample {start + i}, coordinate {j} (counting from 0) is {block[i, j]:g}, {why}; "
                     "leave out or mend such samples"
                 )
-            yield place, block
+            yield slice(start, start + len(block)), block
 
 
 def rows(features: Any, name: str = "features") -> Rows:
@@ -74,39 +72,191 @@ def rows(features: Any, name: str = "features") -> Rows:
     (3, 2)
     """
     if hasattr(features, "detach"):
-        source = features.detach()
-        other = (
-            "b" if str(source.dtype) == "torch.bool" else "c" if source.dtype.is_complex else "i"
-        )
-        kind = "f" if source.dtype.is_floating_point else other
-        eps = _tensor_eps(source) if kind == "f" else DOUBLE
+        import torch
+
+        source, finfo = features.detach(), torch.finfo
+        floats = source.dtype.is_floating_point
+        real = floats or not (source.dtype.is_complex or source.dtype == torch.bool)
     else:
         try:
-            source = features if isinstance(features, np.ndarray) else np.asarray(features)
+            source, finfo = np.asanyarray(features), np.finfo
         except ValueError:
             raise DataError(
                 f"{name} {shown(features)} have rows of different lengths; give an (N, d) array"
             ) from None
         refuse_mask(source, name, "have")
-        kind = source.dtype.kind
-        eps = float(np.finfo(source.dtype).eps) if kind == "f" else DOUBLE
+        floats, real = source.dtype.kind == "f", source.dtype.kind in "fiu"
     shape = tuple(int(size) for size in source.shape)
-    if kind not in "fiu":
+    if not real:
         raise DataError(
             f"{name} hold values of type {source.dtype}, not real numbers; give an (N, d) array of floats"
         )
     if len(shape) != 2:
-        hint = (
-            "give one column as features[:, None]"
-            if len(shape) == 1
-            else "flatten each sample to one row"
-        )
+        column = "give one column as features[:, None]"
+        hint = column if len(shape) == 1 else "flatten each sample to one row"
         raise DataError(f"{name} have shape {shape}, not (samples, dimensions); {hint}")
     if 0 in shape:
         raise DataError(
             f"{name} have shape {shape}, so there is nothing to measure; give at least one sample of each class"
         )
+    eps = float(finfo(source.dtype).eps) if floats else DOUBLE
     return Rows(source, (shape[0], shape[1]), max(eps, DOUBLE), name)
+
+
+def layers_of(features: Any, samples: int) -> dict[str, Rows]:
+    """The features by layer, each with one row per label."""
+    if not isinstance(features, Mapping):
+        found = {FIRST: rows(features)}
+    elif features:
+        named = features.items()
+        found = {str(name): rows(one, f"features of layer {name!r}") for name, one in named}
+    else:
+        raise DataError(
+            "features are an empty mapping; give at least one layer, name -> (N, d) array"
+        )
+    for layer in found.values():
+        if layer.shape[0] != samples:
+            hint = "; give one row per sample"
+            if layer.shape[1] == samples:
+                hint = ": they look transposed; give (samples, dimensions), features.T"
+            raise DataError(
+                f"{layer.name} have shape {layer.shape} and labels have shape ({samples},){hint}"
+            )
+    return found
+
+
+def same_layers(known: Iterable[str], given: Iterable[str]) -> None:
+    """Refuse a batch whose layers are not those of the others."""
+    known, given = list(known), list(given)
+    if known != given:
+        raise DataError(
+            f"layers {listed(given)} were given, earlier {listed(known)}; every batch needs the same layers in order"
+        )
+
+
+def coded(labels: Any) -> tuple[Indices, list[Hashable]]:
+    """Indices (N,) and the classes they point at, in sorted order.
+
+    Raises
+    ------
+    DataError
+        The labels are not a line of hashable values, or one of them is missing.
+
+    Examples
+    --------
+    >>> codes, classes = coded(["owl", "cat", "owl"])
+    >>> codes.tolist(), classes
+    ([1, 0, 1], ['cat', 'owl'])
+    """
+    if hasattr(labels, "detach"):
+        labels = labels.detach().cpu().numpy()
+    if isinstance(labels, str | bytes) or not hasattr(labels, "__len__"):
+        raise DataError(f"labels {shown(labels)} are not a sequence; {ADVICE}")
+    refuse_mask(labels, "labels", "have")
+    if array := isinstance(labels, np.ndarray):
+        labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+        if labels.ndim != 1:
+            raise DataError(
+                f"labels have shape {labels.shape}; {ADVICE} (of one-hot rows, their argmax)"
+            )
+    if array and labels.dtype.kind in "biufUS":
+        values, codes = np.unique(labels, return_inverse=True)
+        distinct = values.tolist()
+    else:
+        number: dict[Hashable, int] = {}
+        codes = np.empty(len(labels), dtype=np.intp)
+        for i, value in enumerate(labels):
+            try:
+                value = value.item() if hasattr(value, "item") else value
+                codes[i] = number.setdefault(value, len(number))
+            except TypeError:
+                raise DataError(
+                    f"label {i} (counting from 0) is {shown(value)}, which cannot name a class; {ADVICE}"
+                ) from None
+        distinct = list(number)
+    for i, value in enumerate(distinct):
+        if isinstance(value, bytes):
+            distinct[i] = value.decode("utf-8", "backslashreplace")
+        elif isinstance(value, float) and value.is_integer():
+            distinct[i] = int(value)
+        missing = value is None or value != value or value in ("", b"")  # NaN differs from itself
+        if missing or isinstance(distinct[i], float):
+            why = "which is missing" if missing else "not a whole number"
+            place = int(np.flatnonzero(codes == i)[0])
+            raise DataError(
+                f"label {place} (counting from 0) is {shown(distinct[i])}, {why}; {ADVICE}"
+            )
+    classes = ordered(dict.fromkeys(distinct))
+    rank = {one: i for i, one in enumerate(classes)}
+    return np.array([rank[one] for one in distinct], dtype=np.intp)[codes], classes
+
+
+def ordered(classes: Iterable[Hashable]) -> list[Hashable]:
+    """Classes in sorted order, whatever they are.
+
+    Examples
+    --------
+    >>> ordered(["b", 10, "a", 9])
+    [9, 10, 'a', 'b']
+    """
+    known = list(classes)
+    try:
+        return sorted(known)  # type: ignore[type-var]
+    except TypeError:
+        kinds: dict[str, list[Hashable]] = {}
+        for one in known:
+            kinds.setdefault(type(one).__name__, []).append(one)
+        if len(kinds) == 1:
+            return sorted(known, key=repr)
+        return [one for kind in sorted(kinds) for one in ordered(kinds[kind])]
+
+
+def listed(classes: Sequence[Hashable], most: int = 8) -> str:
+    """The classes on one line, for a message."""
+    more = ", ..." if len(classes) > most else ""
+    return ", ".join(shown(one, 40) for one in classes[:most]) + more
+
+
+def classifier_of(
+    weight: Any, bias: Any, dimensions: Sequence[int], classes: Sequence[Hashable]
+) -> tuple[tuple[Array, ...], Array | None]:
+    """The matrices and the bias, checked against the features' dimensions and the classes.
+
+    `weight` is one (K, d) matrix, W_M ... W_1, or the sequence W_1, ..., W_M of which W_j acts on layer j.
+    """
+    if weight is None:
+        if bias is not None:
+            raise DataError("a bias without a classifier says nothing; give weight as well")
+        return (), None
+    several = isinstance(weight, list | tuple) and bool(weight) and all(map(_is_matrix, weight))
+    given = weight if several else [weight]
+    names = [f"weight W_{j + 1}" if several else "weight" for j in range(len(given))]
+    factors = tuple(map(matrix, given, names))
+    _check_sizes(factors)
+    size, last = len(classes), len(factors) - 1
+    for j, (what, factor) in enumerate(zip(names, factors, strict=True)):
+        columns = dimensions[j] if j < len(dimensions) else factors[j - 1].shape[0]
+        wanted = (size if j == last else factors[j + 1].shape[1], columns)
+        if factor.shape == wanted:
+            continue
+        hint = f"features have dimension {columns}, so it should be ({wanted[0]}, {columns})"
+        if factor.shape == wanted[::-1]:
+            hint = "it looks transposed; give (classes, dimensions), as torch.nn.Linear keeps it"
+        elif factor.ndim == 2 and factor.shape[1] == columns and j == last:
+            raise DataError(_wrong_rows(what, factor.shape[0], classes))
+        raise DataError(
+            f"{what} has shape {factor.shape} for {size} classes and dimension {columns}: {hint}"
+        )
+    if len(dimensions) > len(factors) or (not several and len(dimensions) > 1):
+        raise DataError(
+            f"{len(dimensions)} layers of features and {len(factors)} matrices; give weight as the list W_1, ..., W_M, one per layer"
+        )
+    vector = None if bias is None else matrix(bias, "bias")
+    if vector is not None and vector.shape not in ((size,), (size, 1), (1, size)):
+        raise DataError(
+            f"bias has shape {vector.shape}; it needs one entry for each of {size} classes"
+        )
+    return factors, None if vector is None else vector.ravel()
 
 
 def matrix(values: Any, name: str) -> Array:
@@ -122,14 +272,11 @@ def matrix(values: Any, name: str) -> Array:
         found = np.array(_numpy(values), dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(f"{name} {shown(values)} is not an array of real numbers") from None
-    if not (np.abs(found) <= LARGEST).all():
-        wrong = found[~(np.abs(found) <= LARGEST)][0]
-        why = (
-            f"entries up to {LARGEST:g} are measured"
-            if math.isfinite(wrong)
-            else "every entry must be a finite number"
-        )
-        raise DataError(f"{name} holds {wrong:g}; {why}")
+    wrong = found[~(np.abs(found) <= LARGEST)]
+    if wrong.size:
+        large = f"entries up to {LARGEST:g} are measured"
+        why = large if math.isfinite(wrong[0]) else "every entry must be a finite number"
+        raise DataError(f"{name} holds {wrong[0]:g}; {why}")
     return found
 
 
@@ -142,19 +289,39 @@ def check_size(largest: float, name: str) -> None:
         )
 
 
+def _check_sizes(factors: Sequence[Array]) -> None:
+    """Refuse matrices that are too small or whose product may leave the doubles; a zero matrix may stand anywhere."""
+    sizes = [float(np.abs(factor).max(initial=0.0)) for factor in factors]
+    for j, size in enumerate(sizes):
+        check_size(size, "weight" if len(sizes) == 1 else f"weight W_{j + 1}")
+    low, high = math.log10(SMALLEST), math.log10(LARGEST)
+    if all(sizes) and not low <= sum(map(math.log10, sizes)) <= high:
+        listing = ", ".join(f"{size:g}" for size in sizes)
+        raise DataError(
+            f"the matrices have largest entries {listing}, whose product is out of range; from {SMALLEST:g} to {LARGEST:g} is measured"
+        )
+
+
+def _wrong_rows(what: str, found: int, classes: Sequence[Hashable]) -> str:
+    size = len(classes)
+    message = f"{what} has {found} rows, but the labels have {size} classes"
+    numbers = {one for one in classes if isinstance(one, int) and 0 <= one < found}
+    if len(numbers) == size < found:
+        missing = [k for k in range(found) if k not in numbers]
+        return f"{message}: no sample of {'class' if len(missing) == 1 else 'classes'} {listed(missing)}; give samples of every class"
+    return f"{message} ({listed(classes)}); give one row per class"
+
+
+def _is_matrix(value: Any) -> bool:
+    if hasattr(value, "shape"):
+        return len(value.shape) == 2
+    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], list | tuple)
+
+
 def _numpy(values: Any) -> Any:
     """What numpy can read: tensors leave their device, and bfloat16 becomes float32."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        return (
-            values.float()
-            if values.dtype.is_floating_point and values.element_size() < 4
-            else values
-        ).numpy()
-    return values
-
-
-def _tensor_eps(tensor: Any) -> float:
-    import torch
-
-    return float(torch.finfo(tensor.dtype).eps)
+    if not hasattr(values, "detach"):
+        return values
+    values = values.detach().cpu()
+    short = values.dtype.is_floating_point and values.element_size() < 4
+    return (values.float() if short else values).numpy()

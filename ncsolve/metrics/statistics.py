@@ -1,27 +1,48 @@
-"""What one or two passes over the features leave: counts, class means, scatter, and the within-class scatter along the means.
+r"""What one or two passes over the features leave: counts, class means, scatter, and the within-class scatter along the means.
 
-A class mean is kept as an origin, one of its samples, and an offset from it: differences of class means, and of samples from their class
-mean, are taken of origins first, so that an offset common to all features costs them no digits.
+First pass, in any order, mergeable. Per class: count n, mean mu and scatter s = sum ||h - mu||^2. Two parts of a class merge by (Chan,
+Golub & LeVeque 1983)
+
+    delta = mu_b - mu_a,   mu = mu_a + delta n_b / n,   s = s_a + s_b + ||delta||^2 n_a n_b / n,   n = n_a + n_b,
+
+and the pooled matrix S = sum (h - mu_y)(h - mu_y)^T by the same rule with delta delta^T. A class mean is kept as an origin, the first
+sample of the class, and an offset from it: differences of class means, and of samples from their class mean, are taken of origins first,
+so that an offset common to all features costs them no digits.
+
+Second pass, once the means are known:
+
+    P = sum over samples of (Q (h - mu_y)) (Q (h - mu_y))^T,     Q orthonormal rows that span all mu_k - mu_l,
+
+is all of the within-class scatter that tr(Sigma_W Sigma_B^+) sees, in r = min(K, d) dimensions instead of d. A sample is a mismatch
+when no class has both the largest logit and the nearest mean; merged classes share their means, so ties are agreements. The given floats
+are exact numbers, whatever their kind: a tie is what the rounding of the computation in float64 leaves open, with an interval of 16
+roundings around each nearness and each logit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..problem.losses import Array
+from ..problem.errors import DataError
+from ..values import Value
+from .rows import BLOCK, DOUBLE, listed
 
-DOUBLE = float(np.finfo(np.float64).eps)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..problem.losses import Array, Indices
+    from .rows import Rows
+
 ROUNDINGS = 16.0  # of a quantity in float64 that make no difference
 
 
-@dataclass(frozen=True, eq=False)
-class Statistics:
+@dataclass(frozen=True, eq=False, repr=False)
+class Statistics(Value):
     """Sufficient statistics of N features in K classes.
 
     Attributes
@@ -31,8 +52,7 @@ class Statistics:
     origin, offset : mu_k = origin_k + offset_k, each of shape (K, d)
     scatter : sum over the class of ||h - mu_k||^2, shape (K,)
     eps : spacing at 1 of the floats that the features came in
-    within : sum over all samples of (Q (h - mu_y)) (Q (h - mu_y))^T with the orthonormal rows Q of `basis`, shape (r, r); None
-        if it was not kept
+    basis, within : Q, shape (r, d), and P, shape (r, r), of the second pass; None if P was not kept
     mismatch : share of samples whose class by the classifier is not the one of the nearest class mean; None if not counted
     """
 
@@ -41,15 +61,15 @@ class Statistics:
     origin: Array
     offset: Array
     scatter: Array
-    eps: float
+    eps: float = DOUBLE
+    basis: Array | None = None
     within: Array | None = None
     mismatch: float | None = None
 
     @cached_property
     def means(self) -> Array:
         """mu_k, shape (K, d)."""
-        found: Array = self.origin + self.offset
-        return found
+        return np.asarray(self.origin + self.offset)
 
     @property
     def samples(self) -> float:
@@ -57,54 +77,214 @@ class Statistics:
         return float(self.counts.sum())
 
     @property
+    def shares(self) -> Array:
+        """n_k / N, shape (K,)."""
+        return np.asarray(self.counts / self.samples)
+
+    @property
     def variances(self) -> Array:
         """V_k = E ||h - mu_k||^2, shape (K,); zero for a class of one sample."""
-        found: Array = self.scatter / self.counts
-        return found
+        return np.asarray(self.scatter / self.counts)
 
     @cached_property
     def anchor(self) -> Array:
         """A vector of doubles near mu_C."""
-        found: Array = self.means.mean(axis=0)
-        return found
+        return np.asarray(self.means.mean(axis=0))
 
     @cached_property
     def moved(self) -> Array:
         """mu_k less the anchor, shape (K, d)."""
-        found: Array = (self.origin - self.anchor) + self.offset
-        return found
-
-    @cached_property
-    def mean_of_means(self) -> Array:
-        """mu_C."""
-        found: Array = self.anchor + self.moved.mean(axis=0)
-        return found
-
-    @cached_property
-    def sample_mean(self) -> Array:
-        """mu_S, summed as a difference from mu_C: exact where the counts are equal."""
-        shares = self.counts / self.samples
-        found: Array = self.mean_of_means + shares @ self.differences
-        return found
+        return np.asarray((self.origin - self.anchor) + self.offset)
 
     @cached_property
     def differences(self) -> Array:
         """mu_k - mu_C, shape (K, d)."""
-        found: Array = self.moved - self.moved.mean(axis=0)
-        return found
+        return np.asarray(self.moved - self.moved.mean(axis=0))
+
+    @cached_property
+    def sample_mean(self) -> Array:
+        """mu_S, summed as a difference from mu_C: exact where the counts are equal."""
+        mean_of_means = self.anchor + self.moved.mean(axis=0)
+        return np.asarray(mean_of_means + self.shares @ self.differences)
 
     @cached_property
     def resolution(self) -> Array:
-        """How far rounding in float64 may have moved each of them, shape (K,)."""
-        found: Array = (
-            ROUNDINGS
-            * DOUBLE
-            * (np.linalg.norm(self.differences, axis=1) + np.sqrt(self.variances))
-        )
-        return found
+        """How far rounding in float64 may have moved each of the differences, shape (K,)."""
+        size = np.linalg.norm(self.differences, axis=1) + np.sqrt(self.variances)
+        return np.asarray(ROUNDINGS * DOUBLE * size)
 
-    @cached_property
-    def basis(self) -> Array:
-        """Orthonormal rows that span all differences of class means, shape (min(K, d), d)."""
-        found: Array = np.linalg.svd(self.differences, full_matrices=False)[2]
-        return found
+    def spanned(self) -> Array:
+        """Q: orthonormal rows that span all differences of class means, shape (min(K, d), d)."""
+        return np.asarray(np.linalg.svd(self.differences, full_matrices=False)[2])
+
+
+class Sums:
+    """Running statistics of one set of features of dimension d; `full` keeps the pooled d x d scatter matrix."""
+
+    def __init__(self, dimension: int, *, full: bool) -> None:
+        self.place: dict[Hashable, int] = {}
+        self.counts: Array = np.zeros(0)
+        self.origin: Array = np.zeros((0, dimension))
+        self.offset: Array = np.zeros((0, dimension))
+        self.scatter: Array = np.zeros(0)
+        self.within: Array | None = np.zeros((dimension, dimension)) if full else None
+        self.eps = self.largest = 0.0
+
+    @property
+    def dimension(self) -> int:
+        """The dimension d of the features."""
+        return int(self.origin.shape[1])
+
+    def add(self, rows: Rows, codes: Indices, classes: Sequence[Hashable]) -> None:
+        """Add samples; `codes` point into `classes`. O(N d), or O(N d^2) with the pooled matrix.
+
+        Blocks before one that is refused are kept: add to new sums, then merge.
+        """
+        self.eps = max(self.eps, rows.eps)
+        for place, x in rows.blocks():
+            order = np.argsort(codes[place], kind="stable")
+            sorted_codes = codes[place][order]
+            present, starts, sizes = np.unique(sorted_codes, return_index=True, return_counts=True)
+            x = x[order]
+            self.largest = max(self.largest, float(np.abs(x).max()))
+            k = self._places([classes[i] for i in present], x[starts])
+            x -= np.repeat(self.origin[k], sizes, axis=0)
+            n = sizes.astype(np.float64)
+            mean = np.add.reduceat(x, starts, axis=0) / n[:, None]
+            x -= np.repeat(mean, sizes, axis=0)
+            # the rounding of the first sum; its square is below rounding
+            mean += np.add.reduceat(x, starts, axis=0) / n[:, None]
+            self._join(k, n, mean, np.add.reduceat(np.einsum("ij,ij->i", x, x), starts))
+            if self.within is not None:
+                self.within += x.T @ x
+
+    def merge(self, other: Sums) -> None:
+        """Add what others of the same dimension have seen."""
+        if (self.within is None) != (other.within is None):
+            raise DataError(
+                "one part keeps the pooled scatter matrix and the other does not; give both the same scatter="
+            )
+        k = self._places(list(other.place), other.origin)
+        self._join(k, other.counts, (other.origin - self.origin[k]) + other.offset, other.scatter)
+        if self.within is not None and other.within is not None:
+            self.within += other.within
+        self.eps = max(self.eps, other.eps)
+        self.largest = max(self.largest, other.largest)
+
+    def statistics(self, classes: Sequence[Hashable]) -> Statistics:
+        """Of these classes, in this order; each must have been seen."""
+        if absent := [one for one in classes if one not in self.place]:
+            raise DataError(
+                f"no sample of {'class' if len(absent) == 1 else 'classes'} {listed(absent)}; give samples of every class"
+            )
+        if len(classes) < 2:
+            raise DataError(
+                f"the labels hold one class, {listed(classes)}; neural collapse needs at least 2 classes"
+            )
+        k = [self.place[one] for one in classes]
+        n, origin, offset, scatter = self.counts[k], self.origin[k], self.offset[k], self.scatter[k]
+        found = Statistics(tuple(classes), n, origin, offset, scatter, self.eps)
+        if self.within is None:
+            return found
+        basis = found.spanned()
+        return replace(found, basis=basis, within=basis @ self.within @ basis.T)
+
+    def _join(self, k: Indices, n: Array, mean: Array, scatter: Array) -> None:
+        """Chan's rule for the classes at `k`; means are relative to the origins."""
+        before = self.counts[k]
+        total = before + n
+        delta = mean - self.offset[k]
+        self.offset[k] += delta * (n / total)[:, None]
+        share = before * n / total
+        self.scatter[k] += scatter + share * np.einsum("ij,ij->i", delta, delta)
+        self.counts[k] = total
+        if self.within is not None:
+            self.within += (delta * share[:, None]).T @ delta
+
+    def _places(self, classes: Sequence[Hashable], first: Array) -> Indices:
+        """Where the classes stand; new ones are given an origin."""
+        new = [i for i, one in enumerate(classes) if one not in self.place]
+        if new:
+            self.place |= {classes[i]: len(self.place) + j for j, i in enumerate(new)}
+            self.origin = np.concatenate([self.origin, first[new]])
+            for name in ("counts", "offset", "scatter"):
+                old = getattr(self, name)
+                setattr(self, name, np.concatenate([old, np.zeros((len(new), *old.shape[1:]))]))
+        return np.array([self.place[one] for one in classes], dtype=np.intp)
+
+
+class Revisited:
+    """Running sums of the second pass over one set of features.
+
+    Parameters
+    ----------
+    statistics : of the first pass
+    weight, bias : (K, d) and (K,), or None: then no mismatches are counted
+    """
+
+    def __init__(self, statistics: Statistics, weight: Array | None, bias: Array | None) -> None:
+        self.statistics, self.weight, self.bias = statistics, weight, bias
+        self.place = {one: i for i, one in enumerate(statistics.classes)}
+        self.basis = statistics.spanned()
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin again, with the same means and classifier."""
+        self.within: Array = np.zeros((len(self.basis), len(self.basis)))
+        self.mismatches = self.samples = 0
+
+    def merge(self, other: Revisited) -> None:
+        """Add what another has seen."""
+        if not np.array_equal(self.statistics.means, other.statistics.means):
+            raise DataError(
+                "the two second passes have different class means; merge the first passes before the second begins"
+            )
+        self.within += other.within
+        self.mismatches += other.mismatches
+        self.samples += other.samples
+
+    def completed(self, first: Statistics) -> Statistics:
+        """The statistics of the first pass with what this one gathered."""
+        if self.samples != first.samples or not np.array_equal(self.statistics.means, first.means):
+            raise DataError(
+                f"the second pass saw {self.samples} samples and the first {first.samples:g}; run it over the same samples"
+            )
+        mismatch = None if self.weight is None else self.mismatches / self.samples
+        return replace(first, basis=self.basis, within=self.within.copy(), mismatch=mismatch)
+
+    def add(self, rows: Rows, codes: Indices, classes: Sequence[Hashable]) -> None:
+        """Look at samples once more; blocks before one that is refused are kept, as in `Sums.add`."""
+        if unknown := [one for one in classes if one not in self.place]:
+            raise DataError(
+                f"the second pass met classes that the first did not: {listed(unknown)}; pass over the same data"
+            )
+        s, k = self.statistics, np.array([self.place[one] for one in classes], dtype=np.intp)[codes]
+        step = max(1, BLOCK // len(self.place))  # a row of a block becomes K logits
+        for place, block in rows.blocks():
+            mine = k[place]
+            moved = ((block - s.origin[mine]) - s.offset[mine]) @ self.basis.T
+            self.within += moved.T @ moved
+            if self.weight is not None:
+                for i in range(0, len(block), step):
+                    self.mismatches += self._mismatched(self.weight, block[i : i + step])
+        self.samples += k.size
+
+    def _mismatched(self, weight: Array, block: Array) -> int:
+        means, x = self.statistics.moved, block - self.statistics.anchor
+        size = np.einsum("ij,ij->i", means, means)
+        nearness = x @ means.T - size / 2.0  # (||x||^2 - ||x - mu||^2) / 2
+        length = np.sqrt(size)
+        rounded = length + np.sqrt(self.statistics.variances)  # a mean is rounded as its samples
+        nearest = _largest(nearness, (np.linalg.norm(x, axis=1)[:, None] + length) * rounded)
+        logits = block @ weight.T
+        slack = np.outer(np.linalg.norm(block, axis=1), np.linalg.norm(weight, axis=1))
+        if self.bias is not None:
+            logits += self.bias
+            slack += np.abs(self.bias)
+        return int((~(nearest & _largest(logits, slack)).any(axis=1)).sum())
+
+
+def _largest(values: Array, size: Array) -> NDArray[np.bool_]:
+    """Where a value may be the largest of its row, if each may be off by 16 roundings of `size`."""
+    slack = ROUNDINGS * DOUBLE * size
+    return np.asarray(values + slack >= (values - slack).max(axis=1)[:, None])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics.labels import coded
+from ..metrics.rows import coded
 from ..problem.border import opened, shown
 from ..problem.errors import DataError, ProblemError
 from . import cifar, idx

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..metrics.evidence import norm, simplex
 from ..metrics.measure import measure
+from ..metrics.metrics import norm, simplex
 from ..metrics.rows import SMALLEST
 from ..problem.objective import Parameters, objective
 from .hooks import capture

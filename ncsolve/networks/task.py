@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metrics.evidence import simplex
+from ..metrics.metrics import simplex
 from ..problem.errors import DataError, ProblemError
 from ..problem.losses import CrossEntropy, Squared
 

@@ -22,8 +22,8 @@ from ..problem.objective import Parameters
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
-    from ..metrics.comparison import Comparison
-    from ..metrics.measurement import Measurement
+    from ..metrics.compare import Comparison
+    from ..metrics.metrics import Measurement
     from ..verification import Verification
 
 SAME = 1e-9  # relative difference of a stored value from the one that is predicted now
@@ -160,7 +160,7 @@ class Result:
     @cached_property
     def comparison(self) -> Comparison:
         """Class means and classifier beside the prediction, samples of a run at their class means."""
-        from ..metrics.comparison import compare_matrices
+        from ..metrics.compare import compare_matrices
 
         point, ufm = self.found, self.prediction.ufm
         names, counts, variances = ufm.names, ufm.counts, None
@@ -215,7 +215,7 @@ def result_of(found: Prediction | Verification | Comparison) -> Result:
     ('predict', True)
     """
     from ..analytic.prediction import Prediction
-    from ..metrics.comparison import Comparison
+    from ..metrics.compare import Comparison
 
     if isinstance(found, Prediction):
         return Result("this problem", "predict", found.to_dict(), {}, found)

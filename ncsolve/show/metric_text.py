@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..metrics.comparison import OTHERS
+from ..metrics.compare import OTHERS
 from .text import Line, columns, text
 
 if TYPE_CHECKING:
-    from ..metrics.comparison import Comparison
-    from ..metrics.measurement import Measurement
+    from ..metrics.compare import Comparison
+    from ..metrics.metrics import Measurement
 
 MOST_ROWS, SHOWN_ROWS = 40, 12  # a longer table shows so many rows from each end
 
@@ -47,7 +47,7 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
     from .text import prediction_lines
 
     m = found.measurement
-    yield text(prediction_lines(found.prediction))  # type: ignore[arg-type]
+    yield text(prediction_lines(found.prediction))
     yield text(_about(m))
     if m.published:
         yield columns(
@@ -117,7 +117,7 @@ def comparison_blocks(found: Comparison) -> Iterator[str]:
 
 
 def _about(found: Measurement) -> list[Line]:
-    c = found.evidence.convention
+    c = found.convention
     mean = {"classes": "mu_C, the mean of class means", "samples": "mu_S, the mean of all samples"}[
         c.center
     ]

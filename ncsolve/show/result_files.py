@@ -53,7 +53,7 @@ def _json(path: str) -> Result:
 
 
 def _npz(path: str) -> Result:
-    from ..metrics.snapshot.formats import arrays_in
+    from ..metrics.files import arrays_in
 
     arrays = arrays_in(path)
     if "document" not in arrays:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.snapshots import long_tail_of_ten, near, passed
 
 import ncsolve
-from ncsolve.metrics.alignment import aligned
+from ncsolve.metrics.compare import aligned
 
 
 def compared(prediction, noise, layers=False, **choices):

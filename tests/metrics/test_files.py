@@ -13,7 +13,7 @@ from support.snapshots import long_tail_of_ten, near, passed
 
 import ncsolve
 from ncsolve.cli import main
-from ncsolve.metrics.snapshot import Keys, read_snapshot
+from ncsolve.metrics.files import read_snapshot
 
 PREDICTION = ncsolve.predict(ncsolve.UFM([20, 10, 5], weight_decay=5e-3, feature_decay=5e-3))
 H, Y, (W,) = near(PREDICTION, noise=0.01, dimension=4, rng=2)
@@ -571,7 +571,7 @@ def test_measuring_loads_no_solver_and_no_torch(files):
 
 
 def test_a_snapshot_is_what_measure_takes(files):
-    found = read_snapshot(files / "net.npz", keys=Keys(weight="W"))
+    found = read_snapshot(files / "net.npz", keys={"weight": "W"})
     assert dict(ncsolve.measure(found.features, found.labels, found.weight, found.bias)) == dict(
         ncsolve.measure(H, Y, W, B)
     )

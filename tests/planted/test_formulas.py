@@ -31,23 +31,10 @@ READERS = {  # the tests that read a file's formulas most directly
     "analytic/grouped.py": ["analytic/test_ce_convex"],
     "numeric/certify.py": ["theorems/test_ce_theorems", "analytic/test_ce_convex"],
     "problem/objective.py": ["problem/test_objective"],
-    "metrics/predicted.py": ["metrics/test_inputs", "metrics/test_compare"],
-    "metrics/accumulator.py": ["metrics/test_streaming"],
-    "metrics/alignment.py": ["metrics/test_compare"],
-    "metrics/comparison.py": ["metrics/test_compare"],
-} | {
-    f"metrics/{name}.py": ["metrics/test_metrics", "metrics/test_presets"]
-    for name in (
-        "variability",
-        "frames",
-        "evidence",
-        "predicted_geometry",
-        "duality",
-        "decision",
-        "statistics",
-        "revisit",
-        "presets",
-    )
+    "metrics/statistics.py": ["metrics/test_measure", "metrics/test_metrics"],
+    "metrics/presets.py": ["metrics/test_presets"],
+    "metrics/metrics.py": ["metrics/test_metrics", "metrics/test_presets", "metrics/test_rows"],
+    "metrics/compare.py": ["metrics/test_compare"],
 }
 CHOSEN = ("-m", "not slow", "-k", "not random_problems and not regression and not 90_digits")
 

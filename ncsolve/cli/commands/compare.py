@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable
 
-    from ...metrics.comparison import Comparison
+    from ...metrics.compare import Comparison
 
 OUT = (".json", ".npz")
 KINDS = (*(name for name, kind in gallery.KINDS.items() if kind.of_matrices), "gram-weights")
@@ -68,7 +68,7 @@ def check(args: Namespace) -> None:
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Measure, predict and compare."""
     from ...files import check_writable, write_arrays
-    from ...metrics.comparison import compare
+    from ...metrics.compare import compare
     from ...metrics.presets import preset_named
     from ...show.metric_text import comparison_blocks
     from ..steps import measured, predicted

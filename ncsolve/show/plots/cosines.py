@@ -12,7 +12,7 @@ from .style import BLACK, BLUE, VERMILION, axes_or_new
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ...metrics.comparison import Comparison
+    from ...metrics.compare import Comparison
 
 MOST_MARKS = 12  # with more predicted values they are a second histogram
 

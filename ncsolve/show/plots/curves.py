@@ -119,5 +119,5 @@ def metric_curves(
 
 
 def _floor(records: Sequence[Mapping[str, float]]) -> float:
-    spacings = [record.evidence.statistics.eps for record in records if hasattr(record, "evidence")]
+    spacings = [record.statistics.eps for record in records if hasattr(record, "statistics")]
     return max(spacings, default=float(np.finfo(np.float64).eps))

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...metrics.measurement import Measurement
-from ...metrics.predicted import matched
+from ...metrics.metrics import Measurement, matched
 from ...problem.objective import Parameters
 
 if TYPE_CHECKING:
-    from ...metrics.predicted import Prediction
+    from ...analytic.prediction import Prediction
     from ...numeric.descent import Run
     from ...problem.losses import Array
 
@@ -26,7 +25,7 @@ def found_rows(found: Found, prediction: Prediction) -> dict[str, Array | None]:
     place = matched(prediction, found.classes, found.counts, subset=True)
     order = np.argsort(place)
     return {
-        "features": found.evidence.means[order],
+        "features": found.means[order],
         "weights": None if found.weight is None else found.weight[order],
     }
 

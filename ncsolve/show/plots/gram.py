@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from ...metrics.predicted import Prediction
+    from ...analytic.prediction import Prediction
     from .found import Found
 
 

@@ -12,7 +12,7 @@ from .style import BLACK, BLUE, VERMILION, axes_or_new, plain_ticks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ...metrics.predicted import Prediction
+    from ...analytic.prediction import Prediction
     from .found import Found
 
 

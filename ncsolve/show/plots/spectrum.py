@@ -14,7 +14,7 @@ ZERO = 1e-3  # share of the smallest predicted singular value below which a meas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ...metrics.comparison import Comparison
+    from ...metrics.compare import Comparison
 
 
 def spectrum_per_layer(comparison: Comparison, ax: Axes | None = None) -> Axes:

@@ -12,7 +12,7 @@ from .style import CYCLE, plain_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ...metrics.comparison import Comparison
+    from ...metrics.compare import Comparison
     from ...problem.losses import Array
 
 

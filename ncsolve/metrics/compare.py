@@ -13,7 +13,7 @@ multiples of (1/r_1, ..., 1/r_K), which change no softmax; both lose that compon
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,32 +23,35 @@ import numpy as np
 from ..problem.errors import DataError, ProblemError
 from ..problem.losses import CrossEntropy
 from ..problem.objective import Parameters
-from .alignment import aligned
-from .assemble import measurement as assembled
-from .evidence import Undefined, norm
-from .measurement import Measurement
-from .network import FIRST, Network, network_of
-from .predicted import matched
-from .predicted_geometry import gof, relative
-from .statistics import DOUBLE, Statistics
+from ..values import Value
+from .metrics import (
+    Measurement,
+    Predicted,
+    Undefined,
+    assembled,
+    gof,
+    matched,
+    norm,
+    principal,
+    product,
+    quotients,
+    relative,
+)
+from .rows import FIRST, classifier_of
+from .statistics import Statistics
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
-    from .predicted import Predicted, Prediction
 
 SCALE_FREE = ("nc2_gof_H", "nc2_gof_W", "nc3_gof")
 ABSOLUTE = ("nc2_abs_H", "nc2_abs_W", "nc3_abs")
 NC1, BIAS = "nc1_quotient", "bias"
-OTHERS = (
-    "nc2_etf_H",
-    "nc2_etf_W",
-    "nc2_of_H",
-    "nc2_of_W",
-)  # the targets of balanced theory, for comparison
+# the targets of balanced theory, for comparison
+OTHERS = ("nc2_etf_H", "nc2_etf_W", "nc2_of_H", "nc2_of_W")
 
 
-@dataclass(frozen=True, eq=False)
-class Spectrum:
+@dataclass(frozen=True, eq=False, repr=False)
+class FactorSpectrum(Value):
     """Singular values of one factor, measured and predicted, padded with zeros to one length.
 
     Attributes
@@ -58,6 +61,8 @@ class Spectrum:
     relative : distance as a share of the norm of the prediction; None where that is zero
     """
 
+    entries = ("name", "measured", "predicted", "gof", "relative")
+
     name: str
     measured: Array
     predicted: Array
@@ -65,27 +70,16 @@ class Spectrum:
     @property
     def gof(self) -> float | None:
         """See the class."""
-        return _known(lambda: gof(self.measured, self.predicted, "spectrum"))
+        return _known(gof, self.measured, self.predicted)
 
     @property
     def relative(self) -> float | None:
         """See the class."""
-        return _known(lambda: relative(self.measured, self.predicted, "spectrum"))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The spectrum as plain values."""
-        measured, predicted = self.measured.tolist(), self.predicted.tolist()
-        return {
-            "name": self.name,
-            "measured": measured,
-            "predicted": predicted,
-            "gof": self.gof,
-            "relative": self.relative,
-        }
+        return _known(relative, self.measured, self.predicted)
 
 
-@dataclass(frozen=True)
-class ClassComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassComparison(Value):
     """One class, measured and predicted.
 
     Attributes
@@ -114,11 +108,11 @@ class ClassComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The row as plain values."""
-        return dict(self.__dict__) | {"name": str(self.name)}
+        return super().to_dict() | {"name": str(self.name)}
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Value):
     """A measurement beside the prediction. Built by `compare`.
 
     Attributes
@@ -128,42 +122,36 @@ class Comparison:
     decisive : the keys that are held against it
     """
 
+    entries = (
+        *("agrees", "tolerance", "decisive", "largest", "distances", "untested", "procrustes"),
+        *("classes", "spectra"),
+    )
+
     measurement: Measurement
     tolerance: float
     decisive: tuple[str, ...]
 
     @property
-    def prediction(self) -> Prediction:
+    def prediction(self) -> Predicted:
         """What was predicted."""
-        return self._predicted.prediction
-
-    @property
-    def _predicted(self) -> Predicted:
-        assert self.measurement.evidence.predicted is not None
-        return self.measurement.evidence.predicted
+        return self.measurement.prediction
 
     @property
     def matrices(self) -> Parameters:
         """(W_1, ..., W_M), class means and bias as measured, classes in the order of the measurement; without a classifier no W."""
-        m = self.measurement
-        return Parameters(m.factors, m.class_means, self._bias())
+        return Parameters(self.measurement.factors, self.measurement.class_means, self._bias)
 
     @property
     def distances(self) -> dict[str, float]:
         """nc1_quotient and the distances to the prediction that have a value, by key: metrics, "bias" and, of a deep problem whose
         matrices were all given, "spectrum_W_j", the relative distance of the singular values of W_j.
         """
-        found = {
-            key: self.measurement[key]
-            for key in (NC1, *SCALE_FREE, *ABSOLUTE)
-            if key in self.measurement
-        }
-        if self.bias_distance is not None:
-            found[BIAS] = self.bias_distance
+        m = self.measurement
+        found: dict[str, float | None] = {key: m.get(key) for key in (NC1, *SCALE_FREE, *ABSOLUTE)}
+        found[BIAS] = self.bias_distance
         if len(self.prediction.weights) > 1:
-            spectra = {_spectrum(one.name): one.relative for one in self.spectra if one.name != "H"}
-            found |= {key: value for key, value in spectra.items() if value is not None}
-        return found
+            found |= {f"spectrum_{one.name}": one.relative for one in self.spectra[1:]}
+        return {key: value for key, value in found.items() if value is not None}
 
     @cached_property
     def bias_distance(self) -> float | None:
@@ -172,12 +160,15 @@ class Comparison:
         """
         if self.measurement.weight is None:
             return None
-        measured, predicted = self._bias(), self._predicted_bias()
-        if (free := self._unseen_bias()) is not None:
+        measured, predicted = self._bias, self._predicted_bias
+        ufm = self.prediction.ufm
+        if ufm.bias_decay == 0.0 and isinstance(ufm.loss, CrossEntropy):
+            free = ufm.loss.unseen(ufm.classes)[self._place]
             measured, predicted = (
                 one - free * (free @ one) / (free @ free) for one in (measured, predicted)
             )
-        scale = max(norm(predicted), norm(self._predicted.product) / math.sqrt(len(predicted)))
+        logits = norm(self.measurement.geometry.product) / math.sqrt(len(predicted))
+        scale = max(norm(predicted), logits)
         return norm(measured - predicted) / scale if scale else None
 
     @property
@@ -206,127 +197,96 @@ class Comparison:
         return self.largest[1] <= self.tolerance
 
     @cached_property
-    def spectra(self) -> tuple[Spectrum, ...]:
+    def spectra(self) -> tuple[FactorSpectrum, ...]:
         """Singular values of H and, where all of W_1, ..., W_M were given, of each."""
         predicted = {layer.name: layer.singular_values for layer in self.prediction.layers}
         measured = self.measurement.spectra
         if len(measured) != len(predicted):
             measured = {"H": measured["H"]}
+        pairs = {name: (values, predicted[name]) for name, values in measured.items()}
+        sizes = {name: max(map(len, pair)) for name, pair in pairs.items()}
         return tuple(
-            Spectrum(name, *_padded(values, predicted[name])) for name, values in measured.items()
+            FactorSpectrum(name, *(np.pad(one, (0, sizes[name] - one.size)) for one in pair))
+            for name, pair in pairs.items()
         )
 
     @cached_property
     def classes(self) -> tuple[ClassComparison, ...]:
         """One row per class."""
-        m, order = self.measurement, self._predicted.order
-        table = self.prediction.classes
-        turned, still = self.aligned_means
-        weight_norm = m.weight_norm
-        errors = self._cosine_errors()
-        return tuple(
-            ClassComparison(
-                name,
-                int(m.counts[k]),
-                str(table.state[order[k]]),
-                float(m.feature_norm[k]),
-                float(table.feature_norm[order[k]]),
-                None if weight_norm is None else float(weight_norm[k]),
-                float(table.weight_norm[order[k]]),
-                float(m.variances[k]),
-                None if weight_norm is None else float(self._bias()[k]),
-                float(self._predicted_bias()[k]),
-                _angle(turned[k], still[k]),
-                errors[k],
-            )
-            for k, name in enumerate(m.classes)
+        m, place, table = self.measurement, self._place, self.prediction.classes
+        nothing = [None] * len(m.classes)
+        error = np.abs(m.feature_cosines - self.predicted_cosines())
+        np.fill_diagonal(error, np.nan)
+        columns = (
+            m.classes,
+            map(int, m.counts),
+            map(str, table.state[place]),
+            m.feature_norm.tolist(),
+            table.feature_norm[place].tolist(),
+            nothing if m.weight_norm is None else m.weight_norm.tolist(),
+            table.weight_norm[place].tolist(),
+            m.variances.tolist(),
+            nothing if m.weight is None else self._bias.tolist(),
+            self._predicted_bias.tolist(),
+            map(_angle, *self.aligned_means),
+            (float(np.nanmax(row)) if np.isfinite(row).any() else None for row in error),
         )
+        return tuple(ClassComparison(*row) for row in zip(*columns, strict=True))
 
     @cached_property
     def aligned_means(self) -> tuple[Array, Array]:
         """Class means as rows, measured (rotated onto the predicted) and predicted, in common coordinates."""
-        return aligned(self.measurement.evidence.means, self._predicted_means)
+        return aligned(self.measurement.means, self._predicted_means)
 
     @cached_property
     def aligned(self) -> tuple[Array, Array]:
         """Class means, then classifier rows, each at Frobenius norm 1, measured (rotated) and predicted: two (2K, r) arrays."""
-        weight = self.measurement.weight
-        if weight is None:
+        m = self.measurement
+        if m.weight is None:
             raise DataError("a classifier is needed to show its rows; give weight")
-        rest = self.prediction.weights[-1]
-        for factor in reversed(self.prediction.weights[:-1]):
-            rest = rest @ factor
-        stacked = [
-            np.concatenate([_unit(means), _unit(rows)])
-            for means, rows in (
-                (self.measurement.evidence.means, weight),
-                (self._predicted_means, rest[self._predicted.order]),
-            )
-        ]
-        return aligned(stacked[0], stacked[1])
+        rows = product(self.prediction.weights)[self._place]
+        both = (m.means, m.weight), (self._predicted_means, rows)
+        return aligned(
+            *(np.concatenate([x / (np.linalg.norm(x) or 1.0) for x in one]) for one in both)
+        )
 
     @property
     def procrustes(self) -> float | None:
         """||rotated class means - predicted||_F / ||predicted||_F; None where nothing is predicted but zero."""
-        turned, still = self.aligned_means
-        return _known(lambda: relative(turned, still, "class means"))
+        return _known(relative, *self.aligned_means)
+
+    def predicted_cosines(self, which: str = "features") -> Array:
+        """Predicted cosines between class means ("features") or classifier rows ("weights"), shape (K, K); NaN where one is zero."""
+        gram: Array = getattr(self.measurement.geometry, which)
+        return quotients(gram, np.sqrt(np.maximum(np.diag(gram), 0.0)))
+
+    @property
+    def _place(self) -> Any:
+        return self.measurement.place
 
     @property
     def _predicted_means(self) -> Array:
-        found: Array = self.prediction.class_means.T[self._predicted.order]
-        return found
+        return np.asarray(self.prediction.class_means.T[self._place])
 
+    @property
     def _bias(self) -> Array:
         """As measured; zeros without one."""
         m = self.measurement
         return np.zeros(len(m.classes)) if m.bias is None else m.bias
 
+    @property
     def _predicted_bias(self) -> Array:
-        found: Array = self.prediction.bias[self._predicted.order]
-        return found
-
-    def _unseen_bias(self) -> Array | None:
-        """The direction in which a free bias changes no softmax, or None."""
-        ufm = self.prediction.ufm
-        if ufm.bias_decay != 0.0 or not isinstance(ufm.loss, CrossEntropy):
-            return None
-        found: Array = ufm.loss.unseen(ufm.classes)[self._predicted.order]
-        return found
-
-    def predicted_cosines(self, which: str = "features") -> Array:
-        """Predicted cosines between class means ("features") or classifier rows ("weights"), shape (K, K); NaN where one is zero."""
-        gram = (
-            self._predicted.gram_features if which == "features" else self._predicted.gram_weights
-        )
-        norm = np.sqrt(np.maximum(np.diag(gram), 0.0))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found: Array = np.clip(gram / np.outer(norm, norm), -1.0, 1.0)
-        return found
-
-    def _cosine_errors(self) -> list[float | None]:
-        error = np.abs(self.measurement.feature_cosines - self.predicted_cosines())
-        np.fill_diagonal(error, np.nan)
-        return [float(np.nanmax(row)) if np.isfinite(row).any() else None for row in error]
+        return np.asarray(self.prediction.bias[self._place])
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain values: the measurement's document, with what is predicted added."""
-        key, value = self.largest
-        return self.measurement.to_dict() | {
-            "agrees": self.agrees,
-            "tolerance": self.tolerance,
-            "decisive": list(self.decisive),
-            "largest": {"key": key, "value": value},
-            "distances": self.distances,
-            "untested": list(self.untested),
-            "procrustes": self.procrustes,
-            "classes": [row.to_dict() for row in self.classes],
-            "spectra": [spectrum.to_dict() for spectrum in self.spectra],
-        }
+        largest = dict(zip(("key", "value"), self.largest, strict=True))
+        return self.measurement.to_dict() | super().to_dict() | {"largest": largest}
 
 
 def compare(
     measured: Measurement,
-    prediction: Prediction,
+    prediction: Predicted,
     *,
     tolerance: float = 0.05,
     scale_free: bool = False,
@@ -371,32 +331,22 @@ def compare(
     """
     if not (isinstance(tolerance, int | float) and 0 < tolerance < math.inf):
         raise ProblemError(f"tolerance {tolerance!r} is not a positive number such as 0.05")
-    layers = measured.layers or {FIRST: measured}
-    again = assembled(
-        {name: layer.evidence.statistics for name, layer in layers.items()},
-        Network(measured.factors, measured.bias),
-        prediction,
-        preset=measured.preset or None,
-        convention=None if measured.preset else measured.evidence.convention,
-        subset=subset,
-        keys=None,
-    )
+    beside = assembled(measured.layers or {FIRST: measured}, prediction, subset=subset)
     geometry = SCALE_FREE if scale_free else (*SCALE_FREE, *ABSOLUTE)
-    if not any(key in again for key in geometry):
-        why = again.absent[geometry[0]]
+    if not any(key in beside for key in geometry):
         raise DataError(
-            f"no distance to this prediction has a value: {why}; decays that keep classes alive can be compared with"
+            f"no distance to this prediction has a value: {beside.absent[geometry[0]]}; "
+            "decays that keep classes alive can be compared with"
         )
     depth = len(prediction.weights)
-    factors = [_spectrum(f"W_{j}") for j in range(1, depth + 1)] if depth > 1 else []
-    return Comparison(
-        again, float(tolerance), (NC1, *geometry, *(() if scale_free else (BIAS, *factors)))
-    )
+    factors = [f"spectrum_W_{j + 1}" for j in range(depth)] if depth > 1 else []
+    more = () if scale_free else (BIAS, *factors)
+    return Comparison(beside, float(tolerance), (NC1, *geometry, *more))
 
 
 def compare_matrices(
     point: Parameters,
-    prediction: Prediction,
+    prediction: Predicted,
     names: Sequence[Hashable],
     counts: Array,
     variances: Array | None = None,
@@ -422,36 +372,40 @@ def compare_matrices(
     matched(prediction, names, counts, subset=True)  # before anything is said of shapes
     means = np.ascontiguousarray(point.features.T)
     scatter = np.zeros(len(names)) if variances is None else counts * variances
-    statistics = Statistics(tuple(names), counts, means, np.zeros_like(means), scatter, DOUBLE)
-    network = network_of(
-        list(point.weights) or None, point.bias if point.weights else None, [means.shape[1]], names
-    )
-    measured = assembled(
-        {FIRST: statistics}, network, None, preset=None, convention=None, subset=True, keys=()
-    )
-    return compare(measured, prediction, subset=True)
+    statistics = Statistics(tuple(names), +counts, +means, np.zeros_like(means), scatter)
+    weights, bias = (list(point.weights), point.bias) if point.weights else (None, None)
+    classifier = classifier_of(weights, bias, [means.shape[1]], names)
+    return compare(Measurement(statistics, *classifier), prediction, subset=True)
 
 
-def _spectrum(name: str) -> str:
-    """The key of the distance of a factor's singular values."""
-    return f"spectrum_{name}"
+def aligned(measured: Array, predicted: Array) -> tuple[Array, Array]:
+    r"""The rows of both in common coordinates, `measured` rotated (reflections allowed) onto `predicted`.
+
+    Vectors are known up to an orthogonal map. With rows A (m x d) measured and B (m x p) predicted, padded to one width, the map R with
+    the least ||A R - B||_F comes from the SVD of A^T B (Schonemann 1966). Both are first written in coordinates of their own row spaces,
+    at most m wide, so that the cost is O(m^2 (m + d)) and no d x d matrix appears; inner products of rows stay.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> turned, still = aligned(np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 2.0]]))
+    >>> bool(np.allclose(turned, still))
+    True
+    """
+    from scipy.linalg import orthogonal_procrustes
+
+    a, b = principal(measured), principal(predicted)
+    width = max(a.shape[1], b.shape[1])
+    a, b = (np.pad(one, ((0, 0), (0, width - one.shape[1]))) for one in (a, b))
+    rotation, _ = orthogonal_procrustes(a, b)
+    return a @ rotation, b
 
 
-def _known(distance: Any) -> float | None:
+def _known(distance: Callable[[Array, Array, str], float], a: Array, b: Array) -> float | None:
     try:
-        return float(distance())
+        return distance(a, b, "")
     except Undefined:
         return None
-
-
-def _padded(a: Array, b: Array) -> tuple[Array, Array]:
-    size = max(a.size, b.size)
-    return np.pad(a, (0, size - a.size)), np.pad(b, (0, size - b.size))
-
-
-def _unit(rows: Array) -> Array:
-    size = float(np.linalg.norm(rows))
-    return rows / size if size else rows
 
 
 def _angle(a: Array, b: Array) -> float | None:
@@ -460,6 +414,4 @@ def _angle(a: Array, b: Array) -> float | None:
     if not all(lengths):
         return None
     a, b = a / lengths[0], b / lengths[1]
-    return math.degrees(
-        2.0 * math.atan2(float(np.linalg.norm(a - b)), float(np.linalg.norm(a + b)))
-    )
+    return math.degrees(2.0 * math.atan2(np.linalg.norm(a - b), np.linalg.norm(a + b)))

@@ -5,7 +5,7 @@ import pytest
 from support.snapshots import near, passed
 
 import ncsolve
-from ncsolve.metrics.labels import coded, ordered
+from ncsolve.metrics.rows import coded, ordered
 
 H = np.random.default_rng(0).normal(size=(12, 3))
 Y = np.arange(12) % 4

@@ -11,7 +11,7 @@ from support.snapshots import long_tail_of_ten, near, passed
 
 import ncsolve
 from ncsolve import StreamingMeasure
-from ncsolve.metrics.accumulator import Accumulator
+from ncsolve.metrics.statistics import Sums
 
 PREDICTION = ncsolve.predict(
     ncsolve.UFM([60, 25, 10, 4, 1], depth=2, weight_decay=1e-4, feature_decay=1e-4)
@@ -184,7 +184,7 @@ def test_a_refused_batch_leaves_no_trace():
         ):
             one.update(bad, Y[60:])
     assert dict(stream.compute(WEIGHTS)) == before
-    assert second._revisits["H_1"].samples == 0
+    assert second._layers["H_1"].samples == 0
     with pytest.raises(ncsolve.DataError, match="have 3 dimensions, earlier batches 7"):
         stream.update({"H_1": H[:, :3], "H_2": LAYERS["H_2"]}, Y)
     with pytest.raises(ncsolve.DataError, match="every batch needs the same layers"):
@@ -243,7 +243,7 @@ def test_blocks_do_not_change_the_result(monkeypatch):
     features, labels, weights = near(prediction, noise=0.3, dimension=16)
     whole = ncsolve.measure(features, labels, weights, np.arange(10.0))
     monkeypatch.setattr("ncsolve.metrics.rows.BLOCK", 100)
-    monkeypatch.setattr("ncsolve.metrics.revisit.BLOCK", 25)
+    monkeypatch.setattr("ncsolve.metrics.statistics.BLOCK", 25)
     close(ncsolve.measure(features, labels, weights, np.arange(10.0)), whole)
 
 
@@ -268,10 +268,10 @@ def test_digits_survive_far_from_the_origin():
 
 def test_an_accumulator_that_forgets_the_shift_between_batches_would_be_caught(monkeypatch):
     """A planted error: Chan's rule with 1% less of the between-batch term."""
-    honest = Accumulator._join
+    honest = Sums._join
 
     def planted(self, k, n, mean, scatter):
         honest(self, k, n, mean, scatter * 0.99)
 
-    monkeypatch.setattr(Accumulator, "_join", planted)
+    monkeypatch.setattr(Sums, "_join", planted)
     assert ncsolve.measure(H, Y)["nc1_quotient"] != pytest.approx(WHOLE["nc1_quotient"], rel=1e-3)

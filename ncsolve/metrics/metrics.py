@@ -1,0 +1,656 @@
+r"""The metrics: a measurement holds statistics, classifier, convention and prediction, and each metric is a small function of it.
+
+H stands for the class means minus mu_G (not centered where a formula says Hbar), W for the rows of the classifier W_M ... W_1;
+nrm(A) = A/||A||_F, E = (I - J/K)/sqrt(K - 1), Sigma_W = (1/N) sum (h - mu_y)(h - mu_y)^T and
+Sigma_B = sum_k s_k (mu_k - mu_G)(mu_k - mu_G)^T, s_k = 1/K or n_k/N. Every metric but nc2_margin is 0 at its ideal; METRICS lists them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..problem.errors import DataError, ProblemError
+from ..values import Value
+from .presets import Convention, preset_named, refuse_unknown
+from .rows import FIRST, listed
+
+if TYPE_CHECKING:
+    from ..problem.losses import Array, Indices
+    from ..problem.ufm import UFM
+    from .statistics import Statistics
+
+#: A prediction comes in as an argument, and how it was made does not matter here. Asked of it are ufm, class_means, weights, bias,
+#: gram_features, gram_weights, classes, and of layers the name and the singular_values.
+Predicted = Any
+
+MOST = 256  # classes; beyond, K quadratic programs of K unknowns take minutes
+
+
+class Undefined(Exception):
+    """The metric has no value here; the message says why."""
+
+
+class Geometry(NamedTuple):
+    """Predicted Gram matrices of the inputs X of a layer and of the rest W_M ... W_j of the network, and their product W_M ... W_j X."""
+
+    features: Array
+    weights: Array
+    product: Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Measurement(Value, Mapping[str, float]):
+    """Neural-collapse metrics of one set of features: a mapping key -> value, with the statistics behind it.
+
+    Attributes
+    ----------
+    statistics : counts, class means and scatter of the features
+    factors : the matrices W_1, ..., W_M that were given, the classifier alone if it was one matrix
+    bias : b, shape (K,), or None
+    convention : how the metrics are normalized
+    preset : the name of the preset, or ""
+    prediction : what the features are held against, or None
+    place : place[k] of the measured class k among the predicted ones; None without a prediction
+    passed : how many matrices of the network the features have passed
+    metrics : key -> value; the mapping itself
+    absent : key -> why it has no value
+    layers : name -> Measurement of that layer's features, where several layers were given
+    """
+
+    entries = (
+        *("samples", "dimension", "rank", "rank_cut", "convention", "metrics", "absent"),
+        *("preset", "published", "classes", "spectra", "layers"),
+    )
+
+    statistics: Statistics
+    factors: tuple[Array, ...] = ()
+    bias: Array | None = None
+    convention: Convention = field(default_factory=Convention)
+    preset: str = ""
+    prediction: Predicted = None
+    place: Indices | None = None
+    passed: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    layers: Mapping[str, Measurement] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> float:
+        if key in self.absent:
+            raise KeyError(f"{key} is absent: {self.absent[key]}")
+        return self.metrics[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.metrics)
+
+    def __len__(self) -> int:
+        return len(self.metrics)
+
+    @property
+    def published(self) -> dict[str, float]:
+        """The values under the names of the preset's paper; empty without a preset."""
+        if not self.preset:
+            return {}
+        return preset_named(self.preset).values(self.metrics, len(self.classes))
+
+    @property
+    def classes(self) -> tuple[Hashable, ...]:
+        """The K labels, in the order of the rows of the classifier."""
+        return self.statistics.classes
+
+    @property
+    def counts(self) -> Array:
+        """Samples per class, shape (K,)."""
+        return self.statistics.counts
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return int(self.statistics.samples)
+
+    @property
+    def dimension(self) -> int:
+        """The dimension d of the features."""
+        return int(self.means.shape[1])
+
+    @property
+    def means(self) -> Array:
+        """Class means as rows, shape (K, d)."""
+        return self.statistics.means
+
+    @property
+    def class_means(self) -> Array:
+        """Hbar, shape (d, K): one column per class, as in a Prediction."""
+        return self.means.T
+
+    @property
+    def variances(self) -> Array:
+        """V_k = E ||h - mu_k||^2, shape (K,)."""
+        return self.statistics.variances
+
+    @cached_property
+    def centered(self) -> Array:
+        """mu_k - mu_G as rows, by the convention, shape (K, d)."""
+        apart = self.statistics.differences
+        if self.convention.center == "classes":
+            return apart
+        return np.asarray(apart - self.statistics.shares @ apart)
+
+    @property
+    def rank_cut(self) -> float:
+        """Singular values of the centered class means at or below this count as zero."""
+        share = self.convention.rank_cut
+        share = 2.0 * self.statistics.eps if share is None else share
+        return share * float(np.linalg.norm(self.means))
+
+    @cached_property
+    def rank(self) -> int:
+        """Numerical rank of the centered class means."""
+        return int((np.linalg.svd(self.centered, compute_uv=False) > self.rank_cut).sum())
+
+    @cached_property
+    def weight(self) -> Array | None:
+        """W_M ... W_1, shape (K, d), or None."""
+        return product(self.factors) if self.factors else None
+
+    @property
+    def classifier(self) -> Array:
+        """W, where there is one."""
+        assert self.weight is not None  # what a metric needs is asked for before
+        return self.weight
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """What is predicted of these features and of the matrices that act on them, classes in the measured order."""
+        p, k = self.prediction, np.ix_(self.place, self.place)  # type: ignore[arg-type]
+        rest, features = product(p.weights[self.passed :]), p.class_means
+        if self.passed == 0:
+            grams = p.gram_features, p.gram_weights
+        else:
+            features = functools.reduce(lambda x, w: w @ x, p.weights[: self.passed], features)
+            grams = features.T @ features, rest @ rest.T
+        return Geometry(grams[0][k], grams[1][k], (rest @ features)[k])
+
+    @cached_property
+    def gram_features(self) -> Array:
+        """Hbar^T Hbar, not centered, shape (K, K)."""
+        return gram(self.means)
+
+    @cached_property
+    def gram_weights(self) -> Array | None:
+        """Gram matrix of the rows of W_M ... W_1, shape (K, K), or None."""
+        return None if self.weight is None else gram(self.weight)
+
+    @cached_property
+    def feature_norm(self) -> Array:
+        """||mu_k||, not centered, shape (K,)."""
+        return np.asarray(np.linalg.norm(self.means, axis=1))
+
+    @cached_property
+    def weight_norm(self) -> Array | None:
+        """||w_k||, shape (K,), or None."""
+        return None if self.weight is None else np.asarray(np.linalg.norm(self.weight, axis=1))
+
+    @property
+    def feature_cosines(self) -> Array:
+        """Cosines between class means, not centered, shape (K, K); NaN where one is zero."""
+        return quotients(self.gram_features, self.feature_norm)
+
+    @property
+    def weight_cosines(self) -> Array | None:
+        """Cosines between the rows of the classifier, shape (K, K), or None."""
+        if self.gram_weights is None or self.weight_norm is None:
+            return None
+        return quotients(self.gram_weights, self.weight_norm)
+
+    @property
+    def logits(self) -> Array | None:
+        """W_M ... W_1 Hbar + b, shape (K, K), column k the logits of the mean of class k; None without a classifier."""
+        if self.weight is None:
+            return None
+        return self.weight @ self.means.T + (0.0 if self.bias is None else self.bias[:, None])
+
+    @cached_property
+    def spectra(self) -> dict[str, Array]:
+        """Singular values, descending: "H" of Hbar D^(1/2), which is what H has once every class has collapsed; "W_1", ..., "W_M"."""
+        scaled = self.means * np.sqrt(self.counts)[:, None]
+        every = {"H": scaled} | {f"W_{j + 1}": factor for j, factor in enumerate(self.factors)}
+        return {
+            name: np.asarray(np.linalg.svd(one, compute_uv=False)) for name, one in every.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The measurement as plain values."""
+        size = len(self.classes)
+        columns = {
+            "name": map(str, self.classes),
+            "count": map(int, self.counts),
+            "feature_norm": self.feature_norm.tolist(),
+            "weight_norm": [None] * size if self.weight_norm is None else self.weight_norm.tolist(),
+            "variance": self.variances.tolist(),
+        }
+        rows = zip(*columns.values(), strict=True)
+        return super().to_dict() | {
+            "preset": self.preset or None,
+            "classes": [dict(zip(columns, row, strict=True)) for row in rows],
+            "layers": [
+                {"name": name, "rank": one.rank, "metrics": one.metrics, "absent": one.absent}
+                for name, one in self.layers.items()
+            ],
+        }
+
+
+# NC1: the within-class scatter against the between-class scatter.
+
+
+def nc1_pinv(m: Measurement) -> float:
+    r"""Trace tr(Sigma_W Sigma_B^+) / K.
+
+    With Sigma_B = B^T B, B = diag(sqrt s) (mu_k - mu_G) = U diag(sigma) V^T of shape K x d, the trace is the sum of
+    v_r^T Sigma_W v_r / sigma_r^2 over the singular values above the cut. No d x d matrix is inverted.
+
+    Papyan, Han & Donoho 2020 (their notebook: not divided by K, mu_C); Zhu et al. 2021 and Dang et al. 2023: mu_S; Hong & Ling
+    2023: mu_S and s_k = n_k/N.
+    """
+    s = m.statistics
+    assert s.basis is not None and s.within is not None  # noqa: PT018
+    root = np.sqrt(_between_shares(m))[:, None]
+    _, sigma, v = np.linalg.svd(root * (m.centered @ s.basis.T), full_matrices=False)
+    alive = sigma > m.rank_cut * root.max()  # rounding moves the weighted rows no further
+    if not alive.any():
+        raise Undefined("all class means coincide")
+    v, sigma = v[alive], sigma[alive]
+    each = np.einsum("ri,ij,rj->r", v, s.within / s.samples, v, optimize=True) / sigma**2
+    return float(each.sum()) / (len(m.classes) if m.convention.per_class else 1)
+
+
+def nc1_quotient(m: Measurement) -> float:
+    """Quotient tr Sigma_W / tr Sigma_B (Tirer & Bruna 2022)."""
+    s = m.statistics
+    if (np.linalg.norm(s.differences, axis=1) <= s.resolution).all():
+        raise Undefined("all class means coincide")
+    between = float(_between_shares(m) @ np.einsum("ij,ij->i", m.centered, m.centered))
+    return float(s.scatter.sum()) / s.samples / between
+
+
+def nc1_cdnv(m: Measurement) -> float:
+    """Mean over i < j of (V_i + V_j) / (2 ||mu_i - mu_j||^2), V = E ||h - mu||^2 (Galanti, Gyorgy & Hutter 2022).
+
+    Infinite where two class means coincide up to the rounding of float64.
+    """
+    v, moved, resolution = m.variances, m.centered, m.statistics.resolution
+    total, size = 0.0, len(v)
+    for i in range(size - 1):  # differences, not Gram matrices: near means keep their digits
+        apart = moved[i + 1 :] - moved[i]
+        squares = np.einsum("ij,ij->i", apart, apart)
+        if (squares <= (resolution[i + 1 :] + resolution[i]) ** 2).any():
+            return math.inf
+        total += float(((v[i] + v[i + 1 :]) / (2.0 * squares)).sum())
+    return total / (size * (size - 1) / 2.0)
+
+
+def _between_shares(m: Measurement) -> Array:
+    """s_k, with sum 1."""
+    if m.convention.between == "samples":
+        return m.statistics.shares
+    return np.full(len(m.classes), 1.0 / len(m.classes))
+
+
+# NC2: how far class means (H) and classifier rows (W) are from a simplex, from an orthogonal frame, and from the prediction.
+
+
+def nc2_equinorm(rows: Array, ddof: int, what: str) -> float:
+    """std_k / mean_k of ||mu_k - mu_G||, of ||w_k|| (Papyan, Han & Donoho 2020)."""
+    length = np.linalg.norm(rows, axis=1)
+    if not length.any():
+        raise Undefined(f"{what} zero")
+    return float(length.std(ddof=ddof) / length.mean())
+
+
+def nc2_equiangle(rows: Array, names: Sequence[Hashable], what: str) -> float:
+    """Mean over k != l of |cos(mu_k - mu_G, mu_l - mu_G) + 1/(K - 1)|, of rows w_k (Papyan, Han & Donoho 2020).
+
+    The absolute value stands inside the mean: the signed mean is zero for every centered set of equal norms.
+    """
+    cosines = np.clip(gram(_directions(rows, names, what)), -1.0, 1.0)
+    off = ~np.eye(len(rows), dtype=bool)
+    return float(np.abs(cosines[off] + 1.0 / (len(rows) - 1.0)).mean())
+
+
+def nc2_etf(rows: Array, what: str) -> float:
+    """||nrm(Gram of mu_k - mu_G) - E||_F; W as it is (Zhu et al. 2021, Dang et al. 2023) or centered (Zhou et al. 2022)."""
+    return float(np.linalg.norm(unit(gram(rows), what) - simplex(len(rows))))
+
+
+def nc2_of(rows: Array, what: str) -> float:
+    """||nrm(Gram) - I/sqrt K||_F, Hbar not centered: the target of bias-free squared loss (Dang et al. 2023)."""
+    return float(np.linalg.norm(unit(gram(rows), what) - np.eye(len(rows)) / math.sqrt(len(rows))))
+
+
+def gof(found: Array, predicted: Array, what: str) -> float:
+    """||nrm(found) - nrm(predicted)||_F of Hbar^T Hbar, W W^T or W Hbar, W = W_M ... W_1 (Dang et al. 2023).
+
+    Nothing is centered, and the bias takes no part. It does not see a common factor; `relative` does.
+    """
+    return float(
+        np.linalg.norm(unit(found, f"the {what}") - unit(predicted, f"the predicted {what}"))
+    )
+
+
+def relative(found: Array, predicted: Array, what: str) -> float:
+    """||found - predicted||_F / ||predicted||_F: the absolute companion, which sees the scale."""
+    size = norm(predicted)
+    if size == 0.0:
+        raise Undefined(f"the predicted {what} is zero")
+    return norm(found - predicted) / size
+
+
+def nc2_margin(m: Measurement) -> float:
+    """min_k dist(w_k, conv{w_j : j != k}), the margin of generalized neural collapse for K > d + 1 (Jiang et al. 2024). Larger is better"""
+    if len(m.classes) > MOST:
+        raise Undefined(
+            f"it takes {len(m.classes)} quadratic programs; up to {MOST} classes are measured"
+        )
+    rows = m.classifier
+    if rows.shape[1] > rows.shape[0]:  # distances live in the span of the rows
+        rows = principal(rows)
+    return min(hull_distance(np.delete(rows, k, axis=0) - row) for k, row in enumerate(rows))
+
+
+def hull_distance(points: Array) -> float:
+    r"""Distance of the origin from the convex hull of the rows.
+
+    Let P have the points as columns and write x >= 0 as s u with sum u = 1. Over s, ||P x||^2 + (s - 1)^2 has the minimum
+    ||P u||^2 / (1 + ||P u||^2), which grows with ||P u||: so x of non-negative least squares is a multiple of the weights u of the
+    point of the hull that is nearest to the origin.
+
+    Examples
+    --------
+    >>> round(hull_distance(np.array([[1.0, 1.0], [1.0, -1.0]])), 12)
+    1.0
+    """
+    from scipy.optimize import nnls
+
+    scale = float(np.linalg.norm(points, axis=1).max())
+    if scale == 0.0:
+        return 0.0
+    system = np.vstack([points.T / scale, np.ones(len(points))])
+    target = np.zeros(len(system))
+    target[-1] = 1.0
+    x, _ = nnls(system, target)
+    return float(np.linalg.norm(points.T @ (x / x.sum())))
+
+
+# NC3: classifier rows against class means. NC4: decisions. The bias, and the sum of the rows.
+
+
+def nc3_selfdual_sq(m: Measurement) -> float:
+    """||nrm(W^T) - nrm(H)||_F^2 (Papyan, Han & Donoho 2020); its root: nc-toolbox, and Dang et al. 2023 with Hbar in the place of H."""
+    means = m.centered if m.convention.center_duality else m.means
+    apart = unit(m.classifier, "the classifier") - unit(means, "the matrix of class means")
+    return float((apart**2).sum())
+
+
+def nc3_etf(m: Measurement) -> float:
+    """||nrm(W H) - E||_F (Zhu et al. 2021)."""
+    found = unit(m.classifier @ m.centered.T, "the product of classifier and class means")
+    return float(np.linalg.norm(found - simplex(len(found))))
+
+
+def nc3_cos(m: Measurement) -> float:
+    """mean_k (1 - cos(w_k, mu_k)), as half the squared distance of the directions, which keeps its digits near 0."""
+    rows, means = m.classifier, m.means
+    if m.convention.center_cosine:
+        rows, means = rows - rows.mean(axis=0), m.centered
+    sides = (rows, "classifier row"), (means, "class mean")
+    w, h = (_directions(side, m.classes, what) for side, what in sides)
+    return float(((w - h) ** 2).sum()) / (2.0 * len(m.classes))
+
+
+def nc4_ncc_mismatch(m: Measurement) -> float:
+    """Share of samples with argmax(W h + b) != nearest class mean (Papyan, Han & Donoho 2020).
+
+    The bias takes part wherever one was given. Ties up to rounding are agreements.
+    """
+    assert m.statistics.mismatch is not None
+    return m.statistics.mismatch
+
+
+def nc_bias(m: Measurement) -> float:
+    """||b + W mu_S||, mu_S the mean of all samples (NC4 of Zhu et al. 2021 and Zhou et al. 2022)."""
+    assert m.bias is not None
+    return norm(m.bias + m.classifier @ m.statistics.sample_mean)
+
+
+def nc0(m: Measurement) -> float:
+    """||W^T 1||: the norm of the sum of the classifier's rows."""
+    return norm(m.classifier.sum(axis=0))
+
+
+def _weight_rows(m: Measurement) -> Array:
+    """Rows of W, centered if the convention says so."""
+    rows = m.classifier
+    return rows - rows.mean(axis=0) if m.convention.center_weights else rows
+
+
+class Metric(NamedTuple):
+    """A formula, and what it needs besides features and labels."""
+
+    formula: Callable[[Measurement], float]
+    needs: tuple[str, ...] = ()
+
+
+NEEDS = {
+    "weight": "a classifier (weight)",
+    "bias": "a bias",
+    "prediction": "a prediction",
+    "within": "the pooled scatter matrix or a second pass",
+    "mismatch": "a second pass with the classifier",
+}
+W, P = ("weight",), ("prediction",)
+GRAM_H, GRAM_W = "Gram matrix of the class means", "Gram matrix of the classifier"
+PRODUCT = "product of classifier and class means"
+METRICS = {
+    "nc1_pinv": Metric(nc1_pinv, ("within",)),
+    "nc1_quotient": Metric(nc1_quotient),
+    "nc1_cdnv": Metric(nc1_cdnv),
+    "nc2_equinorm_H": Metric(
+        lambda m: nc2_equinorm(m.centered, m.convention.ddof, "the centered class means are")
+    ),
+    "nc2_equinorm_W": Metric(
+        lambda m: nc2_equinorm(_weight_rows(m), m.convention.ddof, "the classifier is"), W
+    ),
+    "nc2_equiangle_H": Metric(
+        lambda m: nc2_equiangle(m.centered, m.classes, "centered class mean")
+    ),
+    "nc2_equiangle_W": Metric(
+        lambda m: nc2_equiangle(_weight_rows(m), m.classes, "classifier row"), W
+    ),
+    "nc2_etf_H": Metric(lambda m: nc2_etf(m.centered, f"the centered {GRAM_H}")),
+    "nc2_etf_W": Metric(lambda m: nc2_etf(_weight_rows(m), f"the {GRAM_W}"), W),
+    "nc2_of_H": Metric(lambda m: nc2_of(m.means, f"the {GRAM_H}")),
+    "nc2_of_W": Metric(lambda m: nc2_of(m.classifier, f"the {GRAM_W}"), W),
+    "nc2_gof_H": Metric(lambda m: gof(m.gram_features, m.geometry.features, GRAM_H), P),
+    "nc2_gof_W": Metric(lambda m: gof(gram(m.classifier), m.geometry.weights, GRAM_W), W + P),
+    "nc2_abs_H": Metric(lambda m: relative(m.gram_features, m.geometry.features, GRAM_H), P),
+    "nc2_abs_W": Metric(lambda m: relative(gram(m.classifier), m.geometry.weights, GRAM_W), W + P),
+    "nc3_gof": Metric(lambda m: gof(m.classifier @ m.means.T, m.geometry.product, PRODUCT), W + P),
+    "nc3_abs": Metric(
+        lambda m: relative(m.classifier @ m.means.T, m.geometry.product, PRODUCT), W + P
+    ),
+    "nc3_selfdual": Metric(lambda m: math.sqrt(nc3_selfdual_sq(m)), W),
+    "nc3_selfdual_sq": Metric(nc3_selfdual_sq, W),
+    "nc3_etf": Metric(nc3_etf, W),
+    "nc3_cos": Metric(nc3_cos, W),
+    "nc4_ncc_mismatch": Metric(nc4_ncc_mismatch, ("weight", "mismatch")),
+    "nc_bias": Metric(nc_bias, ("weight", "bias")),
+    "nc0": Metric(nc0, W),
+    "nc2_margin": Metric(nc2_margin, W),
+}
+
+
+def chosen(keys: Iterable[str] | None) -> list[str]:
+    """These keys, each one of METRICS; all by default."""
+    asked = list(METRICS if keys is None else [keys] if isinstance(keys, str) else keys)
+    for key in asked:
+        refuse_unknown(key, METRICS, "metric")
+    return list(dict.fromkeys(asked))
+
+
+def assembled(
+    layers: Mapping[str, Measurement],
+    prediction: Predicted,
+    *,
+    subset: bool = False,
+    keys: Iterable[str] | None = None,
+) -> Measurement:
+    """The measurements of all layers beside the prediction (or None), with these metrics; what has been evaluated without one stays.
+
+    Several layers are those of the first.
+    """
+    asked, first, place = chosen(keys), next(iter(layers.values())), None
+    if prediction is not None:
+        place = matched(prediction, first.classes, first.counts, subset=subset)
+        if len(layers) > (depth := len(prediction.weights)):
+            raise DataError(
+                f"layer {depth + 1} is measured, but the prediction has {depth}; predict with that depth"
+            )
+    found = {}
+    for passed, (name, one) in enumerate(layers.items()):
+        one = replace(one, prediction=prediction, place=place, passed=passed, layers={})
+        have = {
+            "weight": bool(one.factors),
+            "bias": one.bias is not None,
+            "prediction": prediction is not None,
+            "within": one.statistics.within is not None,
+            "mismatch": one.statistics.mismatch is not None,
+        }
+        metrics, absent = {}, {}
+        for key in asked:
+            needs = METRICS[key].needs
+            lacking = [NEEDS[need] for need in needs if not have[need]]
+            try:
+                if lacking:
+                    absent[key] = f"it needs {' and '.join(lacking)}"
+                elif key in one.metrics and "prediction" not in needs:
+                    metrics[key] = one.metrics[key]
+                else:
+                    metrics[key] = float(METRICS[key].formula(one))
+            except Undefined as reason:
+                absent[key] = str(reason)
+        found[name] = replace(one, metrics=metrics, absent=absent)
+    top = next(iter(found.values()))
+    return top if list(found) == [FIRST] else replace(top, layers=found)
+
+
+def matched(
+    prediction: Predicted, classes: Sequence[Hashable], counts: Array, *, subset: bool = False
+) -> Indices:
+    """For each measured class its place among the predicted ones.
+
+    By name, where the labels printed as text are the predicted names; else, if the prediction was made from counts without names, the
+    classes in sorted order are the counts in their order.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    classes, counts : what was measured
+    subset : whether the samples are only some of those that the prediction is about, so that counts may differ
+
+    Raises
+    ------
+    DataError
+        A class is missing, or its count is not the predicted one; the message names it.
+    """
+    ufm: UFM = prediction.ufm
+    if not ufm.loss.one_hot:
+        raise ProblemError(
+            "the prediction is for targets that are not one-hot: no row of W belongs to a class; one-hot ones work"
+        )
+    names, labels = list(ufm.names), [str(one) for one in classes]
+    places = {name: k for k, name in enumerate(names)}
+    if set(labels) == set(names):
+        order = [places[label] for label in labels]
+    elif names == [str(k) for k in range(len(labels))]:
+        order = list(range(len(names)))
+    else:
+        missing = [name for name in names if name not in set(labels)]
+        extra = [one for one, label in zip(classes, labels, strict=True) if label not in places]
+        said = [f"classes without samples: {listed(missing)}"] if missing else []
+        said += [f"labels that are no predicted class: {listed(extra)}"] if extra else []
+        raise DataError(
+            f"{len(labels)} classes were measured and {len(names)} predicted; {'; '.join(said)}; "
+            "predict with the counts of these labels, or give samples of every class"
+        )
+    place = np.array(order, dtype=np.intp)
+    wrong = np.flatnonzero(ufm.counts[place] != counts)
+    if wrong.size and not subset:
+        pairs = ", ".join(
+            f"class {classes[i]!r}: {counts[i]:g} samples, {ufm.counts[place[i]]:g} predicted"
+            for i in wrong[:4]
+        )
+        more = f" and {wrong.size - 4} more" if wrong.size > 4 else ""
+        raise DataError(
+            f"the labels contradict the counts of the prediction ({pairs}{more}); predict with these counts, or say that the "
+            "samples are a subset of the training set"
+        )
+    return place
+
+
+# Matrices
+
+
+def product(factors: Sequence[Array]) -> Array:
+    """W_M ... W_1."""
+    return functools.reduce(np.matmul, reversed(factors))
+
+
+def norm(array: Array) -> float:
+    """Frobenius norm; entries whose squares leave the doubles are scaled by a power of two, which rounds nothing."""
+    exponent = -math.frexp(float(np.abs(array).max(initial=0.0)))[1]
+    return math.ldexp(float(np.linalg.norm(np.ldexp(array, exponent))), -exponent)
+
+
+def unit(matrix: Array, what: str) -> Array:
+    """nrm(A) = A / ||A||_F."""
+    size = norm(matrix)
+    if size == 0.0:
+        raise Undefined(f"{what} is zero")
+    return np.asarray(matrix / size)
+
+
+def gram(rows: Array) -> Array:
+    """Inner products of the rows."""
+    return np.asarray(rows @ rows.T)
+
+
+def quotients(gram: Array, norms: Array) -> Array:
+    """Cosines from inner products and norms; NaN where a norm is zero."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.clip(gram / np.outer(norms, norms), -1.0, 1.0)
+
+
+def simplex(classes: int) -> Array:
+    """E = (I - J/K) / sqrt(K - 1), the Gram matrix of a simplex at norm 1."""
+    return np.asarray((np.eye(classes) - 1.0 / classes) / math.sqrt(classes - 1.0))
+
+
+def principal(rows: Array) -> Array:
+    """Rows with the same inner products, at most as wide as there are rows; principal directions first."""
+    left, sigma, _ = np.linalg.svd(rows, full_matrices=False)
+    return np.asarray(left * sigma)
+
+
+def _directions(rows: Array, names: Sequence[Hashable], what: str) -> Array:
+    """The rows at norm 1."""
+    length = np.linalg.norm(rows, axis=1)
+    if not length.all():
+        k = int(np.flatnonzero(length == 0.0)[0])
+        raise Undefined(f"the {what} of class {names[k]!r} is zero and has no direction")
+    return np.asarray(rows / length[:, None])
