@@ -219,7 +219,7 @@ def rotated(ufm: UFM) -> Rotated:
     packed = min(ufm.width[0], spread)
     target = np.hstack([means.target, np.zeros((ufm.outputs, packed))])
     ones = np.concatenate([means.ones, np.zeros(packed)])
-    return Rotated(ufm, SquaredColumns(target, ones, ufm.samples), spread)
+    return Rotated(ufm, SquaredColumns(target, ones, 1.0 / ufm.samples), spread)
 
 
 def can_rotate(ufm: UFM) -> bool:

@@ -50,7 +50,7 @@ def named(name: str) -> dict[str, float]:
         raise CountsError(
             f"{shown(name)} is not a shipped example; the examples are {', '.join(EXAMPLES)}"
         )
-    text = (files(__package__) / "data" / f"{example.replace('-', '_')}.csv").read_text(
+    text = (files("ncsolve") / "data" / f"{example.replace('-', '_')}.csv").read_text(
         encoding="utf-8"
     )
     counts = from_table(text, example)

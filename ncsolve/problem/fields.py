@@ -51,8 +51,9 @@ class Field:
     Attributes
     ----------
     name : its word in TOML and, with hyphens, on the command line
-    key : its attribute and JSON key, where that is another word
-    check : judges a value: check(value, field, layers) -> the value that is kept
+    key : its JSON key, where that is another word
+    attribute : its name in Python, where that is another word
+    kind : what judges its values: kind(value, field, layers) -> the value that is kept
     low, high, below : bounds of its numbers; `below` leaves out `high` itself
     words : words that are values
     per : "layer" or "class" where it may be a list of numbers, one for each
@@ -64,8 +65,9 @@ class Field:
     """
 
     name: str
-    check: Callable[[Any, Field, int], Any] = lambda value, field, layers: value
+    kind: Callable[[Any, Field, int], Any] = lambda value, field, layers: value
     key: str = ""
+    attribute: str = ""
     low: float = -math.inf
     high: float = math.inf
     below: bool = False
@@ -78,10 +80,13 @@ class Field:
     help: str = ""
     axis: Range | None = None
 
-    @property
-    def attribute(self) -> str:
-        """Its name in Python and in JSON."""
-        return self.key or self.name
+    def __post_init__(self) -> None:
+        self.__dict__.update(key=self.key or self.name)
+        self.__dict__.update(attribute=self.attribute or self.key)
+
+    def check(self, value: Any, layers: int) -> Any:
+        """The value that is kept, for a problem of so many layers; a ProblemError where it cannot be."""
+        return self.kind(value, self, layers)
 
 
 def brief(value: object) -> str:
@@ -210,6 +215,45 @@ def _classes(value: Any, field: Field, layers: int) -> Any:
     return array
 
 
+def _matrix(value: Any, field: Field, layers: int) -> Any:
+    """One column per class, as a read-only array."""
+    if value is None:
+        return None
+    try:
+        matrix = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ProblemError(
+            f"targets are not a matrix of numbers ({error}); give one column per class"
+        ) from None
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise ProblemError(
+            f"targets have shape {matrix.shape}; give (outputs, K), one column per class"
+        )
+    if not np.isfinite(matrix).all():
+        row, column = np.argwhere(~np.isfinite(matrix))[0]
+        raise ProblemError(
+            f"target [{row}, {column}] is {matrix[row, column]}; targets must be finite numbers"
+        )
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _loss(value: Any, field: Field, layers: int) -> Any:
+    """A loss by its word, or as a value."""
+    from .losses import LOSSES
+
+    if isinstance(value, str) and value in LOSSES:
+        return LOSSES[value]()
+    if hasattr(value, "columns"):
+        return value
+    works = ", ".join(map(repr, LOSSES))
+    if isinstance(value, str):
+        raise ProblemError(f"loss {value!r} is unknown; one of {works} or a Loss value works")
+    raise ProblemError(
+        f"loss {brief(value)} is not a Loss; {works} Squared(targets) or CrossEntropy(...) works"
+    )
+
+
 _ANY = (1e-300, 1e100)
 #: All fields. A field's place numbers its random generator in a campaign: new fields go to the end.
 FIELDS: dict[str, Field] = {
@@ -223,7 +267,7 @@ FIELDS: dict[str, Field] = {
         Field(name="long_tail.step"),
         Field(
             name="depth",
-            check=_depth,
+            kind=_depth,
             low=1,
             high=DEEPEST,
             advice="give the number of weight matrices",
@@ -233,7 +277,7 @@ FIELDS: dict[str, Field] = {
         ),
         Field(
             name="width",
-            check=_widths,
+            kind=_widths,
             per="layer",
             metavar="D",
             help="feature dimension and hidden widths: one number, or M between commas",
@@ -241,7 +285,7 @@ FIELDS: dict[str, Field] = {
         ),
         Field(
             name="weight_decay",
-            check=_decays,
+            kind=_decays,
             per="layer",
             metavar="X",
             help="one number, or M between commas (5e-4)",
@@ -249,7 +293,7 @@ FIELDS: dict[str, Field] = {
         ),
         Field(
             name="feature_decay",
-            check=_decay,
+            kind=_decay,
             metavar="X",
             help="decay of all N features (5e-4)",
             axis=Range(*_ANY, "feature decay"),
@@ -257,7 +301,7 @@ FIELDS: dict[str, Field] = {
         Field(name="decay", axis=Range(*_ANY, "all decays")),
         Field(
             name="bias",
-            check=_bias,
+            kind=_bias,
             words=("none", "free"),
             metavar="WORD",
             help="none (default), free, or a decay",
@@ -265,20 +309,21 @@ FIELDS: dict[str, Field] = {
         ),
         Field(
             name="features",
-            check=_word,
+            kind=_word,
             words=("linear", "relu"),
             metavar="WORD",
             help="linear (default) or relu",
         ),
         Field(
             name="loss",
+            kind=_loss,
             words=("mse", "ce"),
             metavar="NAME",
             help="mse (default) or ce, cross-entropy",
         ),
         Field(
             name="smoothing",
-            check=_number,
+            kind=_number,
             low=0.0,
             high=1.0,
             below=True,
@@ -292,7 +337,7 @@ FIELDS: dict[str, Field] = {
         Field(
             name="logit_adjustment",
             key="offsets",
-            check=_classes,
+            kind=_classes,
             low=-1e6,
             high=1e6,
             per="class",
@@ -303,7 +348,7 @@ FIELDS: dict[str, Field] = {
         ),
         Field(
             name="label_scale",
-            check=_classes,
+            kind=_classes,
             low=1e-6,
             high=1e6,
             per="class",
@@ -313,7 +358,7 @@ FIELDS: dict[str, Field] = {
         ),
         Field(
             name="class_scale",
-            check=_classes,
+            kind=_classes,
             low=1e-6,
             high=1e6,
             per="class",
@@ -323,6 +368,8 @@ FIELDS: dict[str, Field] = {
         ),
         Field(
             name="targets",
+            attribute="codes",
+            kind=_matrix,
             loss="mse",
             metavar="FILE",
             help="matrix of targets (.npy, .csv), column k for class k; default one-hot",
@@ -381,7 +428,7 @@ def moved(ufm: UFM, values: Mapping[str, float], **changes: Any) -> UFM:
             changes[name] = int(value)
         elif name != "depth":
             field = FIELDS["bias" if name == "bias-decay" else name.replace("-", "_")]
-            (own if field.loss else changes)[field.attribute] = value
+            (own if field.loss else changes)[field.key] = value
             if field.loss not in ("", ufm.loss.name):
                 raise ProblemError(
                     f"axis {name} belongs to loss {field.loss!r}, not to {ufm.loss.name!r}"
@@ -442,7 +489,7 @@ def built(fields: Mapping[str, Any]) -> UFM:
         if name in fields or "decay" in fields:
             given[name] = fields.get(name, fields.get("decay"))
     if "loss" in fields or any(name in fields for name in LOSS):
-        given["loss"] = _loss(fields, counts)
+        given["loss"] = _described_loss(fields, counts)
     return UFM(counts, **given)
 
 
@@ -464,7 +511,7 @@ def _counts(fields: Mapping[str, Any]) -> Any:
     return long_tail(fields["long_tail.K"], fields["long_tail.n"], ratio, step)
 
 
-def _loss(fields: Mapping[str, Any], counts: Any) -> Any:
+def _described_loss(fields: Mapping[str, Any], counts: Any) -> Any:
     """The loss: its word where nothing else is said, else the value with its parameters."""
     from .losses import CrossEntropy, Squared
 

@@ -7,36 +7,33 @@ one row per output, bias b of the last layer:
         + sum_j (lambda_j / 2) ||W_j||_F^2 + (lambda_H / 2) ||H||_F^2 + (lambda_b / 2) ||b||^2
 
 All N columns of H are penalised. `bias="none"` is lambda_b = infinity, `bias="free"` is lambda_b = 0. Everything a user
-can get wrong about a problem is refused here, once.
+can get wrong about a problem is refused here and in the table of fields, once.
 """
 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
+from ..values import Value
 from .errors import CountsError, ProblemError
+from .fields import FIELDS, brief
 from .losses import LOSSES, Array, Loss
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-SMALLEST = float(np.finfo(np.float64).tiny)  # below it a double has lost digits
-DEEPEST = 1000
-FEWEST, MOST = (
-    1e-100,
-    1e100,
-)  # between these, products and reciprocals of counts stay within doubles
+# Between these, products and reciprocals of counts stay within doubles.
+FEWEST, MOST = 1e-100, 1e100
 
 
-@dataclass(frozen=True, init=False, eq=False)
-class UFM:
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class UFM(Value):
     """An unconstrained feature model: class counts, loss, depth, widths, decays, bias, features.
 
     Parameters
@@ -102,26 +99,27 @@ class UFM:
             names = _Numbered(n.size)
         elif not hasattr(names, "__len__") or len(names) != n.size:
             raise CountsError(
-                f"names {_short(names)} do not fit {n.size} counts; give one name per class"
+                f"names {brief(names)} do not fit {n.size} counts; give one name per class"
             )
-        m = _depth(depth)
-        chosen = _loss(loss)
-        outputs = chosen.outputs(n.size)
-        enough = min(n.size, outputs)
-        set_ = object.__setattr__  # the class is frozen: these are the only assignments
-        set_(self, "counts", n)
-        set_(
-            self,
-            "names",
-            names if isinstance(names, _Numbered) else tuple(str(name) for name in names),
-        )
-        set_(self, "loss", chosen)
-        set_(self, "depth", m)
-        set_(self, "width", (enough,) * m if width is None else _widths(width, m))
-        set_(self, "weight_decay", _decays(weight_decay, m))
-        set_(self, "feature_decay", _decay(feature_decay, "feature_decay"))
-        set_(self, "bias", _bias(bias))
-        set_(self, "features", _one_of(features, "features", ("linear", "relu")))
+        elif not isinstance(names, _Numbered) and all(
+            name == str(k) for k, name in enumerate(names)
+        ):
+            names = _Numbered(n.size)
+        layers = FIELDS["depth"].check(depth, 1)
+        chosen = FIELDS["loss"].check(loss, layers)
+        enough = min(n.size, chosen.outputs(n.size))
+        given = {
+            "loss": chosen,
+            "depth": layers,
+            "width": enough if width is None else width,
+            "weight_decay": weight_decay,
+            "feature_decay": feature_decay,
+            "bias": bias,
+            "features": features,
+        }
+        checked = {name: FIELDS[name].check(value, layers) for name, value in given.items()}
+        names = names if isinstance(names, _Numbered) else tuple(map(str, names))
+        self.__dict__.update(counts=n, names=names, **checked)  # the class is frozen
 
     @property
     def classes(self) -> int:
@@ -151,9 +149,8 @@ class UFM:
     @property
     def bias_decay(self) -> float:
         """lambda_b: infinity without a bias, 0 for a free one."""
-        return (
-            {"none": math.inf, "free": 0.0}[self.bias] if isinstance(self.bias, str) else self.bias
-        )
+        decays = {"none": math.inf, "free": 0.0}
+        return decays[self.bias] if isinstance(self.bias, str) else self.bias
 
     @property
     def decays(self) -> tuple[float, ...]:
@@ -182,7 +179,7 @@ class UFM:
         >>> ncsolve.UFM(counts=[3, 2]).replace(depth=2).weight_decay
         (0.0005, 0.0005)
         """
-        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept = {name: getattr(self, name) for name in self._names()}
         if "counts" in changes:
             kept["names"] = kept["width"] = None
         if "depth" in changes:
@@ -193,18 +190,8 @@ class UFM:
 
     def to_dict(self) -> dict[str, Any]:
         """The problem as plain Python values, the "ufm" entry of every JSON document."""
-        document = {
-            "counts": self.counts.tolist(),
-            "names": list(self.names),
-            "loss": self.loss.name,
-            "depth": self.depth,
-            "width": list(self.width),
-            "weight_decay": list(self.weight_decay),
-            "feature_decay": self.feature_decay,
-            "bias": self.bias,
-            "features": self.features,
-        }
-        return document | self.loss.parameters()
+        said = {"names": list(self.names), "loss": self.loss.name} | self.loss.parameters()
+        return super().to_dict() | said
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> UFM:
@@ -222,46 +209,41 @@ class UFM:
         >>> ncsolve.UFM.from_dict(ufm.to_dict()) == ufm
         True
         """
-        own = {field.name for field in fields(cls)}
-        if missing := sorted(own - set(document)):
+        own = cls._names()
+        if missing := sorted(set(own) - set(document)):
             raise ProblemError(
                 f"a problem without {', '.join(missing)} is incomplete; give what UFM.to_dict writes"
             )
         given = {name: value for name, value in document.items() if name in own}
         parameters = {name: value for name, value in document.items() if name not in own}
-        if given["loss"] not in LOSSES:
-            raise ProblemError(
-                f"loss {given['loss']!r} is unknown; one of {', '.join(map(repr, LOSSES))} works"
-            )
+        word = given["loss"]
+        if word not in tuple(LOSSES):
+            works = ", ".join(map(repr, LOSSES))
+            raise ProblemError(f"loss {brief(word)} is unknown; one of {works} works")
         try:
-            loss = LOSSES[given["loss"]].from_parameters(parameters)
+            given["loss"] = LOSSES[word].from_parameters(parameters)
         except TypeError:
-            raise ProblemError(
-                f"loss {given['loss']!r} has no parameters {', '.join(sorted(parameters))}"
-            ) from None
-        return cls(**(given | {"loss": loss}))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, UFM) and self.to_dict() == other.to_dict()
-
-    def __hash__(self) -> int:
-        return hash(
-            (self.counts.tobytes(), self.depth, self.width, self.decays, self.bias, self.features)
-        )
+            said = ", ".join(sorted(parameters))
+            raise ProblemError(f"loss {word!r} has no parameters {said}") from None
+        return cls(**given)
 
 
+@dataclass(frozen=True)
 class _Numbered(Sequence[str]):
     """The names "0", "1", ..., without storing them: a million classes cost nothing."""
 
-    def __init__(self, size: int) -> None:
-        self._range = range(size)
+    size: int
 
     def __len__(self) -> int:
-        return len(self._range)
+        return self.size
 
-    def __getitem__(self, index: Any) -> Any:
-        chosen = self._range[index]
-        return [str(i) for i in chosen] if isinstance(chosen, range) else str(chosen)
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        chosen = range(self.size)[index]
+        return list(map(str, chosen)) if isinstance(chosen, range) else str(chosen)
 
 
 def _counts(counts: ArrayLike, names: Sequence[str] | None) -> Array:
@@ -272,17 +254,14 @@ def _counts(counts: ArrayLike, names: Sequence[str] | None) -> Array:
             raise TypeError
         n = np.array(raw, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise CountsError(f"counts {_short(counts)} are not numbers; {advice}") from None
+        raise CountsError(f"counts {brief(counts)} are not numbers; {advice}") from None
     if n.ndim != 1 or n.size == 0:
         what = "empty" if n.size == 0 else f"an array of shape {n.shape}"
-        raise CountsError(f"counts {_short(counts)} are {what}; {advice}")
+        raise CountsError(f"counts {brief(counts)} are {what}; {advice}")
     if not (n.min() >= FEWEST and n.max() <= MOST):
         k = int(np.flatnonzero(~((n >= FEWEST) & (n <= MOST)))[0])
-        who = (
-            names[k]
-            if names is not None and hasattr(names, "__len__") and len(names) == n.size
-            else k
-        )
+        fit = names is not None and hasattr(names, "__len__") and len(names) == n.size
+        who = names[k] if names is not None and fit else k
         why = {0.0: "zero (leave out a class without samples)", math.inf: "infinite"}.get(
             n[k], "not positive"
         )
@@ -291,125 +270,6 @@ def _counts(counts: ArrayLike, names: Sequence[str] | None) -> Array:
             why = f"outside {FEWEST:g} .. {MOST:g}, where doubles can carry the problem"
         raise CountsError(f"the count of class {who!r} is {n[k]:g}: {why}; {advice}")
     if n.size == 1:
-        raise CountsError(f"counts {_short(counts)} have a single class; {advice}")
+        raise CountsError(f"counts {brief(counts)} have a single class; {advice}")
     n.setflags(write=False)
     return n
-
-
-def _depth(depth: SupportsIndex) -> int:
-    try:
-        m = operator.index(depth)
-        if isinstance(depth, bool):
-            raise TypeError
-    except TypeError:
-        raise ProblemError(
-            f"depth {depth!r} is not a whole number; give the number of weight matrices, 1 or more"
-        ) from None
-    if not 1 <= m <= DEEPEST:
-        raise ProblemError(
-            f"depth {m} is not between 1 and {DEEPEST}; give the number of weight matrices"
-        )
-    return m
-
-
-def _loss(loss: str | Loss) -> Loss:
-    if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise ProblemError(
-                f"loss {loss!r} is unknown; one of {', '.join(map(repr, LOSSES))} or a Loss value works"
-            )
-        return LOSSES[loss]()
-    if not hasattr(loss, "columns"):
-        raise ProblemError(
-            f"loss {_short(loss)} is not a Loss; {', '.join(map(repr, LOSSES))} Squared(targets) or CrossEntropy(...) works"
-        )
-    return loss
-
-
-def _each(value: Any, depth: int) -> list[Any]:
-    """One entry per layer."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    return (
-        list(value)
-        if isinstance(value, Sequence) and not isinstance(value, str)
-        else [value] * depth
-    )
-
-
-def _widths(width: int | Sequence[int], depth: int) -> tuple[int, ...]:
-    given = _each(width, depth)
-    if len(given) != depth:
-        raise ProblemError(
-            f"width has {len(given)} entries for depth {depth}; give one number or {depth} (d_1 .. d_M)"
-        )
-    try:
-        widths = tuple(operator.index(d) for d in given)
-    except TypeError:
-        raise ProblemError(
-            f"width {_short(width)} is not made of whole numbers; give numbers of 1 or more"
-        ) from None
-    if min(widths) < 1:
-        raise ProblemError(
-            f"width {min(widths)} is less than 1; every layer needs at least one unit"
-        )
-    return widths
-
-
-def _decays(decay: float | Sequence[float], depth: int) -> tuple[float, ...]:
-    given = _each(decay, depth)
-    if len(given) != depth:
-        raise ProblemError(
-            f"weight_decay has {len(given)} entries for depth {depth}; give one number or {depth}"
-        )
-    return tuple(_decay(value, "weight_decay") for value in given)
-
-
-def _decay(value: float, name: str) -> float:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        decay = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ProblemError(
-            f"{name} {_short(value)} is not a number; give a positive number such as 5e-4"
-        ) from None
-    if decay == 0:
-        raise ProblemError(
-            f"{name} is 0: without decay the infimum is not attained or nothing collapses; give a positive number"
-        )
-    if not SMALLEST <= decay < math.inf:
-        why = "too small for a double" if 0 < decay < SMALLEST else "not a positive finite number"
-        raise ProblemError(f"{name} is {decay:g}: {why}; give a positive number such as 5e-4")
-    return decay
-
-
-def _bias(bias: str | float) -> str | float:
-    if isinstance(bias, str):
-        if bias in ("none", "free"):
-            return bias
-        raise ProblemError(f"bias {bias!r} is unknown; 'none', 'free' or a positive decay works")
-    if isinstance(bias, bool):
-        raise ProblemError(
-            f"bias {bias!r} says too little; 'none', 'free' or a positive decay works"
-        )
-    try:
-        return _decay(bias, "bias")
-    except ProblemError as error:
-        raise ProblemError(f"{error}, or 'none' (b = 0), or 'free' (no decay)") from None
-
-
-def _one_of(value: str, name: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise ProblemError(
-            f"{name} {value!r} is unknown; one of {', '.join(map(repr, known))} works"
-        )
-    return value
-
-
-def _short(value: object) -> str:
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # Python writes no integer of more than 4300 digits
-        text = f"of type {type(value).__name__}"
-    return text if len(text) <= 60 else text[:57] + "..."

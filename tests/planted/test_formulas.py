@@ -20,8 +20,11 @@ READERS = {  # the tests that read a file's formulas most directly
     "theorems/squared_spectral.py": ["analytic/test_factors"],
     "theorems/squared_targets.py": ["problem/test_targets"],
     "theorems/balanced_regularized_bias.py": ["theorems/test_bias", "questions/test_thresholds"],
-    "problem/squared.py": ["problem/test_objective"],
-    "problem/cross_entropy.py": ["problem/test_cross_entropy", "analytic/test_ce_convex"],
+    "problem/losses.py": [
+        "problem/test_objective",
+        "problem/test_cross_entropy",
+        "analytic/test_ce_convex",
+    ],
     "analytic/simplex.py": ["theorems/test_ce_theorems", "analytic/test_ce_convex"],
     "analytic/simplex_solution.py": ["theorems/test_ce_theorems", "analytic/test_ce_convex"],
     "theorems/relu_cross_entropy.py": ["theorems/test_ce_theorems", "analytic/test_ce_convex"],

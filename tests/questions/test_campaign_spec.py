@@ -198,7 +198,9 @@ def test_a_problems_numbers_come_from_the_seed_and_its_index_alone():
     )
     for i in (0, 5, 8):  # as the documentation of numpy spawns them
         child = (
-            np.random.SeedSequence(7).spawn(9)[i].spawn(len(FIELDS) + 1)[1 + FIELDS.index("decay")]
+            np.random.SeedSequence(7)
+            .spawn(9)[i]
+            .spawn(len(FIELDS) + 1)[1 + list(FIELDS).index("decay")]
         )
         assert spec.varying(i)["decay"] == np.random.default_rng(child).random()
         starts = np.random.SeedSequence(7).spawn(9)[i].spawn(1)[0]

@@ -150,7 +150,7 @@ class Spec:
         for name in sorted(names, key=lambda name: "each" in draws[name]):
             sizes = _Sizes({**self._fields(index), **found})
             found[name] = drawn(
-                draws[name], _generator(self.seed, index, 1 + FIELDS.index(name)), sizes
+                draws[name], _generator(self.seed, index, 1 + list(FIELDS).index(name)), sizes
             )
         return {name: found[name] for name in names}
 
