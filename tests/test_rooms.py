@@ -99,6 +99,20 @@ def test_imports_run_one_way(name):
     assert against == {pair for pair in STILL if room(pair[0]) == name}  # mended: take it out
 
 
+def test_the_scan_sees_every_way_of_importing():
+    assert "problem/errors" in imported("cli/__init__.py")  # at the top
+    assert "files" in imported("verification.py")  # in a function
+    assert "problem/ufm" in imported("verification.py")  # for types
+
+
+def test_only_the_command_line_prints():
+    for file in FILES:
+        if file not in ("cli/__init__.py", "__main__.py"):
+            tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+            calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+            assert "print" not in {getattr(call, "id", "") for call in calls}, file
+
+
 def test_no_class_name_stands_twice():
     names = Counter(
         node.name

@@ -244,7 +244,7 @@ def test_given_axes_are_drawn_on_and_returned(long_tail):
 
 def test_pyplot_stays_out():
     code = (
-        "import sys, ncsolve; from ncsolve import plots; assert 'matplotlib' not in sys.modules;"
+        "import sys, ncsolve; from ncsolve.show import plots; assert 'matplotlib' not in sys.modules;"
         "plots.norms_against_counts(ncsolve.predict(ncsolve.UFM([3, 2]))); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -66,7 +66,7 @@ def test_what_holds_instead_covers_the_problem_and_is_not_higher(one):
 @REFUTED
 def test_the_numbers_in_the_file_are_those_that_come_out(one):
     text = ast.get_docstring(
-        ast.parse((PACKAGE / "analytic" / "refuted" / f"{one.name}.py").read_text())
+        ast.parse((PACKAGE / "theorems" / "refuted" / f"{one.name}.py").read_text())
     )
     found = one.evaluate()
     quoted = [float(x) for x in re.findall(r"\d*\.\d{4,}", text)]
@@ -142,8 +142,6 @@ def test_the_errata_page_is_up_to_date():
 
 
 def test_the_folder_is_the_list():
-    files = {path.stem for path in (PACKAGE / "analytic" / "refuted").glob("*.py")} - {"__init__"}
+    files = {path.stem for path in (PACKAGE / "theorems" / "refuted").glob("*.py")} - {"__init__"}
     assert {one.name for one in refutations()} == files
-    assert not files & {path.stem for path in (PACKAGE / "analytic" / "theorems").glob("*.py")} - {
-        "__init__"
-    }
+    assert not files & {path.stem for path in (PACKAGE / "theorems").glob("*.py")} - {"__init__"}
