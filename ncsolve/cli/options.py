@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 from typing import TYPE_CHECKING, Any
 
 from ..problem.border import shown
 from ..problem.errors import NcsolveError, ProblemError
+from ..problem.fields import FIELDS
 
 if TYPE_CHECKING:
     from ..numeric.descent import Descent
@@ -31,7 +31,6 @@ _DESCENT = (
     "no_rotate",
     "tol",
 )
-_CROSS_ENTROPY = ("smoothing", "logit_adjustment", "label_scale", "class_scale")
 
 
 class UsageError(NcsolveError, ValueError):
@@ -41,8 +40,8 @@ class UsageError(NcsolveError, ValueError):
 def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
     """The UFM that the problem options describe; `counts` are used where the options give none."""
     from ..problem.counts import parse_counts, parse_long_tail, read_labels
+    from ..problem.fields import built
     from ..problem.targets import read_targets
-    from ..problem.ufm import UFM
 
     if args.counts is not None:
         counts = parse_counts(args.counts)
@@ -50,48 +49,23 @@ def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
         counts = parse_long_tail(args.long_tail)
     elif counts is None:
         counts = read_labels(args.labels)
-    numeric = {
-        "depth": _number,
-        "width": numbers,
-        "weight_decay": numbers,
-        "feature_decay": _number,
-        "bias": _number,
-    }
-    given: dict[str, Any] = {"loss": args.loss, "features": args.features}
-    given |= {
-        name: None if (text := getattr(args, name)) is None else read(text, name)
-        for name, read in numeric.items()
-    }
-    parameters = {name: getattr(args, name) for name in _CROSS_ENTROPY}
-    if any(text is not None for text in parameters.values()):
-        given["loss"] = _cross_entropy(args, parameters, counts)
+    given: dict[str, Any] = {"counts": counts}
+    for field in FIELDS.values():
+        text = getattr(args, field.name, None)
+        if text is None or field.name in ("counts", "long_tail"):
+            continue
+        if field.loss == "ce" and args.loss != "ce":
+            raise UsageError(
+                f"{field.option} belongs to --loss ce, not to --loss {args.loss or 'mse'}"
+            )
+        if field.loss and not field.per and "," in text and field.name != "targets":
+            raise UsageError(f"{field.option} {shown(text)} is not one number")
+        given[field.name] = field.read(text)
     if args.targets is not None:
         if args.loss not in (None, "mse"):
             raise ProblemError(f"loss {args.loss!r} takes no --targets; 'mse' does")
-        given["loss"] = read_targets(args.targets, len(counts))
-    return UFM(counts, **{name: value for name, value in given.items() if value is not None})
-
-
-def _cross_entropy(args: argparse.Namespace, texts: dict[str, str | None], counts: Any) -> Any:
-    """The CrossEntropy that --smoothing, --logit-adjustment and the scales describe."""
-    from ..problem.losses import CrossEntropy
-
-    if args.loss != "ce":
-        name = next(name for name, text in texts.items() if text is not None).replace("_", "-")
-        raise UsageError(f"--{name} belongs to --loss ce, not to --loss {args.loss or 'mse'}")
-    fields = {name: None if text is None else numbers(text, name) for name, text in texts.items()}
-    smoothing = fields["smoothing"]
-    if isinstance(smoothing, list):
-        raise UsageError(f"--smoothing {shown(texts['smoothing'])} is not one number")
-    offsets = fields["logit_adjustment"]
-    if isinstance(offsets, int | float):
-        n = list(counts.values()) if isinstance(counts, dict) else list(counts)
-        offsets = [offsets * math.log(count / math.fsum(n)) for count in n]
-    scales = [
-        x if x is None or isinstance(x, list) else [x]
-        for x in (fields["label_scale"], fields["class_scale"])
-    ]
-    return CrossEntropy(0.0 if smoothing is None else smoothing, offsets, *scales)
+        given["targets"] = read_targets(args.targets, len(counts)).codes
+    return built(given)
 
 
 def method(args: argparse.Namespace) -> Descent:
@@ -182,27 +156,6 @@ def check_descent(args: argparse.Namespace) -> None:
             )
 
 
-def _number(text: str, name: str) -> int | float | str:
-    """A number if the text is one; anything else is left for the library to refuse."""
-    for kind in (int, float):
-        try:
-            number: int | float = kind(text)
-        except ValueError:
-            continue
-        if number == 0 and re.match(r"\s*\+?[0.]*[1-9]", text):
-            raise ProblemError(
-                f"{name} {text} is less than a double holds; give a positive number such as 5e-4"
-            )
-        return number
-    return text
-
-
-def numbers(text: str, name: str) -> Any:
-    """One number, or several between commas."""
-    parts = [_number(part.strip(), name) for part in text.split(",")]
-    return parts if len(parts) > 1 else parts[0]
-
-
 def _plain(text: str | None) -> float:
     try:
         return float(text or "")
@@ -235,43 +188,19 @@ def add_problem(
     counts = parser.add_argument_group(says).add_mutually_exclusive_group(
         required=required and not counted
     )
-    counts.add_argument(
-        "--counts",
-        metavar="TEXT",
-        help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist",
-    )
+    for name in ("counts", "long_tail"):
+        field = FIELDS[name]
+        counts.add_argument(field.option, metavar=field.metavar, help=field.help)
     if not counted:
         counts.add_argument(
             "--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted"
         )
-    counts.add_argument("--long-tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]")
     group = parser.add_argument_group("problem")
-    group.add_argument("--loss", metavar="NAME", help="mse (default) or ce, cross-entropy")
-    group.add_argument("--smoothing", metavar="X", help="ce: label smoothing, from 0 to below 1")
-    group.add_argument(
-        "--logit-adjustment",
-        metavar="LIST",
-        help="ce: K numbers added to the logits, or tau: tau log(n_k/N)",
-    )
-    group.add_argument("--label-scale", metavar="LIST", help="ce: K temperatures by label (LDT)")
-    group.add_argument("--class-scale", metavar="LIST", help="ce: K temperatures by output (CDT)")
-    group.add_argument(
-        "--targets",
-        metavar="FILE",
-        help="matrix of targets (.npy, .csv), column k for class k; default one-hot",
-    )
-    group.add_argument(
-        "--depth", metavar="M", help="number of weight matrices on top of the features (1)"
-    )
-    group.add_argument(
-        "--width",
-        metavar="D",
-        help="feature dimension and hidden widths: one number, or M between commas",
-    )
-    group.add_argument("--weight-decay", metavar="X", help="one number, or M between commas (5e-4)")
-    group.add_argument("--feature-decay", metavar="X", help="decay of all N features (5e-4)")
-    group.add_argument("--bias", metavar="WORD", help="none (default), free, or a decay")
-    group.add_argument("--features", metavar="WORD", help="linear (default) or relu")
+    for field in sorted(
+        FIELDS.values(), key=lambda field: not (field.loss or field.name == "loss")
+    ):
+        if field.help and field.name not in ("counts", "long_tail"):
+            group.add_argument(field.option, metavar=field.metavar, help=field.help)
     group.add_argument(
         "--theorem",
         metavar="NAME",

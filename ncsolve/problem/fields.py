@@ -18,18 +18,18 @@ from __future__ import annotations
 
 import math
 import operator
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from .errors import ProblemError
 
 if TYPE_CHECKING:
     from .ufm import UFM
 
-SMALLEST = float(np.finfo(np.float64).tiny)  # below it a double has lost digits
+SMALLEST = sys.float_info.min  # below it a double has lost digits
 DEEPEST = 1000
 
 
@@ -84,6 +84,17 @@ class Field:
         self.__dict__.update(key=self.key or self.name)
         self.__dict__.update(attribute=self.attribute or self.key)
 
+    @property
+    def option(self) -> str:
+        """Its option on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    def read(self, text: str) -> Any:
+        """What the text of an option means; what is no number is left for `check` to refuse."""
+        if self.kind in (_word, _loss, _matrix):
+            return text
+        return numbers(text, self.name) if self.per else number(text, self.name)
+
     def check(self, value: Any, layers: int) -> Any:
         """The value that is kept, for a problem of so many layers; a ProblemError where it cannot be."""
         return self.kind(value, self, layers)
@@ -96,6 +107,27 @@ def brief(value: object) -> str:
     except ValueError:  # Python writes no integer of more than 4300 digits
         text = f"of type {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def number(text: str, name: str) -> int | float | str:
+    """The number that a text is, as it stands if it is none."""
+    for kind in (int, float):
+        try:
+            found: int | float = kind(text)
+        except ValueError:
+            continue
+        if found == 0 and re.match(r"\s*\+?[0.]*[1-9]", text):
+            raise ProblemError(
+                f"{name} {text} is less than a double holds; give a positive number such as 5e-4"
+            )
+        return found
+    return text
+
+
+def numbers(text: str, name: str) -> Any:
+    """One number, or several between commas."""
+    parts = [number(part.strip(), name) for part in text.split(",")]
+    return parts if len(parts) > 1 else parts[0]
 
 
 def _number(value: Any, field: Field, layers: int) -> float:
@@ -127,7 +159,7 @@ def _depth(value: Any, field: Field, layers: int) -> int:
 
 def _layers(value: Any, field: Field, layers: int) -> list[Any]:
     """One entry per layer."""
-    value = value.tolist() if isinstance(value, np.ndarray) else value
+    value = value.tolist() if hasattr(value, "tolist") else value
     if not isinstance(value, Sequence) or isinstance(value, str):
         return [value] * layers
     if len(value) != layers:
@@ -198,9 +230,11 @@ def _classes(value: Any, field: Field, layers: int) -> Any:
     """One number per class, as a read-only array."""
     if value is None:
         return None
+    import numpy as np
+
     name = field.attribute
     try:
-        array = np.array(value, dtype=np.float64)
+        array = np.atleast_1d(np.array(value, dtype=np.float64))
     except (TypeError, ValueError, OverflowError):
         raise ProblemError(f"{name} are not numbers; give one number per class") from None
     if array.ndim != 1 or array.size == 0:
@@ -219,6 +253,8 @@ def _matrix(value: Any, field: Field, layers: int) -> Any:
     """One column per class, as a read-only array."""
     if value is None:
         return None
+    import numpy as np
+
     try:
         matrix = np.array(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -259,8 +295,12 @@ _ANY = (1e-300, 1e100)
 FIELDS: dict[str, Field] = {
     field.name: field
     for field in (
-        Field(name="counts"),
-        Field(name="long_tail"),
+        Field(
+            name="counts",
+            metavar="TEXT",
+            help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist",
+        ),
+        Field(name="long_tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]"),
         Field(name="long_tail.K", axis=Range(2, 10**7, "number of classes", whole=True)),
         Field(name="long_tail.n", axis=Range(1.0, 1e100, "largest count (samples)")),
         Field(name="long_tail.ratio", axis=Range(1.0, 1e100, "largest count / smallest")),
@@ -516,8 +556,12 @@ def _described_loss(fields: Mapping[str, Any], counts: Any) -> Any:
     from .losses import CrossEntropy, Squared
 
     word = fields.get("loss", "mse")
-    entries = {name: fields[name] for name in CROSS_ENTROPY if _says_something(fields.get(name))}
+    entries = {name: fields[name] for name in CROSS_ENTROPY if fields.get(name) is not None}
     targets = fields.get("targets")
+    if word != "ce":  # zero smoothing and zero logit adjustment are the plain loss, whichever it is
+        entries = {
+            name: value for name, value in entries.items() if isinstance(value, bool) or value != 0
+        }
     if entries and word != "ce":
         raise ProblemError(f"{next(iter(entries))} belongs to loss 'ce', not to {word!r}")
     if targets is not None and word != "mse":
@@ -530,10 +574,3 @@ def _described_loss(fields: Mapping[str, Any], counts: Any) -> Any:
     if isinstance(offsets, int | float) and not isinstance(offsets, bool):
         offsets = adjusted(offsets, counts)
     return CrossEntropy(offsets=offsets, **entries)
-
-
-def _says_something(value: Any) -> bool:
-    """Zero smoothing and zero logit adjustment are the plain loss, whichever it is: a grid may hold them."""
-    return value is not None and not (
-        isinstance(value, int | float) and not isinstance(value, bool) and value == 0
-    )

@@ -61,6 +61,7 @@ def add(parser: ArgumentParser) -> None:
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Convert."""
     from ...problem.conventions import DecayConvention, convert
+    from ...problem.fields import numbers
 
     words = ("loss", "reduction", "penalty", "feature_penalty", "optimizer")
     given: dict[str, Any] = {
@@ -68,9 +69,7 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
     }
     convention = DecayConvention(**given, **_sizes(args))
     decays = {
-        name: options.numbers(text, name)
-        for name in _DECAYS
-        if (text := getattr(args, name)) is not None
+        name: numbers(text, name) for name in _DECAYS if (text := getattr(args, name)) is not None
     }
     found = convert(convention, **decays, back=args.back)
     from ...show.text import text
