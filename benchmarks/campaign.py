@@ -14,8 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from ncsolve.questions import campaign
 from ncsolve.questions.campaigns.workers import here
+
+from ncsolve.questions import campaign
 
 from .timing import seconds
 
@@ -44,7 +45,7 @@ def workers() -> dict[int, float]:
             if (
                 state
                 and int(state[1]) == os.getpid()
-                and b"LokyProcess" in (entry / "cmdline").read_bytes()
+                and b"spawn_main" in (entry / "cmdline").read_bytes()
             ):
                 found[int(entry.name)] = (int(state[11]) + int(state[12])) / ticks
         except OSError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +44,7 @@ def atomic_write(path: str | Path, *, overwrite: bool = False) -> Iterator[Binar
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
+        refuse_overwrite(path, overwrite)
         if overwrite:
             os.replace(temporary, path)
         else:
@@ -91,8 +94,6 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> None:
     >>> check_writable(pathlib.Path(tempfile.mkdtemp()) / "answer.txt")
     """
     path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(21, "it is a folder; name a file in it", str(path))
     refuse_overwrite(path, overwrite)
     handle, temporary = _beside(path)
     os.close(handle)
@@ -100,11 +101,22 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> None:
 
 
 def refuse_overwrite(path: Path, overwrite: bool) -> None:
-    """Raise FileExistsError if `path` exists and may not be replaced."""
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            17, "the file exists; choose another name or allow overwriting", str(path)
-        )
+    """Raise the OSError if `path` exists and may not be replaced; a folder, a pipe or a device never may.
+
+    Raises
+    ------
+    FileExistsError, IsADirectoryError, OSError
+    """
+    if not path.exists():
+        return
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device and stays as it is", str(path))
+    if not overwrite:
+        why = "the file exists; choose another name or allow overwriting"
+        raise FileExistsError(errno.EEXIST, why, str(path))
 
 
 def _beside(path: Path) -> tuple[int, str]:
@@ -121,8 +133,10 @@ def _rename_unless_it_exists(temporary: str, path: Path) -> None:
         os.link(temporary, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without links
-        refuse_overwrite(path, overwrite=False)
-        os.rename(temporary, path)
+    except (
+        OSError
+    ):  # a file system without links: the name is taken first, then the file replaces it
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.replace(temporary, path)
     else:
         os.unlink(temporary)

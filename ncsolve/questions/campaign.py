@@ -1,30 +1,38 @@
 """Campaigns: thousands of problems from one spec, predicted, certified or verified, one row each in a file of results.
 
-The spec (a TOML file, `ncsolve.questions.campaigns.reading`) stands for a numbered sequence of problems. `run` solves those that
-have no row yet and adds their rows; it can be stopped at any moment, in any way, and goes on when it is called again. Rows do not
-depend on the number of workers, on the machine they run on (up to its linear algebra), or on interruptions; only `seconds` does.
+The spec (a TOML file, `read_spec`) stands for a numbered sequence of problems. `run` solves those that have no row yet and adds
+their rows; it can be stopped at any moment, in any way, and goes on when it is called again. A row depends on the spec and its
+index alone, not on who computes it, when, or beside what; only `seconds` does.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import signal
+import statistics
+import threading
+import time
+from array import array
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..problem.errors import CampaignError
-from .campaigns.journal import Journal, mark, read_results
+from ..problem.errors import CampaignError, NcsolveError, ProblemError, TooLarge
+from ..values import Value, plain
 from .campaigns.reading import read_spec as read_spec
 from .campaigns.spec import Spec as Spec
-from .campaigns.stopping import Stopped, interrupts_held
-from .campaigns.summary import Group as Group
-from .campaigns.summary import Summary as Summary
-from .campaigns.summary import Tally
-from .campaigns.summary import Worst as Worst
+from .journal import VERDICTS, ResultsFile, read_results
+from .workers import Cluster as Cluster
+from .workers import Crew, Processes, Stopped, cores
 
 if TYPE_CHECKING:
-    from distributed import Client
-
+    from ..analytic.prediction import Prediction
+    from ..numeric.certify import Certificate
     from ..problem.ufm import UFM
 
 #: Anything that `read_spec` understands.
@@ -33,7 +41,8 @@ Source = Spec | str | os.PathLike[str] | Mapping[str, Any]
 #: Called as progress(finished, errors) when a campaign begins and after every row.
 Progress = Callable[[int, int], None]
 
-Rows = Callable[[Spec, Iterator[int]], Generator[dict[str, Any], None, None]]
+LONGEST = 500  # characters of an error's message
+SHOWN = 10  # indices that are listed by number
 
 
 def run(
@@ -41,7 +50,7 @@ def run(
     out: str | os.PathLike[str],
     *,
     workers: int | None = None,
-    backend: str | Client = "loky",
+    executor: Executor | Callable[[], Executor] | None = None,
     force: bool = False,
     progress: Progress | None = None,
     note: Callable[[str], None] | None = None,
@@ -53,10 +62,13 @@ def run(
     spec : path of a TOML file, mapping of the same form, or Spec
     out : path of the file of results
         JSON Lines: a header (schema "ncsolve/campaign/1", version, spec and its digest, seed, number of problems), then a row per
-        problem (`ncsolve.questions.campaigns.row.solved`), in the order in which they are finished. It is made if it does not exist.
+        problem (`solved`), in the order in which they are finished. It is made if it does not exist.
     workers : int >= 1, optional
         Processes of this machine; all cores by default. One means this process itself.
-    backend : "loky", the address of a Dask scheduler ("tcp://10.0.0.1:8786"), or a distributed.Client
+    executor : concurrent.futures.Executor, or a function that makes one; optional
+        Who computes instead of processes of this machine, such as ``client.get_executor()`` of a dask.distributed.Client, or
+        ``lambda: ncsolve.campaign.Cluster("tcp://10.0.0.1:8786")``. A broken pool cannot be used again: a function is asked
+        for a new one, an executor that was given ends the campaign. Only what a function made is shut down.
     force : bool
         Begin anew, whatever `out` holds.
     progress : callback (finished, errors)
@@ -92,28 +104,24 @@ def run(
     (4, 4, 0)
     """
     spec = read_spec(spec)
-    with _solver(workers, backend) as solve, Journal(out, spec, force=force) as journal:
-        tally, seen = Tally(spec), bytearray()
-        for row in journal.rows():
+    with _solver(spec, workers, executor) as solve, ResultsFile(out, spec, force=force) as file:
+        tally, seen = Tally(spec), set()
+        for row in file.rows():
             tally.add(row)
-            mark(seen, row["index"])
-        if note is not None and tally.finished:
-            again = (
-                "nothing is left to do"
-                if tally.finished == spec.problems
-                else "the rest goes on from there"
-            )
-            note(
-                f"{tally.finished} of {spec.problems} problems are in {os.fspath(out)!r} already; {again}"
-            )
+            seen.add(row["index"])
+        before, left = tally.finished, spec.problems - tally.finished
+        if note is not None and before:
+            again = "the rest goes on from there" if left else "nothing is left to do"
+            note(f"{before} of {spec.problems} problems are in {os.fspath(out)!r} already; {again}")
         stopped = ""
         try:
             if progress is not None:
                 progress(tally.finished, tally.errors)
-            with closing(solve(spec, _unseen(spec.problems, seen))) as rows:
+            unseen = (index for index in range(spec.problems) if index not in seen)
+            with closing(solve(unseen, left)) as rows:
                 for row in rows:
                     with interrupts_held():  # a row that is written is counted
-                        journal.append(row)
+                        file.append(row)
                         tally.add(row)
                     if progress is not None:
                         progress(tally.finished, tally.errors)
@@ -191,38 +199,368 @@ def summarize(out: str | os.PathLike[str]) -> Summary:
     return tally.summary()
 
 
-def _unseen(problems: int, seen: bytearray) -> Iterator[int]:
-    """Problems without a row; `seen` is a set of bits."""
-    known = 8 * len(seen)
-    return (
-        index
-        for index in range(problems)
-        if index >= known or not seen[index >> 3] >> (index & 7) & 1
-    )
+def solved(spec: Spec, index: int) -> dict[str, Any]:
+    """The row of problem `index`.
+
+    Returns
+    -------
+    dict
+        index, problem (the fields that not all problems share), then either
+
+        - theorem, claim, value, states (number of classes active, vanished, merged);
+        - certify, verify: lower_bound, relative_gap (None where no bound is known); certify: certified, and why not;
+        - verify: verdict, excess, distances of the best run to the prediction
+
+        or error (type, message; `unexpected` unless ncsolve raised it on purpose), and seconds.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Also if it came during a descent, which `verify` would cut short.
+
+    Examples
+    --------
+    >>> spec = read_spec({"problem": {"counts": [20, 10]}, "grid": {"depth": [1, 0]}})
+    >>> solved(spec, 0)["verdict"], solved(spec, 1)["error"]["type"]
+    ('AGREES', 'ProblemError')
+    """
+    started = time.perf_counter()
+    row: dict[str, Any] = {"index": index, "problem": spec.listed(index)}
+    try:
+        row["problem"] = spec.varying(index)
+        row |= _outcome(spec, index)
+    except Exception as error:  # whatever is wrong with one problem, the others go on
+        row["error"] = {"type": type(error).__name__, "message": _one_line(error)}
+        if not isinstance(error, NcsolveError | MemoryError):
+            row["error"]["unexpected"] = True
+    return row | {"seconds": round(time.perf_counter() - started, 6)}
+
+
+def _outcome(spec: Spec, index: int) -> dict[str, Any]:
+    from ..numeric.descent import Descent
+    from ..theorems.predict import predict
+    from ..verification import verify
+
+    prediction = predict(spec.problem(index), spec.theorem)
+    states = Counter(prediction.classes.state.tolist())
+    row: dict[str, Any] = {
+        "theorem": prediction.theorem.name,
+        "claim": prediction.claim.name,
+        "value": _number(prediction.value),
+        "states": {state: states[state] for state in ("active", "vanished", "merged")},
+    }
+    verification, certificate, why = None, None, ""
+    if "verify" in spec.actions:
+        rng, method = spec.descent_rng(index), Descent(starts=spec.starts)
+        verification = verify(prediction, method, rng=rng, tolerance=spec.tolerance)
+        if verification.interrupted:
+            raise KeyboardInterrupt
+        certificate = verification.certificate
+    if "certify" in spec.actions and certificate is None:
+        certificate, why = _certificate(prediction)
+    if spec.actions != ("predict",):
+        for name in ("lower_bound", "relative_gap"):
+            row[name] = None if certificate is None else _number(getattr(certificate, name))
+    if "certify" in spec.actions:
+        row["certified"] = certificate is not None and certificate.relative_gap <= spec.tolerance
+        row |= {"why": why} if why else {}
+    if verification is not None:
+        row |= {"verdict": verification.verdict.name, "excess": _number(verification.excess)}
+        row["distances"] = {name: _number(x) for name, x in verification.metrics.items()}
+    return row
+
+
+def _certificate(prediction: Prediction) -> tuple[Certificate | None, str]:
+    """The certificate, or why there is none."""
+    from ..verification import certify
+
+    if prediction.theorem.limit:
+        certify(prediction)  # refuses, with the reason
+    prediction.parameters()
+    try:
+        return certify(prediction), ""
+    except (ProblemError, TooLarge) as error:  # the problem is sound, but no bound is known
+        return None, _one_line(error)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _one_line(error: Exception) -> str:
+    message = " ".join(str(error).split())
+    return message if len(message) <= LONGEST else message[: LONGEST - 3] + "..."
+
+
+def _died(spec: Spec, index: int) -> dict[str, Any]:
+    """The row of a problem that kills its worker."""
+    why = "the worker process died each time it had this problem and nothing else"
+    error = {"type": "WorkerDied", "message": why}
+    return {"index": index, "problem": spec.listed(index), "error": error, "seconds": None}
 
 
 @contextmanager
-def _solver(workers: int | None, backend: str | Client) -> Iterator[Rows]:
-    """What turns indices into rows: this process, several of this machine, or a cluster."""
-    if workers is not None and (
-        isinstance(workers, bool) or not isinstance(workers, int) or workers < 1
-    ):
+def _solver(
+    spec: Spec, workers: int | None, executor: Executor | Callable[[], Executor] | None
+) -> Iterator[Callable[[Iterator[int], int], Generator[dict[str, Any], None, None]]]:
+    """What turns so many indices into rows: this process, several of this machine, or others."""
+    import scipy.linalg  # noqa: F401 - the BLAS libraries are there before they are limited
+    from threadpoolctl import threadpool_limits
+
+    if workers is not None and (type(workers) is not int or workers < 1):
         raise CampaignError(f"workers {workers!r} is not a whole number of 1 or more")
-    if backend == "loky":
-        from joblib import cpu_count
+    if workers is not None and executor is not None:
+        raise CampaignError(f"workers {workers} is for this machine; an executor has its own")
+    number = cores() if workers is None else workers
 
-        from .campaigns.workers import Local, here
+    def here(indices: Iterator[int], left: int) -> Generator[dict[str, Any], None, None]:
+        return (solved(spec, index) for index in indices)
 
-        chosen = cpu_count() if workers is None else workers
-        yield here if chosen == 1 else Local(chosen).rows
+    with threadpool_limits(1, user_api="blas"):
+        if executor is None and number == 1:
+            yield here
+            return
+        with Crew(
+            executor or partial(Processes, number), partial(solved, spec), partial(_died, spec)
+        ) as crew:
+            yield crew.rows
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """What would raise KeyboardInterrupt waits until the block ends.
+
+    (A mask of signals would not do: other threads, such as an executor's, still receive them for this one.)
+
+    Examples
+    --------
+    >>> import os, signal
+    >>> try:
+    ...     with interrupts_held():
+    ...         os.kill(os.getpid(), signal.SIGINT)
+    ...         finished = True
+    ... except KeyboardInterrupt:
+    ...     print(finished)
+    True
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
-    if workers is not None:
-        raise CampaignError(f"workers {workers} is for this machine; a cluster has its own")
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda which, frame: came.append(which))
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if callable(signal.getsignal(number))
+    }
     try:
-        from .campaigns.cluster import cluster
-    except ImportError:
-        raise CampaignError(
-            "a cluster needs dask.distributed; install it with: pip install 'ncsolve[distributed]'"
-        ) from None
-    with cluster(backend) as found:
-        yield found.rows
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for which in came:
+        signal.raise_signal(which)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Worst(Value):
+    """The value that is largest in magnitude, and the problem that has it."""
+
+    value: float
+    index: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Failure(Value):
+    """An error message, how many problems have it, and the first of them."""
+
+    message: str
+    number: int
+    first: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Group(Value):
+    """The problems of one loss, depth and kind of bias.
+
+    Attributes
+    ----------
+    loss, depth, bias : as in the spec; a bias with a decay of its own is "decay"
+    finished, errors : number of rows, and of those among them that are errors
+    verdicts : number of each verdict (verify)
+    certified, uncertified : number within the tolerance, and not (certify)
+    excess : Worst relative excess of descent over the prediction, by magnitude; None where there is none
+    gap : Worst relative gap
+    seconds : median per problem
+    """
+
+    loss: str
+    depth: str
+    bias: str
+    finished: int
+    errors: int
+    verdicts: Mapping[str, int]
+    certified: int
+    uncertified: int
+    excess: Worst | None
+    gap: Worst | None
+    seconds: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The group as plain values; the group of all problems has no loss, depth or bias."""
+        return {name: entry for name, entry in super().to_dict().items() if entry != ""}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Summary(Value):
+    """The summary of a file of results.
+
+    Attributes
+    ----------
+    spec : Spec
+    groups : tuple of Group, by loss, depth, bias
+    total : Group over all of them
+    claims : number of each claim
+    contradicted : the first problems with a verdict REFUTED or BEATEN
+    failures : tuple of Failure, the most frequent first
+    unexpected : number of errors that ncsolve did not raise on purpose
+    stopped : why not all problems are finished, where something stopped them ("interrupted", a full disk, ...)
+    """
+
+    spec: Spec
+    groups: tuple[Group, ...]
+    total: Group
+    claims: Mapping[str, int]
+    contradicted: tuple[int, ...]
+    failures: tuple[Failure, ...]
+    unexpected: int
+    stopped: str = ""
+
+    @property
+    def finished(self) -> int:
+        """Number of problems that have a row."""
+        return self.total.finished
+
+    @property
+    def complete(self) -> bool:
+        """Whether every problem has a row."""
+        return self.finished == self.spec.problems
+
+    @property
+    def code(self) -> int:
+        """Exit code: 1 if a prediction is contradicted, 3 if anything is stuck, not certified, an error or missing, else 0."""
+        total = self.total
+        if total.verdicts["REFUTED"] or total.verdicts["BEATEN"]:
+            return 1
+        doubt = total.verdicts["STUCK"] or total.uncertified or total.errors
+        return 3 if doubt or not self.complete else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as plain values."""
+        asked = {
+            name: getattr(self.spec, name) for name in ("digest", "actions", "seed", "problems")
+        }
+        told = {"finished": self.finished, "stopped": self.stopped or None, "total": self.total}
+        names = ("claims", "contradicted", "failures")
+        told |= {name: getattr(self, name) for name in names}
+        entries: dict[str, Any] = plain(
+            asked | told | {"unexpected_errors": self.unexpected, "groups": self.groups}
+        )
+        return entries
+
+
+class Tally:
+    """Rows, counted as they come."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec, self._all = spec, _Counted()
+        self._groups: dict[tuple[str, str, str], _Counted] = {}
+        self._claims: Counter[str] = Counter()
+        self._contradicted: list[int] = []
+        self._failures: dict[str, Failure] = {}
+        self._unexpected = 0
+
+    @property
+    def finished(self) -> int:
+        """Number of rows."""
+        return self._all.number["finished"]
+
+    @property
+    def errors(self) -> int:
+        """Number of error rows."""
+        return self._all.number["errors"]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count a row."""
+        fields, index = self._spec.common | row["problem"], row["index"]
+        bias = fields.get("bias", "none")
+        key = (
+            str(fields.get("loss", "mse"))[:20],
+            str(fields.get("depth", 1))[:20],
+            bias[:20] if isinstance(bias, str) else "decay",
+        )
+        for counted in (self._all, self._groups.setdefault(key, _Counted())):
+            counted.add(row)
+        if "claim" in row:
+            self._claims[row["claim"]] += 1
+        if row.get("verdict") in ("REFUTED", "BEATEN"):
+            self._contradicted = sorted((*self._contradicted, index))[:SHOWN]
+        if (error := row.get("error")) is not None:
+            message = f"{error['type']}: {error['message']}"
+            known = self._failures.get(message, Failure(message, 0, index))
+            self._failures[message] = replace(
+                known, number=known.number + 1, first=min(known.first, index)
+            )
+            self._unexpected += bool(error.get("unexpected"))
+
+    def summary(self, stopped: str = "") -> Summary:
+        """The summary so far."""
+
+        def place(key: tuple[str, str, str]) -> tuple[str, float, str, str]:
+            loss, depth, bias = key
+            return loss, float(depth) if depth.isdigit() else -1.0, depth, bias
+
+        failures = self._failures.values()
+        return Summary(
+            self._spec,
+            tuple(self._groups[key].group(*key) for key in sorted(self._groups, key=place)),
+            self._all.group("", "", ""),
+            dict(self._claims),
+            tuple(self._contradicted),
+            tuple(sorted(failures, key=lambda failure: (-failure.number, failure.first))),
+            self._unexpected,
+            stopped,
+        )
+
+
+class _Counted:
+    """The rows of one group: how many of each kind, the worst of their values, their seconds."""
+
+    def __init__(self) -> None:
+        self.number: Counter[str] = Counter()
+        self._worst: dict[str, Worst] = {}
+        self._seconds = array("d")
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        self.number["finished"] += 1
+        self.number["errors"] += "error" in row
+        if "verdict" in row:
+            self.number[row["verdict"]] += 1
+        if "certified" in row:
+            self.number["certified" if row["certified"] else "uncertified"] += 1
+        for name in ("excess", "relative_gap"):
+            if (value := row.get(name)) is not None:  # of equal ones the first, in whatever order
+                worst = self._worst.setdefault(name, Worst(value, row["index"]))
+                if (abs(value), -row["index"]) > (abs(worst.value), -worst.index):
+                    self._worst[name] = Worst(value, row["index"])
+        if row.get("seconds") is not None:
+            self._seconds.append(row["seconds"])
+
+    def group(self, loss: str, depth: str, bias: str) -> Group:
+        number, worst = self.number, self._worst
+        return Group(
+            *(loss, depth, bias, number["finished"], number["errors"]),
+            {verdict: number[verdict] for verdict in VERDICTS},
+            *(number["certified"], number["uncertified"]),
+            *(worst.get("excess"), worst.get("relative_gap")),
+            statistics.median(self._seconds) if self._seconds else None,
+        )

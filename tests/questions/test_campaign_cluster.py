@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+from functools import partial
 
 import pytest
 from distributed import Client, LocalCluster
@@ -11,7 +12,7 @@ from support.campaigns import rows
 
 import ncsolve
 from ncsolve.questions import campaign
-from ncsolve.questions.campaigns import cluster as module
+from ncsolve.questions import workers as module
 
 SPEC = {
     "campaign": {"starts": 1, "trials": 120},
@@ -27,6 +28,11 @@ LOOPBACK = {
     "scheduler_kwargs": {"dashboard": False},
     "silence_logs": logging.CRITICAL,
 }
+
+
+def dask(cluster):
+    return partial(campaign.Cluster, cluster.scheduler_address)
+
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -65,7 +71,7 @@ def test_a_worker_process_killed_in_the_middle_costs_nothing(cluster, local, tmp
             os.kill(before[0], signal.SIGKILL)
 
     path = tmp_path / "results.jsonl"
-    summary = campaign.run(SPEC, path, backend=cluster.scheduler_address, progress=kill)
+    summary = campaign.run(SPEC, path, executor=dask(cluster), progress=kill)
     assert (summary.finished, summary.total.errors, summary.code) == (120, 0, 0)
     assert rows(path) == local  # none twice, none missing, none different
     assert before[0] not in processes(cluster)
@@ -79,9 +85,12 @@ def test_a_client_may_be_given_and_a_file_gone_on_with(cluster, local, tmp_path)
             raise KeyboardInterrupt
 
     with Client(cluster.scheduler_address, set_as_default=False) as client:
-        assert campaign.run(SPEC, path, backend=client, progress=stop).stopped == "interrupted"
+        assert (
+            campaign.run(SPEC, path, executor=client.get_executor(), progress=stop).stopped
+            == "interrupted"
+        )
         assert 30 <= len(rows(path)) < 120
-        assert campaign.run(SPEC, path, backend=client).complete
+        assert campaign.run(SPEC, path, executor=client.get_executor()).complete
         assert client.status == "running"  # it is not ours to close
     assert rows(path) == local
 
@@ -92,13 +101,15 @@ def test_a_cluster_with_another_version_or_none_is_refused(cluster, tmp_path, mo
         ncsolve.CampaignError,
         match=r"the Dask worker tcp://127.0.0.1:\d+ has ncsolve .*, this is 0.0.1",
     ):
-        campaign.run(SPEC, tmp_path / "results.jsonl", backend=cluster.scheduler_address)
+        campaign.run(SPEC, tmp_path / "results.jsonl", executor=dask(cluster))
     with pytest.raises(ncsolve.CampaignError, match="workers 2 is for this machine"):
-        campaign.run(SPEC, tmp_path / "results.jsonl", backend=cluster.scheduler_address, workers=2)
+        campaign.run(SPEC, tmp_path / "results.jsonl", executor=dask(cluster), workers=2)
     monkeypatch.setattr(module, "CONNECT", 0.5)
     for address in ("tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1:port"):
         with pytest.raises(ncsolve.CampaignError, match="no Dask scheduler answers at") as caught:
-            campaign.run(SPEC, tmp_path / "results.jsonl", backend=address)
+            campaign.run(
+                SPEC, tmp_path / "results.jsonl", executor=partial(campaign.Cluster, address)
+            )
         assert str(caught.value).isprintable()
     assert list(tmp_path.iterdir()) == []
 
@@ -108,7 +119,7 @@ def test_a_problem_that_kills_its_workers_is_an_error_row(cluster, tmp_path):
     """Dask gives up a task after four deaths, and the problems beside it with it: all but the guilty one are solved."""
     spec = campaign.read_spec(SPEC | {"campaign": {"starts": 1, "trials": 40}})
     path, healthy = tmp_path / "results.jsonl", tmp_path / "healthy.jsonl"
-    summary = campaign.run(Poisoned(spec.document), path, backend=cluster.scheduler_address)
+    summary = campaign.run(Poisoned(spec.document), path, executor=dask(cluster))
     assert summary.complete
     found = rows(path)
     assert {i for i, text in found.items() if "WorkerDied" in text} == {7}
@@ -127,7 +138,7 @@ def test_a_lost_scheduler_ends_the_campaign_and_keeps_its_rows(tmp_path, local):
             if finished == 40:
                 found.sync(found.scheduler.close)
 
-        summary = campaign.run(SPEC, path, backend=found.scheduler_address, progress=stop)
+        summary = campaign.run(SPEC, path, executor=dask(found), progress=stop)
     assert "the cluster is lost" in summary.stopped
     assert 40 <= summary.finished < 120
     assert summary.code == 3
@@ -145,12 +156,12 @@ def test_a_cluster_without_workers_ends_the_campaign_in_time(tmp_path, local, mo
             if finished == 40:
                 found.scale(0)
 
-        summary = campaign.run(SPEC, path, backend=found.scheduler_address, progress=desert)
+        summary = campaign.run(SPEC, path, executor=dask(found), progress=desert)
         assert summary.stopped == "the cluster is lost (it has had no worker for 2 seconds)"
         assert 40 <= summary.finished < 120
-        again = campaign.run(SPEC, path, backend=found.scheduler_address)
+        again = campaign.run(SPEC, path, executor=dask(found))
         assert again.stopped == summary.stopped  # from the beginning, too
         monkeypatch.setattr(module, "PATIENCE", 60.0)
         found.scale(1)  # a cluster of one core is a cluster
-        assert campaign.run(SPEC, path, backend=found.scheduler_address).complete
+        assert campaign.run(SPEC, path, executor=dask(found)).complete
     assert rows(path) == local

@@ -3,16 +3,18 @@
 import os
 import random
 import signal
-import threading
 import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import pytest
 from support.campaigns import MIXED, rows, running, started, toml, workers
 
+import ncsolve
 from ncsolve.questions import campaign
-from ncsolve.questions.campaigns.spec import Spec
-from ncsolve.questions.campaigns.stopping import Stopped
-from ncsolve.questions.campaigns.workers import Feed, Local
+from ncsolve.questions import workers as module
+from ncsolve.questions.campaign import Spec
 
 SIMPLE = {
     "campaign": {"starts": 1, "trials": 40},
@@ -80,20 +82,26 @@ class Poisoned(Spec):
         return super().problem(index)
 
 
-def test_a_problem_that_kills_its_worker_is_an_error_row_and_the_rest_is_solved(tmp_path):
+#: Two workers: those of the package, and a pool of the standard library.
+ENGINES = {
+    "processes": {"workers": 2},
+    "a function": {"executor": partial(ProcessPoolExecutor, 2, get_context("forkserver"))},
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_problem_that_kills_its_worker_is_an_error_row_and_the_rest_is_solved(tmp_path, engine):
     spec = campaign.read_spec(SIMPLE)
     healthy, poisoned = tmp_path / "healthy.jsonl", tmp_path / "poisoned.jsonl"
     campaign.run(spec, healthy, workers=1)
-    summary = campaign.run(Poisoned(spec.document), poisoned, workers=2)
+    summary = campaign.run(Poisoned(spec.document), poisoned, **ENGINES[engine])
     assert [
         (failure.number, failure.first, failure.message[:10]) for failure in summary.failures
     ] == [(1, 7, "WorkerDied")]
     assert (summary.complete, summary.code) == (True, 3)
-    found = rows(poisoned)
-    assert {i for i, text in found.items() if "WorkerDied" in text} == {7}
-    assert {i: text for i, text in found.items() if i != 7} == {
-        i: text for i, text in rows(healthy).items() if i != 7
-    }
+    found, expected = rows(poisoned), rows(healthy)
+    assert "WorkerDied" in found.pop(7)
+    assert found == {i: text for i, text in expected.items() if i != 7}
 
 
 def test_a_worker_that_is_killed_costs_nothing(tmp_path):
@@ -109,35 +117,39 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path):
     summary = campaign.run(spec, path, workers=2, progress=kill)
     assert len(set(killed)) == 2
     assert (summary.total.errors, summary.code) == (0, 0)
+    assert workers(os.getpid()) == []
     campaign.run(spec, calm, workers=1)
     assert rows(path) == rows(calm)
 
 
-def test_when_no_worker_can_live_the_campaign_stops(tmp_path, monkeypatch):
-    monkeypatch.setattr(Local, "_alive", lambda self: False)
-    summary = campaign.run(
-        Poisoned(campaign.read_spec(SIMPLE).document), tmp_path / "results.jsonl", workers=2
-    )
-    assert "worker processes die as soon as they start" in summary.stopped
-    assert (summary.total.errors, summary.code) == (0, 3)
+def test_when_no_worker_can_live_the_campaign_stops(tmp_path):
+    dying = partial(ProcessPoolExecutor, 2, initializer=os._exit, initargs=(1,))
+    summary = None
+    for executor, said in (
+        (partial(dying, get_context("spawn")), "worker processes die as soon as they start"),
+        (dying(get_context("spawn")), "the executor is broken"),
+    ):
+        summary = campaign.run(SIMPLE, tmp_path / "results.jsonl", executor=executor)
+        assert said in summary.stopped
+        assert (summary.finished, summary.code) == (0, 3)
+    assert campaign.run(SIMPLE, tmp_path / "results.jsonl", workers=1).complete
 
 
-def test_indices_are_given_out_once_and_those_under_way_are_known():
-    feed = Feed(iter(range(1000)))
-    taken: list[list[int]] = [[], [], []]
+def test_an_executor_that_is_given_is_used_and_not_shut_down(tmp_path, monkeypatch):
+    """Tasks end after a slice of time, and what they have not begun is given out again."""
+    monkeypatch.setattr(module, "SLICE", 0.0)
+    with ThreadPoolExecutor(2) as pool:
+        assert campaign.run(SIMPLE, tmp_path / "results.jsonl", executor=pool).finished == 40
+        assert pool.submit(int).result() == 0
+    campaign.run(SIMPLE, tmp_path / "calm.jsonl", workers=1)
+    assert rows(tmp_path / "results.jsonl") == rows(tmp_path / "calm.jsonl")
+    with pytest.raises(ncsolve.CampaignError, match="the executor takes no work"):
+        campaign.run(SIMPLE, tmp_path / "other.jsonl", executor=pool)
+    with pytest.raises(ncsolve.CampaignError, match="an executor has its own"):
+        campaign.run(SIMPLE, tmp_path / "other.jsonl", executor=pool, workers=2)
 
-    def take(mine):
-        mine.extend(index for _, index in zip(range(200), feed, strict=False))
 
-    threads = [threading.Thread(target=take, args=(mine,)) for mine in taken]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    given = sorted(index for mine in taken for index in mine)
-    assert given == list(range(len(given)))
-    for index in given[10:]:
-        feed.finished(index)
-    assert feed.close() == given[:10]
-    assert list(feed) == []
-    assert issubclass(Stopped, Exception)
+def test_a_worker_of_another_version_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "__version__", "0.0.1")
+    with pytest.raises(ncsolve.CampaignError, match=r"a worker has ncsolve .*, this is 0\.0\.1"):
+        campaign.run(SIMPLE, tmp_path / "results.jsonl", workers=2)

@@ -22,18 +22,18 @@ from support.campaigns import (
     ENVIRONMENT,
     MIXED,
     QUICK,
-    children,
     command,
     lines,
     rows,
     started,
     toml,
+    workers,
 )
 
 import ncsolve
 from ncsolve.cli import main
 from ncsolve.questions import campaign
-from ncsolve.questions.campaigns.journal import Journal
+from ncsolve.questions.journal import ResultsFile
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_a_bug_is_an_error_row_that_says_so(tmp_path, monkeypatch):
     def broken(ufm, theorem=None):
         return right(ufm, theorem) if ufm.depth != 3 else 1 // 0
 
-    monkeypatch.setattr("ncsolve.questions.campaigns.row.predict", broken)
+    monkeypatch.setattr("ncsolve.theorems.predict.predict", broken)
     path = tmp_path / "results.jsonl"
     summary = campaign.run(QUICK, path, workers=1)
     error = lines(path)[3]["error"]
@@ -152,7 +152,7 @@ def test_a_wrong_prediction_is_contradicted_and_named(tmp_path, monkeypatch):
             else replace(found, solution=replace(found.solution, value=1.01 * found.value))
         )
 
-    monkeypatch.setattr("ncsolve.questions.campaigns.row.predict", too_high)
+    monkeypatch.setattr("ncsolve.theorems.predict.predict", too_high)
     spec = QUICK | {"campaign": {"action": "verify", "starts": 1}}
     summary = campaign.run(spec, tmp_path / "results.jsonl", workers=1)
     assert (summary.code, summary.contradicted) == (1, (1,))
@@ -180,7 +180,7 @@ def test_what_is_stuck_or_not_certified_is_inconclusive(tmp_path, monkeypatch):
         found = right(ufm, theorem)
         return replace(found, solution=replace(found.solution, value=0.99 * found.value))
 
-    monkeypatch.setattr("ncsolve.questions.campaigns.row.predict", too_low)
+    monkeypatch.setattr("ncsolve.theorems.predict.predict", too_low)
     summary = campaign.run(QUICK | {"campaign": {"starts": 1}}, tmp_path / "stuck.jsonl", workers=1)
     assert (summary.total.verdicts["STUCK"], summary.code) == (5, 3)
 
@@ -273,7 +273,7 @@ def test_an_interrupted_descent_is_no_row(tmp_path, monkeypatch):
     """verify keeps what an interrupted run has reached; a campaign must not take that for the result."""
     right = ncsolve.verify
     monkeypatch.setattr(
-        "ncsolve.questions.campaigns.row.verify",
+        "ncsolve.verification.verify",
         lambda *words, **named: replace(right(*words, **named), interrupted=True),
     )
     path = tmp_path / "results.jsonl"
@@ -375,7 +375,7 @@ def test_a_header_that_does_not_fit_its_spec_is_damaged(tmp_path):
 
 def test_two_campaigns_cannot_write_one_file(tmp_path):
     path = tmp_path / "results.jsonl"
-    with Journal(path, campaign.read_spec(QUICK)):
+    with ResultsFile(path, campaign.read_spec(QUICK)):
         assert "is being written by another campaign" in refused(
             campaign.run, QUICK, path, workers=1
         )
@@ -591,7 +591,7 @@ def test_ctrl_c_before_there_is_a_row_is_130(tmp_path):
     (tmp_path / "spec.toml").write_text(toml(slow))
     running = started("spec.toml", "--workers", 2, cwd=tmp_path)
     limit = time.monotonic() + 60
-    while len(children(running.pid)) < 3:  # trackers and workers
+    while not workers(running.pid):
         assert time.monotonic() < limit
         time.sleep(0.02)
     time.sleep(

@@ -88,14 +88,14 @@ def children(pid):
 
 
 def workers(pid):
-    """Process ids of the joblib workers among the children of a process."""
+    """Process ids of the worker processes among the children of a process."""
     found = []
     for child in children(pid):
         try:
             words = Path(f"/proc/{child}/cmdline").read_bytes()
         except OSError:
             continue
-        found += [child] if b"LokyProcess" in words else []
+        found += [child] if b"spawn_main" in words else []
     return found
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import signal
+import threading
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -11,9 +14,9 @@ from ..answer import Answer, Terminal
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from ...questions.campaigns.summary import Summary
+    from ...questions.campaign import Summary
 
 OUT = (".jsonl",)
 
@@ -83,7 +86,7 @@ def check(args: Namespace) -> None:
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Run or read, summarize, draw."""
     from ...questions.campaign import summarize
-    from ...questions.campaigns.table import summary_blocks
+    from ...show.campaign_text import summary_blocks
 
     options.picture(args)
     _check_plot(args)
@@ -129,8 +132,8 @@ def _check_plot(args: Namespace) -> None:
 
 
 def _draw(args: Namespace, path: str) -> None:
-    from ...questions.campaigns.picture import results_picture
     from ...show import plots
+    from ...show.plots.campaign import results_picture
 
     size, dpi = options.picture(args)
     plots.save(results_picture(path), args.plot, size=size, dpi=dpi, overwrite=args.force)
@@ -138,21 +141,20 @@ def _draw(args: Namespace, path: str) -> None:
 
 def _run(args: Namespace, terminal: Terminal) -> Summary:
     from ...questions import campaign
-    from ...questions.campaigns.stopping import termination_interrupts
     from ..progress import counted
 
     spec = campaign.read_spec(args.spec)
     workers = options.whole(args.workers, "workers", 1)
     args.out = args.out or str(Path(args.spec).with_suffix(".jsonl"))
     with (
-        termination_interrupts(),
+        _termination_interrupts(),
         counted(spec.problems) if terminal.bars else nullcontext() as progress,
     ):
         summary = campaign.run(
             spec,
             args.out,
             workers=workers,
-            backend=args.dask or "loky",
+            executor=None if args.dask is None else partial(campaign.Cluster, args.dask),
             force=args.force,
             progress=progress,
             note=terminal.note,
@@ -162,3 +164,16 @@ def _run(args: Namespace, terminal: Terminal) -> Summary:
             f"{summary.stopped}; {summary.finished} of {spec.problems} problems are kept in {args.out!r}"
         )
     return summary
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """SIGTERM, which a batch system sends before it kills, is taken as Ctrl-C in the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

@@ -238,7 +238,7 @@ def _landscape(prediction: Prediction) -> Result:
 
 
 def _campaign(result: Result, chosen: dict[str, Any]) -> Axes:
-    from ...questions.campaigns.picture import results_picture
+    from .campaign import results_picture
 
     return results_picture(result.path)
 
