@@ -21,6 +21,7 @@ MAY = {
     "questions": (
         "problem", "analytic", "numeric", "metrics", "theorems", "verification", "networks",
     ),
+    "campaign": ("questions",),  # the module under the name of 0.1.0
     "show": (
         "problem", "analytic", "numeric", "metrics", "theorems", "verification", "networks",
         "questions",
