@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from .errors import CountsError, DataError
+from .errors import CountsError, DataError, NcsolveError
 
 UNSIZED = 256 << 20  # bytes
 
@@ -28,42 +28,44 @@ def shown(value: object, width: int = 100) -> str:
 
 @contextmanager
 def opened(
-    path: str | os.PathLike[str], limit: int, holds: str = "at least 2 classes"
+    path: str | os.PathLike[str],
+    limit: int,
+    holds: str = "at least 2 classes",
+    kind: type[NcsolveError] = CountsError,
 ) -> Iterator[BinaryIO]:
-    """Open a file of at most `limit` bytes; everything that can be wrong with it before reading is said here.
+    """Open a file of at most `limit` bytes; everything that can be wrong with it before reading is said here, as a `kind`.
 
     Pipes and devices have no size and perhaps no end: they are read at once, to 256 MiB at most.
     """
     name = shown(os.fspath(path))
     if "\0" in os.fspath(path):
-        raise CountsError(f"{name} is not a path (it holds a NUL); give the path of a file")
+        raise kind(f"{name} is not a path (it holds a NUL); give the path of a file")
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
-            if status.st_size > limit:
-                raise CountsError(
-                    f"{name} has {status.st_size} bytes; files of at most {limit >> 20} MiB are read"
+            size, regular = status.st_size, stat.S_ISREG(status.st_mode)
+            if size > limit:
+                most = f"files of at most {limit >> 20} MiB are read"
+                raise kind(f"{name} has {size} bytes; {most}")
+            if regular and size == 0:
+                raise kind(f"{name} is empty; it should hold {holds}")
+            if regular:
+                yield file
+                return
+            limit = min(limit, UNSIZED)
+            data = file.read(limit + 1)
+            if len(data) > limit:
+                raise kind(
+                    f"{name} has more than {limit} bytes and is no regular file; at most {limit >> 20} MiB of such are read"
                 )
-            if stat.S_ISREG(status.st_mode) and status.st_size == 0:
-                raise CountsError(f"{name} is empty; it should hold {holds}")
-            yield file if stat.S_ISREG(status.st_mode) else _whole(file, min(limit, UNSIZED), name)
+            yield io.BytesIO(data)
     except FileNotFoundError:
-        raise CountsError(f"{name} does not exist; give the path of a file that does") from None
+        raise kind(f"{name} does not exist; give the path of a file that does") from None
     except IsADirectoryError:
-        raise CountsError(f"{name} is a directory; give the path of a file in it") from None
+        raise kind(f"{name} is a directory; give the path of a file in it") from None
     except OSError as error:
-        raise CountsError(
-            f"{name} cannot be read ({error.strerror or error}); give a readable file"
-        ) from None
-
-
-def _whole(file: BinaryIO, limit: int, name: str) -> BinaryIO:
-    data = file.read(limit + 1)
-    if len(data) > limit:
-        raise CountsError(
-            f"{name} has more than {limit} bytes and is no regular file; at most {limit >> 20} MiB of such are read"
-        )
-    return io.BytesIO(data)
+        why = error.strerror or error
+        raise kind(f"{name} cannot be read ({why}); give a readable file") from None
 
 
 def finite_json(text: str | bytes, **options: Any) -> Any:

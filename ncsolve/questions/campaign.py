@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..problem.errors import CampaignError, NcsolveError, ProblemError, TooLarge
 from ..values import Value, plain
-from .campaigns.reading import read_spec as read_spec
-from .campaigns.spec import Spec as Spec
 from .journal import VERDICTS, ResultsFile, read_results
+from .spec import Spec as Spec
+from .spec import read_spec as read_spec
 from .workers import Cluster as Cluster
 from .workers import Crew, Processes, Stopped, cores
 

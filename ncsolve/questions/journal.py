@@ -18,7 +18,7 @@ from ..files import refuse_overwrite
 from ..problem.border import finite_json, opened, shown
 from ..problem.errors import CampaignError, CountsError
 from ..version import __version__
-from .campaigns.spec import Spec
+from .spec import Spec
 from .workers import Stopped
 
 SCHEMA = "ncsolve/campaign/1"
