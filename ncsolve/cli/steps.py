@@ -75,16 +75,11 @@ def measured(args: Namespace, terminal: Terminal) -> Measurement:
     if args.out is not None:
         check_writable(args.out, overwrite=args.force)
     keys = {what: getattr(args, f"{what}_key") for what in KINDS}
-    found = read_snapshot(args.file, labels=args.labels, classifier=args.classifier, keys=keys)
-    measurement = measure(
-        found.features,
-        found.labels,
-        found.weight,
-        found.bias,
-        preset=args.preset,
-        classes=found.classes,
+    found, notes = read_snapshot(
+        args.file, labels=args.labels, classifier=args.classifier, keys=keys
     )
-    for note in found.notes:
+    measurement = measure(**found, preset=args.preset)
+    for note in notes:
         terminal.note(note)
     return measurement
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,6 @@ from .metrics import (
     relative,
 )
 from .rows import FIRST, classifier_of
-from .statistics import Statistics
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
@@ -167,7 +166,7 @@ class Comparison(Value):
             measured, predicted = (
                 one - free * (free @ one) / (free @ free) for one in (measured, predicted)
             )
-        logits = norm(self.measurement.geometry.product) / math.sqrt(len(predicted))
+        logits = norm(self.measurement.geometry.products) / math.sqrt(len(predicted))
         scale = max(norm(predicted), logits)
         return norm(measured - predicted) / scale if scale else None
 
@@ -353,16 +352,9 @@ def compare_matrices(
 ) -> Comparison:
     """Hold matrices against a prediction, as `compare` does a measurement.
 
-    Parameters
-    ----------
-    point : Parameters
-        Class means are its features, one column per class; no weights where there is no classifier.
-    prediction : Prediction
-    names, counts : of the classes, in the order of the columns
-    variances : E ||h - mu||^2 of each class; by default every sample is at its class mean
+    Class means are the features of `point`, one column per class; there are no weights where there is no classifier. Names and counts
+    are those of the columns. Without variances E ||h - mu||^2 every sample is at its class mean.
 
-    Examples
-    --------
     >>> import ncsolve
     >>> prediction = ncsolve.predict(ncsolve.UFM(counts=[20, 10, 5], weight_decay=5e-3, feature_decay=5e-3))
     >>> found = compare_matrices(prediction.parameters(), prediction, prediction.ufm.names, prediction.ufm.counts)
@@ -372,10 +364,10 @@ def compare_matrices(
     matched(prediction, names, counts, subset=True)  # before anything is said of shapes
     means = np.ascontiguousarray(point.features.T)
     scatter = np.zeros(len(names)) if variances is None else counts * variances
-    statistics = Statistics(tuple(names), +counts, +means, np.zeros_like(means), scatter)
+    found = Measurement(tuple(names), +counts, +means, np.zeros_like(means), scatter)
     weights, bias = (list(point.weights), point.bias) if point.weights else (None, None)
-    classifier = classifier_of(weights, bias, [means.shape[1]], names)
-    return compare(Measurement(statistics, *classifier), prediction, subset=True)
+    factors, vector = classifier_of(weights, bias, [means.shape[1]], names)
+    return compare(replace(found, factors=factors, bias=vector), prediction, subset=True)
 
 
 def aligned(measured: Array, predicted: Array) -> tuple[Array, Array]:

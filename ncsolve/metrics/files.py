@@ -21,6 +21,7 @@ import json
 import os
 import re
 import warnings
+from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,29 +48,14 @@ LARGEST = 1 << 28  # numbers in the features of a prediction: 2 GiB
 PICKLES = (".pkl", ".pickle", ".joblib", ".p")
 
 
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """What `ncsolve.measure` needs: features (one array, or a mapping layer -> array), labels, matrices, bias, order of classes.
-
-    `notes` says what was looked for and not found.
-    """
-
-    features: Any
-    labels: Any
-    weight: Any = None
-    bias: Any = None
-    classes: Any = None
-    notes: tuple[str, ...] = ()
-
-
 def read_snapshot(
     path: Path,
     *,
     labels: Path | None = None,
     classifier: Path | None = None,
     keys: Mapping[str, str | None] | None = None,
-) -> Snapshot:
-    """Read a file.
+) -> tuple[dict[str, Any], list[str]]:
+    """What `ncsolve.measure` takes from a file.
 
     Parameters
     ----------
@@ -80,6 +66,11 @@ def read_snapshot(
         For instance a checkpoint beside a file of features.
     keys : mapping, optional
         Names that the user chose for "features", "labels", "weight" and "bias"; several weights or features are separated by commas.
+
+    Returns
+    -------
+    arguments : features (one array, or a mapping layer -> array), labels, weight, bias and classes
+    notes : what was looked for and not found, in words
 
     Raises
     ------
@@ -124,15 +115,16 @@ def read_snapshot(
             notes.append(f"{head.name}: no bias was taken; {more}")
     if weight is None:
         notes.append(head.lacks("weight"))
-    layers = {f"H_{j + 1}": array for j, array in enumerate(features)}
-    return Snapshot(
-        features[0] if len(features) == 1 else layers,
-        found,
-        weight[0] if weight is not None and len(weight) == 1 else weight,
-        bias,
-        _order(head, found, order),
-        tuple(notes),
-    )
+    arguments = {
+        "features": {f"H_{j + 1}": one for j, one in enumerate(features)},
+        "labels": found,
+        "weight": weight[0] if weight is not None and len(weight) == 1 else weight,
+        "bias": bias,
+        "classes": _order(head, found, order),
+    }
+    if len(features) == 1:
+        arguments["features"] = features[0]
+    return arguments, notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,13 +262,7 @@ def labels_in(path: Path) -> Any:
 
 
 def arrays_in(path: Path) -> Arrays:
-    """The arrays or tensors of a file by name.
-
-    Raises
-    ------
-    DataError
-        The suffix is unknown, or the file cannot be read.
-    """
+    """The arrays or tensors of a file by name."""
     text, suffix = os.fspath(path), _suffix(path)
     name = shown(text)
     if suffix in PICKLES:
@@ -327,37 +313,26 @@ def _unreadable(name: str, error: Exception, suffix: str = ".npy") -> str:
     return f"{name} cannot be read as an array ({said})"
 
 
-class _Archive(Arrays):
+class _Archive(UserDict[str, Any]):
     """The arrays of an .npz file, each read once, when it is asked for."""
 
     def __init__(self, path: str, name: str) -> None:
-        self._path, self._name, self._read = path, name, dict[str, Any]()
         with open(path, "rb") as stream:
             if stream.read(2) != b"PK":
                 raise ValueError("it does not begin like an archive of arrays")
             stream.seek(0)
-            self._keys = tuple(np.load(stream, allow_pickle=False).files)
+            super().__init__(dict.fromkeys(np.load(stream, allow_pickle=False).files))
+        self.path, self.name = path, name
 
     def __getitem__(self, key: str) -> Any:
-        if key not in self._keys:
-            raise KeyError(key)
-        if key not in self._read:
+        if self.data[key] is None:
             try:
-                with open(self._path, "rb") as stream:
-                    self._read[key] = np.load(stream, allow_pickle=False)[key]
+                with open(self.path, "rb") as stream:
+                    self.data[key] = np.load(stream, allow_pickle=False)[key]
             except Exception as error:
-                name = f"{self._name}, array {shown(key)},"
+                name = f"{self.name}, array {shown(key)},"
                 raise DataError(_unreadable(name, error)) from None
-        return self._read[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
+        return self.data[key]
 
 
 def _npy(path: str, name: str) -> Arrays:

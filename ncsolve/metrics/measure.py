@@ -11,13 +11,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..problem.errors import DataError, ProblemError
-from ..values import same
-from .metrics import METRICS, Measurement, Predicted, assembled, chosen, product
+from .metrics import METRICS, Measurement, Predicted, assembled, chosen
 from .presets import Convention, preset_named
 from .rows import (
     FIRST,
@@ -30,10 +30,7 @@ from .rows import (
     ordered,
     same_layers,
 )
-from .statistics import Revisited, Statistics, Sums
-
-if TYPE_CHECKING:
-    from ..problem.losses import Array
+from .statistics import Revisited, Sums
 
 FULL = 2048  # dimensions up to which the pooled scatter matrix is kept
 SCATTER = ("auto", "full", "trace")
@@ -178,17 +175,8 @@ class SecondPass(_Pass):
     Made by `StreamingMeasure.second_pass`.
     """
 
-    def __init__(
-        self,
-        statistics: Mapping[str, Statistics],
-        factors: tuple[Array, ...],
-        bias: Array | None,
-    ) -> None:
-        self.classifier = factors, bias
-        self._layers = {
-            name: Revisited(one, product(factors[j:]) if factors else None, bias)
-            for j, (name, one) in enumerate(statistics.items())
-        }
+    def __init__(self, layers: Mapping[str, Measurement]) -> None:
+        self._layers = {name: Revisited(one) for name, one in layers.items()}
 
     def merge(self, other: SecondPass) -> None:
         """Add what another worker has seen in its second pass with the same means."""
@@ -274,20 +262,11 @@ class StreamingMeasure(_Pass):
             if convention is not None:
                 raise ProblemError(f"preset {preset!r} fixes the convention; give one of the two")
             convention = preset_named(preset).convention
-        statistics, (factors, vector) = self._summary(weight, bias)
-        if second_pass is not None:
-            theirs = second_pass.classifier
-            if factors and theirs[0] and not same(theirs, (factors, vector)):
-                raise DataError(
-                    "compute was given another classifier than the second pass; give the same, or none"
-                )
-            factors, vector = (factors, vector) if factors else theirs
-            seen = second_pass._layers
-            statistics = {name: seen[name].completed(one) for name, one in statistics.items()}
-        layers = {
-            name: Measurement(one, factors[j:], vector, convention or Convention(), preset or "")
-            for j, (name, one) in enumerate(statistics.items())
-        }
+        layers = self._measured(weight, bias)
+        for name, one in layers.items():
+            if second_pass is not None:
+                one = second_pass._layers[name].completed(one)
+            layers[name] = replace(one, convention=convention or Convention(), preset=preset or "")
         return assembled(layers, prediction, subset=subset, keys=keys)
 
     def second_pass(self, weight: Any = None, bias: Any = None) -> SecondPass:
@@ -297,8 +276,7 @@ class StreamingMeasure(_Pass):
         ----------
         weight, bias : the classifier, for nc4_ncc_mismatch
         """
-        statistics, classifier = self._summary(weight, bias)
-        return SecondPass(statistics, *classifier)
+        return SecondPass(self._measured(weight, bias))
 
     def merge(self, other: StreamingMeasure) -> None:
         """Add what another worker has seen; `other` stays as it is."""
@@ -372,32 +350,29 @@ class StreamingMeasure(_Pass):
                     f"labels {listed(strangers)} are not among the classes {listed(self.order)}"
                 )
 
-    def _summary(
-        self, weight: Any, bias: Any
-    ) -> tuple[dict[str, Statistics], tuple[tuple[Array, ...], Array | None]]:
-        """Statistics by layer, and the classifier checked against them."""
+    def _measured(self, weight: Any, bias: Any) -> dict[str, Measurement]:
+        """Statistics of each layer, with the classifier that acts on it."""
         if not self._layers:
             raise DataError("no samples were seen; call update with features and labels first")
         found = {}
         for name, part in self._layers.items():
-            check_size(
-                part.largest, "the features" if name == FIRST else f"the features of layer {name!r}"
-            )
-            found[name] = part.statistics(self.order or ordered(part.place))
-        dimensions = [part.dimension for part in self._layers.values()]
-        return found, classifier_of(weight, bias, dimensions, next(iter(found.values())).classes)
+            of = "" if name == FIRST else f" of layer {name!r}"
+            check_size(part.largest, f"the features{of}")
+            found[name] = part.measured(self.order or ordered(part.place))
+        dimensions, classes = [one.dimension for one in found.values()], found[name].classes
+        factors, vector = classifier_of(weight, bias, dimensions, classes)
+        each = enumerate(found.items())
+        return {name: replace(one, factors=factors[j:], bias=vector) for j, (name, one) in each}
 
 
 def _part(state: Mapping[str, Any], i: int, about: Mapping[str, Any]) -> Sums:
     """The sums of layer i."""
-    full, (_, d) = f"{i}.within" in state, np.shape(state[f"{i}.origin"])
-    part = Sums(d, full=full)
-    part.place = {one: k for k, one in enumerate(about["classes"])}
+    classes, origin = about["classes"], np.array(state[f"{i}.origin"], dtype=np.float64)
+    part = Sums(origin.shape[1], full=f"{i}.within" in state)
     part.eps, part.largest = float(about["eps"]), float(about["largest"])
-    size = len(part.place)
-    shapes = [(size,), (size, d), (size, d), (size,), (d, d)]
-    for name, shape in list(zip(QUANTITIES, shapes, strict=True))[: 4 + full]:
-        array = np.array(state[f"{i}.{name}"], dtype=np.float64)
+    part.places(classes, np.zeros((len(classes), part.dimension)))
+    for name in QUANTITIES[: 4 + (part.within is not None)]:
+        array, shape = np.array(state[f"{i}.{name}"], dtype=np.float64), getattr(part, name).shape
         if array.shape != shape or not np.isfinite(array).all():
             raise ValueError(
                 f"{name} of layer {about['name']!r} is not a finite array of shape {shape}"

@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..problem.errors import DataError, ProblemError
-from ..values import Value
+from ..values import Value, plain
 from .presets import Convention, preset_named, refuse_unknown
-from .rows import FIRST, listed
+from .rows import DOUBLE, FIRST, listed
 
 if TYPE_CHECKING:
     from ..problem.losses import Array, Indices
     from ..problem.ufm import UFM
-    from .statistics import Statistics
 
 #: A prediction comes in as an argument, and how it was made does not matter here. Asked of it are ufm, class_means, weights, bias,
 #: gram_features, gram_weights, classes, and of layers the name and the singular_values.
 Predicted = Any
 
+ROUNDINGS = 16.0  # of a quantity in float64 that make no difference
 MOST = 256  # classes; beyond, K quadratic programs of K unknowns take minutes
 
 
@@ -42,7 +42,7 @@ class Geometry(NamedTuple):
 
     features: Array
     weights: Array
-    product: Array
+    products: Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,13 +51,17 @@ class Measurement(Value, Mapping[str, float]):
 
     Attributes
     ----------
-    statistics : counts, class means and scatter of the features
+    classes : the K labels, in the order of the rows of the classifier
+    counts : samples per class n_k, shape (K,)
+    origin, offset : class means mu_k = origin_k + offset_k, each of shape (K, d)
+    scatter : sum over the class of ||h - mu_k||^2, shape (K,)
+    eps : spacing at 1 of the floats that the features came in
+    basis, within : Q, shape (r, d), and P, shape (r, r), of the second pass; None if P was not kept
+    mismatch : share of samples whose class by the classifier is not the one of the nearest class mean; None if not counted
     factors : the matrices W_1, ..., W_M that were given, the classifier alone if it was one matrix
     bias : b, shape (K,), or None
-    convention : how the metrics are normalized
-    preset : the name of the preset, or ""
-    prediction : what the features are held against, or None
-    place : place[k] of the measured class k among the predicted ones; None without a prediction
+    convention, preset : how the metrics are normalized, and the name of the preset, or ""
+    prediction, place : what the features are held against, and for each class its place there; None without a prediction
     passed : how many matrices of the network the features have passed
     metrics : key -> value; the mapping itself
     absent : key -> why it has no value
@@ -69,7 +73,15 @@ class Measurement(Value, Mapping[str, float]):
         *("preset", "published", "classes", "spectra", "layers"),
     )
 
-    statistics: Statistics
+    classes: tuple[Hashable, ...]
+    counts: Array
+    origin: Array
+    offset: Array
+    scatter: Array
+    eps: float = DOUBLE
+    basis: Array | None = None
+    within: Array | None = None
+    mismatch: float | None = None
     factors: tuple[Array, ...] = ()
     bias: Array | None = None
     convention: Convention = field(default_factory=Convention)
@@ -100,54 +112,68 @@ class Measurement(Value, Mapping[str, float]):
         return preset_named(self.preset).values(self.metrics, len(self.classes))
 
     @property
-    def classes(self) -> tuple[Hashable, ...]:
-        """The K labels, in the order of the rows of the classifier."""
-        return self.statistics.classes
-
-    @property
-    def counts(self) -> Array:
-        """Samples per class, shape (K,)."""
-        return self.statistics.counts
-
-    @property
     def samples(self) -> int:
         """N."""
-        return int(self.statistics.samples)
+        return int(self.counts.sum())
 
     @property
     def dimension(self) -> int:
         """The dimension d of the features."""
-        return int(self.means.shape[1])
+        return int(self.origin.shape[1])
 
     @property
+    def shares(self) -> Array:
+        """n_k / N, shape (K,)."""
+        return np.asarray(self.counts / self.counts.sum())
+
+    @property
+    def variances(self) -> Array:
+        """V_k = E ||h - mu_k||^2, shape (K,); zero for a class of one sample."""
+        return np.asarray(self.scatter / self.counts)
+
+    @cached_property
     def means(self) -> Array:
         """Class means as rows, shape (K, d)."""
-        return self.statistics.means
+        return np.asarray(self.origin + self.offset)
 
     @property
     def class_means(self) -> Array:
         """Hbar, shape (d, K): one column per class, as in a Prediction."""
         return self.means.T
 
+    @cached_property
+    def moved(self) -> Array:
+        """mu_k less the mean of the rounded means, a vector of doubles near mu_C; shape (K, d)."""
+        return np.asarray((self.origin - self.means.mean(axis=0)) + self.offset)
+
+    @cached_property
+    def differences(self) -> Array:
+        """mu_k - mu_C, shape (K, d)."""
+        return np.asarray(self.moved - self.moved.mean(axis=0))
+
     @property
-    def variances(self) -> Array:
-        """V_k = E ||h - mu_k||^2, shape (K,)."""
-        return self.statistics.variances
+    def sample_mean(self) -> Array:
+        """mu_S, summed as a difference from mu_C: exact where the counts are equal."""
+        mean_of_means = self.means.mean(axis=0) + self.moved.mean(axis=0)
+        return np.asarray(mean_of_means + self.shares @ self.differences)
 
     @cached_property
     def centered(self) -> Array:
         """mu_k - mu_G as rows, by the convention, shape (K, d)."""
-        apart = self.statistics.differences
-        if self.convention.center == "classes":
-            return apart
-        return np.asarray(apart - self.statistics.shares @ apart)
+        apart = self.differences
+        return apart if self.convention.center == "classes" else apart - self.shares @ apart
+
+    @property
+    def resolution(self) -> Array:
+        """How far rounding in float64 may have moved each mu_k - mu_C, shape (K,)."""
+        size = np.linalg.norm(self.differences, axis=1) + np.sqrt(self.variances)
+        return np.asarray(ROUNDINGS * DOUBLE * size)
 
     @property
     def rank_cut(self) -> float:
         """Singular values of the centered class means at or below this count as zero."""
         share = self.convention.rank_cut
-        share = 2.0 * self.statistics.eps if share is None else share
-        return share * float(np.linalg.norm(self.means))
+        return (2.0 * self.eps if share is None else share) * float(np.linalg.norm(self.means))
 
     @cached_property
     def rank(self) -> int:
@@ -155,15 +181,20 @@ class Measurement(Value, Mapping[str, float]):
         return int((np.linalg.svd(self.centered, compute_uv=False) > self.rank_cut).sum())
 
     @cached_property
-    def weight(self) -> Array | None:
+    def weight(self) -> Any:
         """W_M ... W_1, shape (K, d), or None."""
         return product(self.factors) if self.factors else None
 
     @property
-    def classifier(self) -> Array:
-        """W, where there is one."""
-        assert self.weight is not None  # what a metric needs is asked for before
-        return self.weight
+    def weight_rows(self) -> Array:
+        """Rows of W, centered if the convention says so."""
+        centered = self.convention.center_weights
+        return np.asarray(self.weight - self.weight.mean(axis=0) if centered else self.weight)
+
+    @property
+    def products(self) -> Array:
+        """W_M ... W_1 Hbar, shape (K, K)."""
+        return np.asarray(self.weight @ self.means.T)
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -183,7 +214,7 @@ class Measurement(Value, Mapping[str, float]):
         return gram(self.means)
 
     @cached_property
-    def gram_weights(self) -> Array | None:
+    def gram_weights(self) -> Any:
         """Gram matrix of the rows of W_M ... W_1, shape (K, K), or None."""
         return None if self.weight is None else gram(self.weight)
 
@@ -193,9 +224,9 @@ class Measurement(Value, Mapping[str, float]):
         return np.asarray(np.linalg.norm(self.means, axis=1))
 
     @cached_property
-    def weight_norm(self) -> Array | None:
+    def weight_norm(self) -> Any:
         """||w_k||, shape (K,), or None."""
-        return None if self.weight is None else np.asarray(np.linalg.norm(self.weight, axis=1))
+        return None if self.weight is None else np.linalg.norm(self.weight, axis=1)
 
     @property
     def feature_cosines(self) -> Array:
@@ -203,47 +234,46 @@ class Measurement(Value, Mapping[str, float]):
         return quotients(self.gram_features, self.feature_norm)
 
     @property
-    def weight_cosines(self) -> Array | None:
+    def weight_cosines(self) -> Any:
         """Cosines between the rows of the classifier, shape (K, K), or None."""
-        if self.gram_weights is None or self.weight_norm is None:
-            return None
-        return quotients(self.gram_weights, self.weight_norm)
+        return None if self.weight is None else quotients(self.gram_weights, self.weight_norm)
 
     @property
-    def logits(self) -> Array | None:
+    def logits(self) -> Any:
         """W_M ... W_1 Hbar + b, shape (K, K), column k the logits of the mean of class k; None without a classifier."""
         if self.weight is None:
             return None
-        return self.weight @ self.means.T + (0.0 if self.bias is None else self.bias[:, None])
+        return self.products + (0.0 if self.bias is None else self.bias[:, None])
 
     @cached_property
     def spectra(self) -> dict[str, Array]:
         """Singular values, descending: "H" of Hbar D^(1/2), which is what H has once every class has collapsed; "W_1", ..., "W_M"."""
-        scaled = self.means * np.sqrt(self.counts)[:, None]
-        every = {"H": scaled} | {f"W_{j + 1}": factor for j, factor in enumerate(self.factors)}
+        every = {"H": self.means * np.sqrt(self.counts)[:, None]}
+        every |= {f"W_{j + 1}": factor for j, factor in enumerate(self.factors)}
         return {
             name: np.asarray(np.linalg.svd(one, compute_uv=False)) for name, one in every.items()
         }
 
     def to_dict(self) -> dict[str, Any]:
         """The measurement as plain values."""
-        size = len(self.classes)
+        weight_norm = [None] * len(self.classes) if self.weight is None else self.weight_norm
         columns = {
             "name": map(str, self.classes),
-            "count": map(int, self.counts),
-            "feature_norm": self.feature_norm.tolist(),
-            "weight_norm": [None] * size if self.weight_norm is None else self.weight_norm.tolist(),
-            "variance": self.variances.tolist(),
+            "count": self.counts.astype(int),
+            "feature_norm": self.feature_norm,
+            "weight_norm": weight_norm,
+            "variance": self.variances,
         }
-        rows = zip(*columns.values(), strict=True)
-        return super().to_dict() | {
-            "preset": self.preset or None,
-            "classes": [dict(zip(columns, row, strict=True)) for row in rows],
-            "layers": [
-                {"name": name, "rank": one.rank, "metrics": one.metrics, "absent": one.absent}
-                for name, one in self.layers.items()
-            ],
-        }
+        every = [
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        ]
+        said = ("rank", "metrics", "absent")
+        layers = [
+            {"name": name} | {what: getattr(layer, what) for what in said}
+            for name, layer in self.layers.items()
+        ]
+        changed = {"preset": self.preset or None, "classes": every, "layers": layers}
+        return super().to_dict() | {key: plain(value) for key, value in changed.items()}
 
 
 # NC1: the within-class scatter against the between-class scatter.
@@ -258,25 +288,23 @@ def nc1_pinv(m: Measurement) -> float:
     Papyan, Han & Donoho 2020 (their notebook: not divided by K, mu_C); Zhu et al. 2021 and Dang et al. 2023: mu_S; Hong & Ling
     2023: mu_S and s_k = n_k/N.
     """
-    s = m.statistics
-    assert s.basis is not None and s.within is not None  # noqa: PT018
+    assert m.basis is not None
     root = np.sqrt(_between_shares(m))[:, None]
-    _, sigma, v = np.linalg.svd(root * (m.centered @ s.basis.T), full_matrices=False)
+    _, sigma, v = np.linalg.svd(root * (m.centered @ m.basis.T), full_matrices=False)
     alive = sigma > m.rank_cut * root.max()  # rounding moves the weighted rows no further
     if not alive.any():
         raise Undefined("all class means coincide")
     v, sigma = v[alive], sigma[alive]
-    each = np.einsum("ri,ij,rj->r", v, s.within / s.samples, v, optimize=True) / sigma**2
+    each = np.einsum("ri,ij,rj->r", v, m.within / m.counts.sum(), v, optimize=True) / sigma**2
     return float(each.sum()) / (len(m.classes) if m.convention.per_class else 1)
 
 
 def nc1_quotient(m: Measurement) -> float:
     """Quotient tr Sigma_W / tr Sigma_B (Tirer & Bruna 2022)."""
-    s = m.statistics
-    if (np.linalg.norm(s.differences, axis=1) <= s.resolution).all():
+    if (np.linalg.norm(m.differences, axis=1) <= m.resolution).all():
         raise Undefined("all class means coincide")
     between = float(_between_shares(m) @ np.einsum("ij,ij->i", m.centered, m.centered))
-    return float(s.scatter.sum()) / s.samples / between
+    return float(m.scatter.sum() / m.counts.sum()) / between
 
 
 def nc1_cdnv(m: Measurement) -> float:
@@ -284,7 +312,7 @@ def nc1_cdnv(m: Measurement) -> float:
 
     Infinite where two class means coincide up to the rounding of float64.
     """
-    v, moved, resolution = m.variances, m.centered, m.statistics.resolution
+    v, moved, resolution = m.variances, m.centered, m.resolution
     total, size = 0.0, len(v)
     for i in range(size - 1):  # differences, not Gram matrices: near means keep their digits
         apart = moved[i + 1 :] - moved[i]
@@ -297,28 +325,27 @@ def nc1_cdnv(m: Measurement) -> float:
 
 def _between_shares(m: Measurement) -> Array:
     """s_k, with sum 1."""
-    if m.convention.between == "samples":
-        return m.statistics.shares
-    return np.full(len(m.classes), 1.0 / len(m.classes))
+    size = len(m.classes)
+    return m.shares if m.convention.between == "samples" else np.full(size, 1.0 / size)
 
 
 # NC2: how far class means (H) and classifier rows (W) are from a simplex, from an orthogonal frame, and from the prediction.
 
 
-def nc2_equinorm(rows: Array, ddof: int, what: str) -> float:
+def nc2_equinorm(m: Measurement, rows: Array, what: str) -> float:
     """std_k / mean_k of ||mu_k - mu_G||, of ||w_k|| (Papyan, Han & Donoho 2020)."""
     length = np.linalg.norm(rows, axis=1)
     if not length.any():
         raise Undefined(f"{what} zero")
-    return float(length.std(ddof=ddof) / length.mean())
+    return float(length.std(ddof=m.convention.ddof) / length.mean())
 
 
-def nc2_equiangle(rows: Array, names: Sequence[Hashable], what: str) -> float:
+def nc2_equiangle(m: Measurement, rows: Array, what: str) -> float:
     """Mean over k != l of |cos(mu_k - mu_G, mu_l - mu_G) + 1/(K - 1)|, of rows w_k (Papyan, Han & Donoho 2020).
 
     The absolute value stands inside the mean: the signed mean is zero for every centered set of equal norms.
     """
-    cosines = np.clip(gram(_directions(rows, names, what)), -1.0, 1.0)
+    cosines = np.clip(gram(_directions(m, rows, what)), -1.0, 1.0)
     off = ~np.eye(len(rows), dtype=bool)
     return float(np.abs(cosines[off] + 1.0 / (len(rows) - 1.0)).mean())
 
@@ -357,7 +384,7 @@ def nc2_margin(m: Measurement) -> float:
         raise Undefined(
             f"it takes {len(m.classes)} quadratic programs; up to {MOST} classes are measured"
         )
-    rows = m.classifier
+    rows = m.weight
     if rows.shape[1] > rows.shape[0]:  # distances live in the span of the rows
         rows = principal(rows)
     return min(hull_distance(np.delete(rows, k, axis=0) - row) for k, row in enumerate(rows))
@@ -393,23 +420,23 @@ def hull_distance(points: Array) -> float:
 def nc3_selfdual_sq(m: Measurement) -> float:
     """||nrm(W^T) - nrm(H)||_F^2 (Papyan, Han & Donoho 2020); its root: nc-toolbox, and Dang et al. 2023 with Hbar in the place of H."""
     means = m.centered if m.convention.center_duality else m.means
-    apart = unit(m.classifier, "the classifier") - unit(means, "the matrix of class means")
+    apart = unit(m.weight, "the classifier") - unit(means, "the matrix of class means")
     return float((apart**2).sum())
 
 
 def nc3_etf(m: Measurement) -> float:
     """||nrm(W H) - E||_F (Zhu et al. 2021)."""
-    found = unit(m.classifier @ m.centered.T, "the product of classifier and class means")
+    found = unit(m.weight @ m.centered.T, "the product of classifier and class means")
     return float(np.linalg.norm(found - simplex(len(found))))
 
 
 def nc3_cos(m: Measurement) -> float:
     """mean_k (1 - cos(w_k, mu_k)), as half the squared distance of the directions, which keeps its digits near 0."""
-    rows, means = m.classifier, m.means
+    rows, means = m.weight, m.means
     if m.convention.center_cosine:
         rows, means = rows - rows.mean(axis=0), m.centered
     sides = (rows, "classifier row"), (means, "class mean")
-    w, h = (_directions(side, m.classes, what) for side, what in sides)
+    w, h = (_directions(m, side, what) for side, what in sides)
     return float(((w - h) ** 2).sum()) / (2.0 * len(m.classes))
 
 
@@ -418,25 +445,18 @@ def nc4_ncc_mismatch(m: Measurement) -> float:
 
     The bias takes part wherever one was given. Ties up to rounding are agreements.
     """
-    assert m.statistics.mismatch is not None
-    return m.statistics.mismatch
+    assert m.mismatch is not None
+    return m.mismatch
 
 
 def nc_bias(m: Measurement) -> float:
     """||b + W mu_S||, mu_S the mean of all samples (NC4 of Zhu et al. 2021 and Zhou et al. 2022)."""
-    assert m.bias is not None
-    return norm(m.bias + m.classifier @ m.statistics.sample_mean)
+    return norm(m.bias + m.weight @ m.sample_mean)
 
 
 def nc0(m: Measurement) -> float:
     """||W^T 1||: the norm of the sum of the classifier's rows."""
-    return norm(m.classifier.sum(axis=0))
-
-
-def _weight_rows(m: Measurement) -> Array:
-    """Rows of W, centered if the convention says so."""
-    rows = m.classifier
-    return rows - rows.mean(axis=0) if m.convention.center_weights else rows
+    return norm(m.weight.sum(axis=0))
 
 
 class Metric(NamedTuple):
@@ -460,30 +480,20 @@ METRICS = {
     "nc1_pinv": Metric(nc1_pinv, ("within",)),
     "nc1_quotient": Metric(nc1_quotient),
     "nc1_cdnv": Metric(nc1_cdnv),
-    "nc2_equinorm_H": Metric(
-        lambda m: nc2_equinorm(m.centered, m.convention.ddof, "the centered class means are")
-    ),
-    "nc2_equinorm_W": Metric(
-        lambda m: nc2_equinorm(_weight_rows(m), m.convention.ddof, "the classifier is"), W
-    ),
-    "nc2_equiangle_H": Metric(
-        lambda m: nc2_equiangle(m.centered, m.classes, "centered class mean")
-    ),
-    "nc2_equiangle_W": Metric(
-        lambda m: nc2_equiangle(_weight_rows(m), m.classes, "classifier row"), W
-    ),
+    "nc2_equinorm_H": Metric(lambda m: nc2_equinorm(m, m.centered, "the centered class means are")),
+    "nc2_equinorm_W": Metric(lambda m: nc2_equinorm(m, m.weight_rows, "the classifier is"), W),
+    "nc2_equiangle_H": Metric(lambda m: nc2_equiangle(m, m.centered, "centered class mean")),
+    "nc2_equiangle_W": Metric(lambda m: nc2_equiangle(m, m.weight_rows, "classifier row"), W),
     "nc2_etf_H": Metric(lambda m: nc2_etf(m.centered, f"the centered {GRAM_H}")),
-    "nc2_etf_W": Metric(lambda m: nc2_etf(_weight_rows(m), f"the {GRAM_W}"), W),
+    "nc2_etf_W": Metric(lambda m: nc2_etf(m.weight_rows, f"the {GRAM_W}"), W),
     "nc2_of_H": Metric(lambda m: nc2_of(m.means, f"the {GRAM_H}")),
-    "nc2_of_W": Metric(lambda m: nc2_of(m.classifier, f"the {GRAM_W}"), W),
+    "nc2_of_W": Metric(lambda m: nc2_of(m.weight, f"the {GRAM_W}"), W),
     "nc2_gof_H": Metric(lambda m: gof(m.gram_features, m.geometry.features, GRAM_H), P),
-    "nc2_gof_W": Metric(lambda m: gof(gram(m.classifier), m.geometry.weights, GRAM_W), W + P),
+    "nc2_gof_W": Metric(lambda m: gof(m.gram_weights, m.geometry.weights, GRAM_W), W + P),
     "nc2_abs_H": Metric(lambda m: relative(m.gram_features, m.geometry.features, GRAM_H), P),
-    "nc2_abs_W": Metric(lambda m: relative(gram(m.classifier), m.geometry.weights, GRAM_W), W + P),
-    "nc3_gof": Metric(lambda m: gof(m.classifier @ m.means.T, m.geometry.product, PRODUCT), W + P),
-    "nc3_abs": Metric(
-        lambda m: relative(m.classifier @ m.means.T, m.geometry.product, PRODUCT), W + P
-    ),
+    "nc2_abs_W": Metric(lambda m: relative(m.gram_weights, m.geometry.weights, GRAM_W), W + P),
+    "nc3_gof": Metric(lambda m: gof(m.products, m.geometry.products, PRODUCT), W + P),
+    "nc3_abs": Metric(lambda m: relative(m.products, m.geometry.products, PRODUCT), W + P),
     "nc3_selfdual": Metric(lambda m: math.sqrt(nc3_selfdual_sq(m)), W),
     "nc3_selfdual_sq": Metric(nc3_selfdual_sq, W),
     "nc3_etf": Metric(nc3_etf, W),
@@ -522,29 +532,22 @@ def assembled(
                 f"layer {depth + 1} is measured, but the prediction has {depth}; predict with that depth"
             )
     found = {}
-    for passed, (name, one) in enumerate(layers.items()):
-        one = replace(one, prediction=prediction, place=place, passed=passed, layers={})
-        have = {
-            "weight": bool(one.factors),
-            "bias": one.bias is not None,
-            "prediction": prediction is not None,
-            "within": one.statistics.within is not None,
-            "mismatch": one.statistics.mismatch is not None,
-        }
-        metrics, absent = {}, {}
+    for passed, (name, old) in enumerate(layers.items()):
+        one = replace(old, prediction=prediction, place=place, passed=passed)
+        found[name] = one = replace(one, metrics={}, absent={}, layers={})
+        have = {what for what in NEEDS if getattr(one, what) is not None}
         for key in asked:
-            needs = METRICS[key].needs
-            lacking = [NEEDS[need] for need in needs if not have[need]]
+            formula, needs = METRICS[key]
+            lacking = [NEEDS[need] for need in needs if need not in have]
             try:
                 if lacking:
-                    absent[key] = f"it needs {' and '.join(lacking)}"
-                elif key in one.metrics and "prediction" not in needs:
-                    metrics[key] = one.metrics[key]
+                    one.absent[key] = f"it needs {' and '.join(lacking)}"
+                elif key in old.metrics and "prediction" not in needs:
+                    one.metrics[key] = old.metrics[key]
                 else:
-                    metrics[key] = float(METRICS[key].formula(one))
+                    one.metrics[key] = float(formula(one))
             except Undefined as reason:
-                absent[key] = str(reason)
-        found[name] = replace(one, metrics=metrics, absent=absent)
+                one.absent[key] = str(reason)
     top = next(iter(found.values()))
     return top if list(found) == [FIRST] else replace(top, layers=found)
 
@@ -555,18 +558,7 @@ def matched(
     """For each measured class its place among the predicted ones.
 
     By name, where the labels printed as text are the predicted names; else, if the prediction was made from counts without names, the
-    classes in sorted order are the counts in their order.
-
-    Parameters
-    ----------
-    prediction : Prediction
-    classes, counts : what was measured
-    subset : whether the samples are only some of those that the prediction is about, so that counts may differ
-
-    Raises
-    ------
-    DataError
-        A class is missing, or its count is not the predicted one; the message names it.
+    classes in sorted order are the counts in their order. Counts may differ from the predicted ones only of a subset of the samples.
     """
     ufm: UFM = prediction.ufm
     if not ufm.loss.one_hot:
@@ -647,10 +639,10 @@ def principal(rows: Array) -> Array:
     return np.asarray(left * sigma)
 
 
-def _directions(rows: Array, names: Sequence[Hashable], what: str) -> Array:
+def _directions(m: Measurement, rows: Array, what: str) -> Array:
     """The rows at norm 1."""
     length = np.linalg.norm(rows, axis=1)
     if not length.all():
         k = int(np.flatnonzero(length == 0.0)[0])
-        raise Undefined(f"the {what} of class {names[k]!r} is zero and has no direction")
+        raise Undefined(f"the {what} of class {m.classes[k]!r} is zero and has no direction")
     return np.asarray(rows / length[:, None])

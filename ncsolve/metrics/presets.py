@@ -146,13 +146,7 @@ PRESETS = {
 
 
 def preset_named(name: str) -> Preset:
-    """The preset, or an error that lists them.
-
-    Examples
-    --------
-    >>> preset_named("zhu").convention.center
-    'samples'
-    """
+    """The preset, or an error that lists them."""
     refuse_unknown(name, PRESETS, "preset")
     return PRESETS[name]
 

@@ -42,13 +42,7 @@ class Rows:
     name: str
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Slices of the rows with new float64 arrays of them.
-
-        Raises
-        ------
-        DataError
-            A number is not finite, or its square would not be.
-        """
+        """Slices of the rows with new float64 arrays of them, whose squares are finite."""
         step = max(1, BLOCK // self.shape[1])
         for start in range(0, self.shape[0], step):
             block = np.array(_numpy(self.source[start : start + step]), dtype=np.float64)
@@ -64,13 +58,7 @@ class Rows:
 
 
 def rows(features: Any, name: str = "features") -> Rows:
-    """Check the shape and the kind of features.
-
-    Examples
-    --------
-    >>> rows([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).shape
-    (3, 2)
-    """
+    """Check the shape and the kind of features."""
     if hasattr(features, "detach"):
         import torch
 
@@ -137,13 +125,6 @@ def same_layers(known: Iterable[str], given: Iterable[str]) -> None:
 def coded(labels: Any) -> tuple[Indices, list[Hashable]]:
     """Indices (N,) and the classes they point at, in sorted order.
 
-    Raises
-    ------
-    DataError
-        The labels are not a line of hashable values, or one of them is missing.
-
-    Examples
-    --------
     >>> codes, classes = coded(["owl", "cat", "owl"])
     >>> codes.tolist(), classes
     ([1, 0, 1], ['cat', 'owl'])
@@ -194,8 +175,6 @@ def coded(labels: Any) -> tuple[Indices, list[Hashable]]:
 def ordered(classes: Iterable[Hashable]) -> list[Hashable]:
     """Classes in sorted order, whatever they are.
 
-    Examples
-    --------
     >>> ordered(["b", 10, "a", 9])
     [9, 10, 'a', 'b']
     """
@@ -232,7 +211,17 @@ def classifier_of(
     given = weight if several else [weight]
     names = [f"weight W_{j + 1}" if several else "weight" for j in range(len(given))]
     factors = tuple(map(matrix, given, names))
-    _check_sizes(factors)
+    sizes = [float(np.abs(factor).max(initial=0.0)) for factor in factors]
+    for entry, what in zip(sizes, names, strict=True):
+        check_size(entry, what)
+    magnitude = (
+        sum(map(math.log10, sizes)) if all(sizes) else 0.0
+    )  # a zero matrix may stand anywhere
+    if not math.log10(SMALLEST) <= magnitude <= math.log10(LARGEST):
+        listing = ", ".join(f"{entry:g}" for entry in sizes)
+        raise DataError(
+            f"the matrices have largest entries {listing}, whose product is out of range; from {SMALLEST:g} to {LARGEST:g} is measured"
+        )
     size, last = len(classes), len(factors) - 1
     for j, (what, factor) in enumerate(zip(names, factors, strict=True)):
         columns = dimensions[j] if j < len(dimensions) else factors[j - 1].shape[0]
@@ -260,13 +249,7 @@ def classifier_of(
 
 
 def matrix(values: Any, name: str) -> Array:
-    """A float64 copy of a small array or tensor, finite throughout.
-
-    Examples
-    --------
-    >>> matrix([[1, 2]], "weight").dtype
-    dtype('float64')
-    """
+    """A float64 copy of a small array or tensor, finite throughout."""
     refuse_mask(values, name)
     try:
         found = np.array(_numpy(values), dtype=np.float64)
@@ -286,19 +269,6 @@ def check_size(largest: float, name: str) -> None:
         raise DataError(
             f"the largest entry of {name} is {largest:g}, and squares of small parts of it underflow; multiply by a constant: from "
             f"{SMALLEST:g} to {LARGEST:g} is measured"
-        )
-
-
-def _check_sizes(factors: Sequence[Array]) -> None:
-    """Refuse matrices that are too small or whose product may leave the doubles; a zero matrix may stand anywhere."""
-    sizes = [float(np.abs(factor).max(initial=0.0)) for factor in factors]
-    for j, size in enumerate(sizes):
-        check_size(size, "weight" if len(sizes) == 1 else f"weight W_{j + 1}")
-    low, high = math.log10(SMALLEST), math.log10(LARGEST)
-    if all(sizes) and not low <= sum(map(math.log10, sizes)) <= high:
-        listing = ", ".join(f"{size:g}" for size in sizes)
-        raise DataError(
-            f"the matrices have largest entries {listing}, whose product is out of range; from {SMALLEST:g} to {LARGEST:g} is measured"
         )
 
 

@@ -22,14 +22,14 @@ roundings around each nearness and each logit.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..problem.errors import DataError
-from ..values import Value
+from ..values import same
+from .metrics import ROUNDINGS, Measurement
 from .rows import BLOCK, DOUBLE, listed
 
 if TYPE_CHECKING:
@@ -37,85 +37,6 @@ if TYPE_CHECKING:
 
     from ..problem.losses import Array, Indices
     from .rows import Rows
-
-ROUNDINGS = 16.0  # of a quantity in float64 that make no difference
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Statistics(Value):
-    """Sufficient statistics of N features in K classes.
-
-    Attributes
-    ----------
-    classes : K labels
-    counts : n_k, shape (K,)
-    origin, offset : mu_k = origin_k + offset_k, each of shape (K, d)
-    scatter : sum over the class of ||h - mu_k||^2, shape (K,)
-    eps : spacing at 1 of the floats that the features came in
-    basis, within : Q, shape (r, d), and P, shape (r, r), of the second pass; None if P was not kept
-    mismatch : share of samples whose class by the classifier is not the one of the nearest class mean; None if not counted
-    """
-
-    classes: tuple[Hashable, ...]
-    counts: Array
-    origin: Array
-    offset: Array
-    scatter: Array
-    eps: float = DOUBLE
-    basis: Array | None = None
-    within: Array | None = None
-    mismatch: float | None = None
-
-    @cached_property
-    def means(self) -> Array:
-        """mu_k, shape (K, d)."""
-        return np.asarray(self.origin + self.offset)
-
-    @property
-    def samples(self) -> float:
-        """N."""
-        return float(self.counts.sum())
-
-    @property
-    def shares(self) -> Array:
-        """n_k / N, shape (K,)."""
-        return np.asarray(self.counts / self.samples)
-
-    @property
-    def variances(self) -> Array:
-        """V_k = E ||h - mu_k||^2, shape (K,); zero for a class of one sample."""
-        return np.asarray(self.scatter / self.counts)
-
-    @cached_property
-    def anchor(self) -> Array:
-        """A vector of doubles near mu_C."""
-        return np.asarray(self.means.mean(axis=0))
-
-    @cached_property
-    def moved(self) -> Array:
-        """mu_k less the anchor, shape (K, d)."""
-        return np.asarray((self.origin - self.anchor) + self.offset)
-
-    @cached_property
-    def differences(self) -> Array:
-        """mu_k - mu_C, shape (K, d)."""
-        return np.asarray(self.moved - self.moved.mean(axis=0))
-
-    @cached_property
-    def sample_mean(self) -> Array:
-        """mu_S, summed as a difference from mu_C: exact where the counts are equal."""
-        mean_of_means = self.anchor + self.moved.mean(axis=0)
-        return np.asarray(mean_of_means + self.shares @ self.differences)
-
-    @cached_property
-    def resolution(self) -> Array:
-        """How far rounding in float64 may have moved each of the differences, shape (K,)."""
-        size = np.linalg.norm(self.differences, axis=1) + np.sqrt(self.variances)
-        return np.asarray(ROUNDINGS * DOUBLE * size)
-
-    def spanned(self) -> Array:
-        """Q: orthonormal rows that span all differences of class means, shape (min(K, d), d)."""
-        return np.asarray(np.linalg.svd(self.differences, full_matrices=False)[2])
 
 
 class Sums:
@@ -147,7 +68,7 @@ class Sums:
             present, starts, sizes = np.unique(sorted_codes, return_index=True, return_counts=True)
             x = x[order]
             self.largest = max(self.largest, float(np.abs(x).max()))
-            k = self._places([classes[i] for i in present], x[starts])
+            k = self.places([classes[i] for i in present], x[starts])
             x -= np.repeat(self.origin[k], sizes, axis=0)
             n = sizes.astype(np.float64)
             mean = np.add.reduceat(x, starts, axis=0) / n[:, None]
@@ -164,15 +85,15 @@ class Sums:
             raise DataError(
                 "one part keeps the pooled scatter matrix and the other does not; give both the same scatter="
             )
-        k = self._places(list(other.place), other.origin)
+        k = self.places(list(other.place), other.origin)
         self._join(k, other.counts, (other.origin - self.origin[k]) + other.offset, other.scatter)
         if self.within is not None and other.within is not None:
             self.within += other.within
         self.eps = max(self.eps, other.eps)
         self.largest = max(self.largest, other.largest)
 
-    def statistics(self, classes: Sequence[Hashable]) -> Statistics:
-        """Of these classes, in this order; each must have been seen."""
+    def measured(self, classes: Sequence[Hashable]) -> Measurement:
+        """The statistics of these classes, in this order; each must have been seen."""
         if absent := [one for one in classes if one not in self.place]:
             raise DataError(
                 f"no sample of {'class' if len(absent) == 1 else 'classes'} {listed(absent)}; give samples of every class"
@@ -183,10 +104,10 @@ class Sums:
             )
         k = [self.place[one] for one in classes]
         n, origin, offset, scatter = self.counts[k], self.origin[k], self.offset[k], self.scatter[k]
-        found = Statistics(tuple(classes), n, origin, offset, scatter, self.eps)
+        found = Measurement(tuple(classes), n, origin, offset, scatter, self.eps)
         if self.within is None:
             return found
-        basis = found.spanned()
+        basis = spanned(found)
         return replace(found, basis=basis, within=basis @ self.within @ basis.T)
 
     def _join(self, k: Indices, n: Array, mean: Array, scatter: Array) -> None:
@@ -201,7 +122,7 @@ class Sums:
         if self.within is not None:
             self.within += (delta * share[:, None]).T @ delta
 
-    def _places(self, classes: Sequence[Hashable], first: Array) -> Indices:
+    def places(self, classes: Sequence[Hashable], first: Array) -> Indices:
         """Where the classes stand; new ones are given an origin."""
         new = [i for i, one in enumerate(classes) if one not in self.place]
         if new:
@@ -214,18 +135,11 @@ class Sums:
 
 
 class Revisited:
-    """Running sums of the second pass over one set of features.
+    """Running sums of the second pass over one set of features; `first` is the first pass, with the classifier for mismatches."""
 
-    Parameters
-    ----------
-    statistics : of the first pass
-    weight, bias : (K, d) and (K,), or None: then no mismatches are counted
-    """
-
-    def __init__(self, statistics: Statistics, weight: Array | None, bias: Array | None) -> None:
-        self.statistics, self.weight, self.bias = statistics, weight, bias
-        self.place = {one: i for i, one in enumerate(statistics.classes)}
-        self.basis = statistics.spanned()
+    def __init__(self, first: Measurement) -> None:
+        self.first, self.basis = first, spanned(first)
+        self.place = {one: i for i, one in enumerate(first.classes)}
         self.forget()
 
     def forget(self) -> None:
@@ -235,7 +149,7 @@ class Revisited:
 
     def merge(self, other: Revisited) -> None:
         """Add what another has seen."""
-        if not np.array_equal(self.statistics.means, other.statistics.means):
+        if not np.array_equal(self.first.means, other.first.means):
             raise DataError(
                 "the two second passes have different class means; merge the first passes before the second begins"
             )
@@ -243,14 +157,20 @@ class Revisited:
         self.mismatches += other.mismatches
         self.samples += other.samples
 
-    def completed(self, first: Statistics) -> Statistics:
-        """The statistics of the first pass with what this one gathered."""
-        if self.samples != first.samples or not np.array_equal(self.statistics.means, first.means):
+    def completed(self, now: Measurement) -> Measurement:
+        """What the first pass has now, with what this one gathered; the classifier is that of either, and they must agree."""
+        seen, given = self.first.factors, now.factors
+        if seen and given and not same((seen, self.first.bias), (given, now.bias)):
             raise DataError(
-                f"the second pass saw {self.samples} samples and the first {first.samples:g}; run it over the same samples"
+                "compute was given another classifier than the second pass; give the same, or none"
             )
-        mismatch = None if self.weight is None else self.mismatches / self.samples
-        return replace(first, basis=self.basis, within=self.within.copy(), mismatch=mismatch)
+        if self.samples != now.counts.sum() or not np.array_equal(self.first.means, now.means):
+            raise DataError(
+                f"the second pass saw {self.samples} samples and the first {now.samples}; run it over the same samples"
+            )
+        found = now if given else replace(now, factors=seen, bias=self.first.bias)
+        mismatch = self.mismatches / self.samples if seen else None
+        return replace(found, basis=self.basis, within=self.within.copy(), mismatch=mismatch)
 
     def add(self, rows: Rows, codes: Indices, classes: Sequence[Hashable]) -> None:
         """Look at samples once more; blocks before one that is refused are kept, as in `Sums.add`."""
@@ -258,30 +178,34 @@ class Revisited:
             raise DataError(
                 f"the second pass met classes that the first did not: {listed(unknown)}; pass over the same data"
             )
-        s, k = self.statistics, np.array([self.place[one] for one in classes], dtype=np.intp)[codes]
+        m, k = self.first, np.array([self.place[one] for one in classes], dtype=np.intp)[codes]
         step = max(1, BLOCK // len(self.place))  # a row of a block becomes K logits
         for place, block in rows.blocks():
             mine = k[place]
-            moved = ((block - s.origin[mine]) - s.offset[mine]) @ self.basis.T
+            moved = ((block - m.origin[mine]) - m.offset[mine]) @ self.basis.T
             self.within += moved.T @ moved
-            if self.weight is not None:
-                for i in range(0, len(block), step):
-                    self.mismatches += self._mismatched(self.weight, block[i : i + step])
+            for i in range(0, len(block) if m.factors else 0, step):
+                self.mismatches += self._mismatched(block[i : i + step])
         self.samples += k.size
 
-    def _mismatched(self, weight: Array, block: Array) -> int:
-        means, x = self.statistics.moved, block - self.statistics.anchor
-        size = np.einsum("ij,ij->i", means, means)
-        nearness = x @ means.T - size / 2.0  # (||x||^2 - ||x - mu||^2) / 2
+    def _mismatched(self, block: Array) -> int:
+        m, x = self.first, block - self.first.means.mean(axis=0)
+        size = np.einsum("ij,ij->i", m.moved, m.moved)
+        nearness = x @ m.moved.T - size / 2.0  # (||x||^2 - ||x - mu||^2) / 2
         length = np.sqrt(size)
-        rounded = length + np.sqrt(self.statistics.variances)  # a mean is rounded as its samples
+        rounded = length + np.sqrt(m.variances)  # a mean is rounded as its samples
         nearest = _largest(nearness, (np.linalg.norm(x, axis=1)[:, None] + length) * rounded)
-        logits = block @ weight.T
-        slack = np.outer(np.linalg.norm(block, axis=1), np.linalg.norm(weight, axis=1))
-        if self.bias is not None:
-            logits += self.bias
-            slack += np.abs(self.bias)
+        logits = block @ m.weight.T
+        slack = np.outer(np.linalg.norm(block, axis=1), np.linalg.norm(m.weight, axis=1))
+        if m.bias is not None:
+            logits += m.bias
+            slack += np.abs(m.bias)
         return int((~(nearest & _largest(logits, slack)).any(axis=1)).sum())
+
+
+def spanned(m: Measurement) -> Array:
+    """Q: orthonormal rows that span all differences of class means, shape (min(K, d), d)."""
+    return np.asarray(np.linalg.svd(m.differences, full_matrices=False)[2])
 
 
 def _largest(values: Array, size: Array) -> NDArray[np.bool_]:

@@ -571,8 +571,6 @@ def test_measuring_loads_no_solver_and_no_torch(files):
 
 
 def test_a_snapshot_is_what_measure_takes(files):
-    found = read_snapshot(files / "net.npz", keys={"weight": "W"})
-    assert dict(ncsolve.measure(found.features, found.labels, found.weight, found.bias)) == dict(
-        ncsolve.measure(H, Y, W, B)
-    )
-    assert found.notes == ()
+    found, notes = read_snapshot(files / "net.npz", keys={"weight": "W"})
+    assert dict(ncsolve.measure(**found)) == dict(ncsolve.measure(H, Y, W, B))
+    assert notes == []

@@ -36,7 +36,7 @@ READERS = {  # the tests that read a file's formulas most directly
     "problem/objective.py": ["problem/test_objective"],
     "metrics/statistics.py": ["metrics/test_measure", "metrics/test_metrics"],
     "metrics/presets.py": ["metrics/test_presets"],
-    "metrics/metrics.py": ["metrics/test_metrics", "metrics/test_presets", "metrics/test_rows"],
+    "metrics/metrics.py": ["metrics/test_metrics", "metrics/test_presets", "metrics/test_compare"],
     "metrics/compare.py": ["metrics/test_compare"],
 }
 CHOSEN = ("-m", "not slow", "-k", "not random_problems and not regression and not 90_digits")

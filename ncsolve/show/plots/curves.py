@@ -119,5 +119,5 @@ def metric_curves(
 
 
 def _floor(records: Sequence[Mapping[str, float]]) -> float:
-    spacings = [record.statistics.eps for record in records if hasattr(record, "statistics")]
+    spacings = [record.eps for record in records if hasattr(record, "eps")]
     return max(spacings, default=float(np.finfo(np.float64).eps))
