@@ -15,10 +15,10 @@ from .networks.frames import orthogonal_frame as orthogonal_frame
 from .networks.frames import simplex_frame as simplex_frame
 from .numeric.certify import Certificate as Certificate
 from .numeric.descent import Descent as Descent
-from .numeric.newton import Newton as Newton
 from .numeric.optimizers import LBFGS as LBFGS
 from .numeric.optimizers import GradientDescent as GradientDescent
 from .numeric.optimizers import Momentum as Momentum
+from .numeric.optimizers import Newton as Newton
 from .numeric.rigorous import Outcome as Outcome
 from .numeric.rigorous import RigorousCertificate as RigorousCertificate
 from .numeric.rigorous import replay as replay

@@ -12,10 +12,9 @@ import numpy as np
 from .analytic.prediction import Prediction
 from .analytic.theorem import Claim
 from .numeric.certify import Certificate, certificate, check_size
-from .numeric.descent import Descent, Run, descend
+from .numeric.descent import Descent, Progress, Reference, Run, descend
 from .numeric.hessian import HessianCheck, hessian_check
 from .numeric.optimizers import Ending
-from .numeric.record import Progress, Reference
 from .problem.errors import ProblemError, TooLarge
 from .theorems.predict import predict
 

@@ -12,8 +12,7 @@ from ..numeric.optimizers import Momentum
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from ..numeric.descent import Descent
-    from ..numeric.record import Progress
+    from ..numeric.descent import Descent, Progress
     from ..problem.ufm import UFM
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DENSE = 600  # variables up to which all eigenvalues are computed
 LARGEST = 2**28  # entries of the matrix of rotation directions
+LARGEST_DENSE = 3000  # free numbers; the decomposition takes about ten seconds there
 RANK = 1e-7  # activations weaker than this share of the strongest are zero
 
 
@@ -87,8 +88,8 @@ def hessian_check(objective: Objective, theta: Array, *, tolerance: float = 1e-8
     orbit, expected = _rotations(objective, theta)
     size = objective.size
     if size <= DENSE:
-        matrix = np.array([product(axis) for axis in np.eye(size)])
-        spectrum = np.linalg.eigvalsh(0.5 * (matrix + matrix.T))
+        matrix = _dense(objective, theta)
+        spectrum = np.linalg.eigvalsh(matrix)
         largest = float(np.abs(spectrum).max())
         across = np.linalg.eigvalsh(_deflated(matrix, orbit, largest))
         return HessianCheck(
@@ -132,9 +133,43 @@ def hessian_check(objective: Objective, theta: Array, *, tolerance: float = 1e-8
     )
 
 
+def hessian_eigenvalues(objective: Objective, theta: Array) -> Array:
+    """Ascending eigenvalues of the second derivative at theta, from its products with every axis.
+
+    Raises
+    ------
+    TooLarge
+        Beyond 3000 free numbers.
+
+    Examples
+    --------
+    >>> import numpy as np, ncsolve
+    >>> from ncsolve.problem.losses import sample_columns
+    >>> from ncsolve.problem.objective import objective_over
+    >>> ufm = ncsolve.UFM([1, 1], width=1, weight_decay=0.1, feature_decay=0.1)
+    >>> objective = objective_over(ufm, sample_columns(ufm.loss, ufm.counts))
+    >>> hessian_eigenvalues(objective, np.zeros(objective.size)).round(12).tolist()  # 0.1 -+ 1/N, twice
+    [-0.4, -0.4, 0.6, 0.6]
+    """
+    if objective.size > LARGEST_DENSE:
+        raise TooLarge(
+            f"all eigenvalues of a Hessian of {objective.size} free numbers are too many; up to {LARGEST_DENSE} are computed: "
+            "fewer samples or classes, or smaller widths, work"
+        )
+    return np.asarray(np.linalg.eigvalsh(_dense(objective, theta)), dtype=np.float64)
+
+
+def _dense(objective: Objective, theta: Array) -> Array:
+    """The second derivative as a matrix, from its products with every axis."""
+    product = objective.hessian_product(theta)
+    matrix = np.array([product(axis) for axis in np.eye(objective.size)])
+    symmetric: Array = 0.5 * (matrix + matrix.T)
+    return symmetric
+
+
 def _deflated(matrix: Array, orbit: Array, shift: float) -> Array:
     projector = np.eye(matrix.shape[0]) - orbit @ orbit.T
-    result: Array = projector @ (0.5 * (matrix + matrix.T)) @ projector + shift * (orbit @ orbit.T)
+    result: Array = projector @ matrix @ projector + shift * (orbit @ orbit.T)
     return result
 
 

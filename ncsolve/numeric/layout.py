@@ -1,8 +1,7 @@
 r"""What the columns of H stand for while descent moves them.
 
-`Samples`: one column per sample, all N of them, for every loss and for ReLU features.
-
-`Grouped`: a few features per class, each shared by an equal part of its samples, for every loss. Exact from such a start.
+`Shared`: one column per sample, all N of them, or a few per class, each shared by an equal part of its samples (exact from such a
+start), for every loss and for ReLU features.
 
 `Rotated`: squared loss with linear features is unchanged when H and Y are multiplied on the right by an orthogonal N x N
 matrix. Choose one that maps the normalized class indicators to the first K axes: column k becomes sqrt(n_k) times the class
@@ -26,7 +25,7 @@ from ..problem.errors import ProblemError, TooLarge
 from ..problem.losses import Squared, SquaredColumns, class_columns, sample_columns
 
 if TYPE_CHECKING:
-    from ..problem.losses import Array, Columns
+    from ..problem.losses import Array, Columns, Indices
     from ..problem.ufm import UFM
 
 LARGEST = 2**31  # entries of a matrix with N columns; 16 GiB
@@ -56,79 +55,45 @@ class Layout(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """All N columns, classes in order."""
-
-    ufm: UFM
-    columns: Columns
-
-    def start(self, rng: np.random.Generator, scale: float) -> Array:
-        """Independent N(0, scale^2); absolute values when features are ReLU."""
-        features = rng.normal(scale=scale, size=(self.ufm.width[0], self.columns.ones.size))
-        return np.abs(features) if self.ufm.features == "relu" else features
-
-    def around(self, means: Array, noise: Array) -> Array:
-        """Every sample at its class mean, plus noise; absolute values when features are ReLU."""
-        features = np.repeat(means, self.ufm.counts.astype(np.intp), axis=1) + noise
-        return np.abs(features) if self.ufm.features == "relu" else features
-
-    def place(self, features: Array) -> Array:
-        """The features themselves."""
-        return np.array(features, dtype=np.float64)
-
-    def class_means(self, features: Array) -> Array:
-        """Means of blocks of columns."""
-        return _block_means(features, self.ufm.counts)
-
-    def within(self, features: Array) -> float:
-        """Squared distance to the block means."""
-        means = np.repeat(self.class_means(features), self.ufm.counts.astype(np.intp), axis=1)
-        return float(np.sum((features - means) ** 2))
-
-
-@dataclass(frozen=True, eq=False)
-class Grouped:
-    """`replicas` features per class, each shared by an equal part of the class's samples and scaled by the root of their number.
+class Shared:
+    """Blocks of columns, classes in order, `sizes[k]` for class k, each scaled by the root of the samples that share it.
 
     Descent from a start in which samples share a feature keeps them together (their gradients are equal), so this moves all N
-    features exactly, from such a start; two replicas are enough to see a class collapse. Fractional counts are as good.
+    features exactly, from such a start; two columns per class are enough to see it collapse, and fractional counts are as good.
+    With one column per sample (all roots 1) it moves every sample by itself.
     """
 
     ufm: UFM
     columns: Columns
-    replicas: int
+    sizes: Indices
 
-    @property
-    def _root(self) -> Array:
-        root: Array = self.columns.ones
-        return root
+    def _allowed(self, features: Array) -> Array:
+        return np.abs(features) if self.ufm.features == "relu" else features
 
     def start(self, rng: np.random.Generator, scale: float) -> Array:
-        """Every shared feature from N(0, scale^2); absolute values when features are ReLU."""
-        features = rng.normal(scale=scale, size=(self.ufm.width[0], self._root.size)) * self._root
-        return np.abs(features) if self.ufm.features == "relu" else features
+        """Every column from N(0, scale^2) times its root; absolute values when features are ReLU."""
+        root = self.columns.ones
+        return self._allowed(rng.normal(scale=scale, size=(self.ufm.width[0], root.size)) * root)
 
     def around(self, means: Array, noise: Array) -> Array:
-        """Every replica at its class mean, plus noise; absolute values when features are ReLU."""
-        features = np.repeat(means, self.replicas, axis=1) * self._root + noise
-        return np.abs(features) if self.ufm.features == "relu" else features
+        """Every column at its class mean, plus noise; absolute values when features are ReLU."""
+        return self._allowed(np.repeat(means, self.sizes, axis=1) * self.columns.ones + noise)
 
     def place(self, features: Array) -> Array:
-        """Means of blocks of explicit features; the samples of a block must share theirs."""
-        raise ProblemError(
-            "explicit features for all samples need replicas=0, which moves every sample by itself"
-        )
+        """The features themselves, where every sample has a column of its own."""
+        if not np.array_equal(self.sizes, self.ufm.counts):
+            raise ProblemError(
+                "explicit features for all samples need replicas=0, which moves every sample by itself"
+            )
+        return np.array(features, dtype=np.float64)
 
     def class_means(self, features: Array) -> Array:
-        """Means over the replicas."""
-        means: Array = (
-            (features / self._root).reshape(features.shape[0], -1, self.replicas).mean(axis=2)
-        )
-        return means
+        """Means of blocks of columns."""
+        return _block_means(features / self.columns.ones, self.sizes)
 
     def within(self, features: Array) -> float:
         """Squared distance to the class means over all N samples."""
-        means = np.repeat(self.class_means(features), self.replicas, axis=1) * self._root
+        means = np.repeat(self.class_means(features), self.sizes, axis=1) * self.columns.ones
         return float(np.sum((features - means) ** 2))
 
 
@@ -163,7 +128,7 @@ class Rotated:
     def place(self, features: Array) -> Array:
         """Rotate explicit features."""
         counts = self.ufm.counts.astype(np.intp)
-        means = _block_means(features, self.ufm.counts)
+        means = _block_means(features, counts)
         packed = self.columns.ones.size - self.ufm.classes
         # The rank is at most N - K, which an LQ factor need not show in its first columns; singular values come sorted.
         left, strength, _ = np.linalg.svd(
@@ -182,7 +147,7 @@ class Rotated:
         return float(np.vdot(rest, rest))
 
 
-def samples(ufm: UFM) -> Samples:
+def samples(ufm: UFM) -> Shared:
     """The layout with all N columns."""
     if not ufm.whole:
         raise ProblemError(
@@ -193,15 +158,14 @@ def samples(ufm: UFM) -> Samples:
             f"all N = {ufm.samples:g} features would need matrices of {8e-9 * max(*ufm.width, ufm.outputs) * ufm.samples:.3g} GB; "
             "smaller counts, or squared loss with linear features (which are rotated), work"
         )
-    return Samples(ufm, sample_columns(ufm.loss, ufm.counts))
+    return Shared(ufm, sample_columns(ufm.loss, ufm.counts), ufm.counts.astype(np.intp))
 
 
-def grouped(ufm: UFM, replicas: int) -> Grouped:
+def grouped(ufm: UFM, replicas: int) -> Shared:
     """The layout with `replicas` features per class."""
-    labels = np.repeat(np.arange(ufm.classes), replicas)
-    return Grouped(
-        ufm, ufm.loss.columns(labels, np.repeat(ufm.counts / replicas, replicas)), replicas
-    )
+    sizes = np.full(ufm.classes, replicas)
+    labels = np.repeat(np.arange(ufm.classes), sizes)
+    return Shared(ufm, ufm.loss.columns(labels, np.repeat(ufm.counts / replicas, sizes)), sizes)
 
 
 def rotated(ufm: UFM) -> Rotated:
@@ -227,7 +191,7 @@ def can_rotate(ufm: UFM) -> bool:
     return isinstance(ufm.loss, Squared) and ufm.features == "linear"
 
 
-def _block_means(features: Array, counts: Array) -> Array:
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
-    means: Array = np.add.reduceat(features, starts, axis=1) / counts
+def _block_means(features: Array, sizes: Indices) -> Array:
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    means: Array = np.add.reduceat(features, starts, axis=1) / sizes
     return means

@@ -1,4 +1,4 @@
-r"""Ways down: L-BFGS, plain gradient descent with a sound step, and the published SGD with momentum.
+r"""Ways down: L-BFGS, plain gradient descent with a sound step, the published SGD with momentum, and a Newton polish.
 
 Each is a frozen value with its own limits, and one method, `minimize`. All share one stopping rule: with mu the smallest
 decay, the objective cannot lie much more than |gradient|^2 / (2 mu) above a minimum whose curvature is at least mu, so a run
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..problem.descend import lbfgs, projected
+from ..problem.descend import lbfgs, newton, projected
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
@@ -219,3 +219,45 @@ class Momentum:
                 return Outcome(before, step - 1, Ending.DIVERGED)
             watch(step, theta, value, projected(gradient, theta, nonnegative))
         return Outcome(theta, self.steps, Ending.STEPS)
+
+
+@dataclass(frozen=True)
+class Newton:
+    """Polish after descent: the last digits of a run, by the Newton-MINRES steps of problem/descend.py.
+
+    Parameters
+    ----------
+    steps : int, limit on Newton steps
+    products : int, limit on Hessian products per step
+    tolerance : float, relative gap promised by the stopping rule of `optimizers`
+    largest : int, number of variables beyond which a converged run is left as it is
+    """
+
+    steps: int = 20
+    products: int = 400
+    tolerance: float = 1e-20
+    largest: int = 50_000
+
+    def minimize(
+        self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
+    ) -> Outcome:
+        """Polish; entries at an active bound stay there."""
+        value, gradient = objective.value_and_gradient(theta)
+        walk = newton(
+            objective.value_and_gradient,
+            objective.hessian_product,
+            theta,
+            self.products,
+            nonnegative,
+        )
+        for step in range(self.steps + 1):
+            if small_gradient(
+                objective, value, projected(gradient, theta, nonnegative), self.tolerance
+            ):
+                return Outcome(theta, step, Ending.CONVERGED)
+            found = next(walk, None) if step < self.steps else None
+            if found is None:
+                break
+            theta, value, gradient = found
+            watch(step + 1, theta, value, projected(gradient, theta, nonnegative))
+        return Outcome(theta, step, Ending.STEPS if step == self.steps else Ending.STALLED)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..numeric.dense_hessian import LARGEST, hessian_eigenvalues
+from ..numeric.hessian import LARGEST_DENSE, hessian_eigenvalues
 from ..problem.errors import ProblemError, TooLarge
 from ..problem.losses import class_columns, sample_columns
 from ..problem.objective import Objective, Parameters, objective_over
@@ -166,7 +166,7 @@ def measure_inertia(
         raise ProblemError(f"tolerance {tolerance!r} is not a number between 0 and 1 such as 1e-10")
     if columns == "samples" and not ufm.whole:
         raise ProblemError("fractional counts have no N samples; columns='means' works")
-    fits = ufm.whole and found.inertia().size <= LARGEST
+    fits = ufm.whole and found.inertia().size <= LARGEST_DENSE
     if columns == "samples" or (columns == "auto" and fits):
         return _measured(
             found, objective_over(ufm, sample_columns(ufm.loss, ufm.counts)), True, tolerance
@@ -181,9 +181,9 @@ def _measured(
 ) -> Landscape:
     """At the point, with every sample at its class mean, or the scaled class means alone."""
     ufm = point.ufm
-    if objective.size > LARGEST:
+    if objective.size > LARGEST_DENSE:
         raise TooLarge(
-            f"the Hessian has {objective.size} free numbers; all its eigenvalues are computed up to {LARGEST}: "
+            f"the Hessian has {objective.size} free numbers; all its eigenvalues are computed up to {LARGEST_DENSE}: "
             "fewer classes or smaller widths work"
         )
     p = point.parameters()

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..numeric.descent import Trajectory
 from ..numeric.optimizers import Ending
-from ..numeric.record import Trajectory
 from ..problem.border import shown
 from ..problem.errors import DataError, NcsolveError
 from ..problem.objective import Parameters

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 import ncsolve
-from ncsolve.numeric.descent import descend
+from ncsolve.numeric.descent import Recorder, descend
 from ncsolve.numeric.layout import samples
 from ncsolve.numeric.optimizers import Ending, small_gradient
-from ncsolve.numeric.record import Recorder
 from ncsolve.problem.objective import Objective, objective_over
 
 SHALLOW = ncsolve.UFM([6, 4, 2], weight_decay=2e-2, feature_decay=2e-2)

@@ -122,13 +122,13 @@ def test_every_start_ends_at_the_prediction_with_switches_and_only_some_without(
     prediction = ncsolve.predict(ufm)
     assert list(prediction.classes.state) == ["active"] * 3 + ["vanished"]
     plain, switched = (
-        list(descend(ufm, ncsolve.Descent(switch=s, scale=scale, starts=10), rng=0))
+        list(descend(ufm, ncsolve.Descent(switch=s, scale=scale, starts=10), rng=1))
         for s in (False, True)
     )
     above = [
         run for run in plain if run.value > prediction.value * (1 + 1e-3)
     ]  # the class of 2 lives, or a larger one died
-    assert 1 <= len(above) <= 9  # found: 2, 4, 2
+    assert 1 <= len(above) <= 9  # found: 1, 6, 1
     if scale is None:
         assert all(np.linalg.norm(run.parameters.features[:, 3]) > 0.5 for run in above)
     for run in switched:

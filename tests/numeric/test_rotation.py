@@ -5,9 +5,8 @@ import pytest
 from scipy.stats import ks_2samp
 
 import ncsolve
-from ncsolve.numeric.descent import descend
+from ncsolve.numeric.descent import Reference, descend
 from ncsolve.numeric.layout import can_rotate, rotated, samples
-from ncsolve.numeric.record import Reference
 from ncsolve.problem.objective import objective_over
 
 SHAPES = {
