@@ -41,7 +41,7 @@ def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
     """The UFM that the problem options describe; `counts` are used where the options give none."""
     from ..problem.counts import parse_counts, parse_long_tail, read_labels
     from ..problem.fields import built
-    from ..problem.targets import read_targets
+    from ..problem.labels import read_targets
 
     if args.counts is not None:
         counts = parse_counts(args.counts)

@@ -1,15 +1,17 @@
-"""What the readers at the border share: values shown on one line, files opened only if they can be read."""
+"""What the readers at the border share: values shown on one line, files opened only if they can be read, rows, arrays, numbers."""
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, BinaryIO
 
 from .errors import CountsError, DataError, NcsolveError
@@ -100,6 +102,61 @@ def refuse_mask(values: object, name: str, verb: str = "has") -> None:
         )
 
 
+def decoded(data: bytes, source: str) -> str:
+    """The text in a file of UTF-8, with or without a mark at its start, that holds no NUL."""
+    if b"\0" in data:
+        raise not_text(source, f"a NUL byte at {data.index(0)}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_text(source, f"byte {error.start} is not UTF-8") from None
+
+
+def rows(lines: Iterable[str], source: str, advice: str) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of every row of a .csv file, blank rows too."""
+    lines = iter(lines)
+    first = next(lines, "")
+    reader = csv.reader(
+        chain([first], lines), delimiter=delimiter(first), strict=True, skipinitialspace=True
+    )
+    try:
+        for row in reader:
+            yield reader.line_num, [cell.strip() for cell in row]
+    except csv.Error as error:
+        raise CountsError(f"{source} line {reader.line_num}: {error}; {advice}") from None
+
+
+def stored_array(
+    path: str | os.PathLike[str], limit: int, kinds: str, what: str, advice: str
+) -> Any:
+    """The array in a .npy file, mapped into memory, of one of these kinds of dtype; no archive is opened, and no pickle."""
+    import numpy as np
+
+    name = shown(os.fspath(path))
+    with opened(path, limit) as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise CountsError(f"{name} does not begin like a .npy file; {advice}")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # a damaged header may raise nearly anything
+        why = " ".join(str(error).split())[:100]
+        raise CountsError(f"{name} cannot be read as an array ({why}); {advice}") from None
+    if array.dtype.kind not in kinds:
+        raise CountsError(f"{name} holds values of type {array.dtype}, not {what}; {advice}")
+    return array
+
+
+def suffix_of(path: str | os.PathLike[str], known: tuple[str, ...], what: str) -> str:
+    """The suffix of a file, one of those from which `what` is read."""
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix not in known:
+        read = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise CountsError(
+            f"{shown(os.fspath(path))} has suffix {shown(suffix)}; {what} are read from {read}"
+        )
+    return suffix
+
+
 def not_text(source: str, why: str) -> CountsError:
     """The error for bytes that are not UTF-8 text."""
     return CountsError(f"{source} is not text ({why}); save it as UTF-8 text")
@@ -111,9 +168,8 @@ def class_name(name: str, at: str) -> str:
         raise CountsError(
             f"{at}: the class has no name; give every class a name, or give counts alone"
         )
-    if not name.isprintable() and any(
-        unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name
-    ):
+    unprintable = ("Cc", "Cs", "Zl", "Zp")
+    if not name.isprintable() and any(unicodedata.category(one) in unprintable for one in name):
         raise CountsError(
             f"{at}: class name {shown(name)} holds a character that cannot be printed; rename the class"
         )

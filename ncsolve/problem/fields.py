@@ -534,7 +534,7 @@ def built(fields: Mapping[str, Any]) -> UFM:
 
 
 def _counts(fields: Mapping[str, Any]) -> Any:
-    from .longtail import long_tail
+    from .counts import long_tail
 
     if "counts" in fields:
         return fields["counts"]

@@ -1,20 +1,19 @@
-"""Class counts from labels: one label per sample, counted without holding the samples in memory."""
+"""One thing per sample or per class, from a file: labels, counted without holding the samples in memory, and a matrix of targets."""
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from itertools import chain
 from typing import BinaryIO
 
-from .border import class_name, delimiter, not_text, opened, shown
-from .errors import CountsError
+from .border import class_name, decoded, not_text, opened, rows, shown, stored_array, suffix_of
+from .errors import CountsError, ProblemError
+from .losses import Array, Squared
 
-LIMIT = 4 << 30  # bytes
+LIMIT, LARGEST_MATRIX = 4 << 30, 1 << 30  # bytes
 CHUNK = 1 << 22  # labels
 COLUMNS = ("label", "labels", "class", "classes", "target", "targets", "y")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,300})(\.0*)?")
@@ -42,20 +41,16 @@ def read_labels(path: str | os.PathLike[str]) -> dict[str, int]:
         The file cannot be read, a label is missing or not a label, or there is only one class.
     """
     name = shown(os.fspath(path))
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in (".npy", ".csv", ".txt"):
-        raise CountsError(
-            f"{name} has suffix {shown(suffix)}; labels are read from .npy, .csv or .txt"
-        )
-    with opened(path, LIMIT) as file:
-        if suffix == ".npy":
-            counts = _array(file, path, name)
-        else:
-            newline = (
-                "" if suffix == ".csv" else None
-            )  # the csv module finds the ends of its own lines
-            with io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline) as lines:
-                counts = _tally(_text(lines, name, suffix), name)
+    suffix = suffix_of(path, (".npy", ".csv", ".txt"), "labels")
+    if suffix == ".npy":
+        counts = _tally(path, name)
+    else:
+        with opened(path, LIMIT) as file:
+            labels = _text(file, name, suffix)
+            first = next(labels, None)
+            counts = Counter(labels)
+            if first is not None and not _is_header(first, counts, name):
+                counts[first] += 1
     for label in counts:
         class_name(label, name)
     if len(counts) < 2:
@@ -77,31 +72,65 @@ def text_labels(path: str | os.PathLike[str]) -> list[str]:
     """
     name = shown(os.fspath(path))
     suffix = os.path.splitext(os.fspath(path))[1].lower()
-    with (
-        opened(path, LIMIT) as file,
-        io.TextIOWrapper(
-            file, encoding="utf-8-sig", newline="" if suffix == ".csv" else None
-        ) as lines,
-    ):
-        line = list(_text(lines, name, suffix))
-    return line[1:] if line and _is_header(line[0], set(line[1:]), name) else line
+    with opened(path, LIMIT) as file:
+        labels = list(_text(file, name, suffix))
+    return labels[1:] if labels and _is_header(labels[0], set(labels[1:]), name) else labels
 
 
-def _array(file: BinaryIO, path: str | os.PathLike[str], name: str) -> Counter[str]:
+def read_targets(path: str | os.PathLike[str], classes: int) -> Squared:
+    """Squared loss with the targets in a file.
+
+    Parameters
+    ----------
+    path : .npy (two dimensions, real numbers; no pickle is read) or .csv (rows of numbers, no header)
+    classes : int
+        K; the matrix has shape (outputs, K), column k the target of class k.
+
+    Raises
+    ------
+    CountsError
+        The file cannot be read, is not a matrix of finite numbers, or does not have K columns.
+    """
+    name = shown(os.fspath(path))
+    advice = "column k holds the target of class k, one number per output"
+    if suffix_of(path, (".npy", ".csv"), "targets") == ".npy":
+        saved = f"save the matrix with np.save: {advice}"
+        matrix = stored_array(path, LARGEST_MATRIX, "biuf", "numbers", saved)
+    else:
+        with opened(path, LARGEST_MATRIX) as file:
+            text = decoded(file.read(), name)
+        matrix = []
+        lines = io.StringIO(text, newline="")
+        for line, cells in rows(lines, name, f"write rows of numbers: {advice}"):
+            if not any(cells):
+                continue
+            if matrix and len(cells) != len(matrix[0]):
+                raise CountsError(
+                    f"{name} line {line}: {len(cells)} numbers after rows of {len(matrix[0])}; {advice}"
+                )
+            matrix.append([_number(cell, f"{name} line {line}", advice) for cell in cells])
+        if not matrix:
+            raise CountsError(f"{name} holds no numbers; {advice}")
+    try:
+        loss = Squared(matrix)
+        loss.outputs(classes)
+    except ProblemError as error:
+        raise CountsError(f"{name}: {error}") from None
+    return loss
+
+
+def _number(cell: str, at: str, advice: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise CountsError(f"{at}: {shown(cell)} is not a number; {advice}") from None
+
+
+def _tally(path: str | os.PathLike[str], name: str) -> Counter[str]:
     import numpy as np
 
     advice = "save one whole number or string per sample with np.save"
-    if file.read(6) != b"\x93NUMPY":
-        raise CountsError(f"{name} does not begin like a .npy file; {advice}")
-    try:
-        labels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # a damaged header may raise nearly anything
-        raise CountsError(
-            f"{name} cannot be read as an array ({' '.join(str(error).split())[:100]}); {advice}"
-        ) from None
-    kind = labels.dtype.kind
-    if kind not in "biufUS":
-        raise CountsError(f"{name} holds values of type {labels.dtype}, not labels; {advice}")
+    labels: Array = stored_array(path, LIMIT, "biufUS", "labels", advice)
     if labels.ndim != 1:
         raise CountsError(
             f"{name} is an array of shape {labels.shape}, not one label per sample; {advice}"
@@ -109,14 +138,13 @@ def _array(file: BinaryIO, path: str | os.PathLike[str], name: str) -> Counter[s
     counts: Counter[str] = Counter()
     for start in range(0, labels.size, CHUNK):
         part = np.asarray(labels[start : start + CHUNK])
-        if (
-            kind == "f"
-            and (wrong := np.flatnonzero(~np.isfinite(part) | (part != np.floor(part)))).size
-        ):
-            i = int(wrong[0])
-            raise CountsError(
-                f"{name}: label {start + i} (counting from 0) is {part[i]}, not a whole number; {advice}"
-            )
+        if labels.dtype.kind == "f":
+            wrong = np.flatnonzero(~np.isfinite(part) | (part != np.floor(part)))
+            if wrong.size:
+                i = int(wrong[0])
+                raise CountsError(
+                    f"{name}: label {start + i} (counting from 0) is {part[i]}, not a whole number; {advice}"
+                )
         values, times = np.unique(part, return_counts=True)
         for value, number in zip(values.tolist(), times.tolist(), strict=True):
             label = _label(value, name)
@@ -138,77 +166,56 @@ def _label(value: object, name: str) -> str:
     return str(value) if isinstance(value, str | bool) else str(int(value))  # type: ignore[call-overload]
 
 
-def _text(lines: Iterable[str], name: str, suffix: str) -> Iterator[str]:
+def _text(file: BinaryIO, name: str, suffix: str) -> Iterator[str]:
     """The labels of a .txt or .csv file, in order; blank lines are allowed at the end only."""
+    newline = "" if suffix == ".csv" else None  # the csv module finds the ends of its own lines
     gap = 0
     try:
-        for line, cell in enumerate(lines, start=1) if suffix == ".txt" else _column(lines, name):
-            label = cell.strip()
-            if not label:
-                gap = gap or line
-                continue
-            if gap or label in _NAN or "\0" in label:
+        with io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline) as lines:
+            cells = enumerate(lines, start=1) if suffix == ".txt" else _column(lines, name)
+            for line, cell in cells:
+                label = cell.strip()
+                if not label:
+                    gap = gap or line
+                    continue
                 if "\0" in label:
                     raise not_text(name, f"a NUL byte in line {line}")
-                raise CountsError(
-                    f"{name} line {gap or line}: the label is missing; give every sample its class"
-                )
-            yield label
+                if gap or label in _NAN:
+                    raise CountsError(
+                        f"{name} line {gap or line}: the label is missing; give every sample its class"
+                    )
+                yield label
     except UnicodeDecodeError:
         raise not_text(name, "not UTF-8") from None
 
 
 def _column(lines: Iterable[str], name: str) -> Iterator[tuple[int, str]]:
     """Line number and label of each row of a .csv file, read from its one column or from the one that is called so."""
-    lines = iter(lines)
-    first = next(lines, "")
-    reader = csv.reader(
-        chain([first], lines), delimiter=delimiter(first), strict=True, skipinitialspace=True
-    )
-    try:
-        header = next(reader, [])
-        chosen = 0
-        if len(header) > 1:
-            known = [i for i, column in enumerate(header) if column.strip().lower() in COLUMNS]
-            if len(known) != 1:
-                what = "several columns are called" if known else "no column is called"
-                raise CountsError(
-                    f"{name}: {what} label, class, target or y among {_listed(header)}; name exactly one so"
-                )
-            chosen = known[0]
-        else:
-            yield 1, "".join(header)
-        for row in reader:
-            if row and len(row) != max(len(header), 1):
-                raise CountsError(
-                    f"{name} line {reader.line_num}: cells in the row: {len(row)}, in line 1: {len(header)}; mend it"
-                )
-            yield reader.line_num, row[chosen] if row else ""
-    except csv.Error as error:
-        raise CountsError(
-            f'{name} line {reader.line_num}: {error}; quote a label as "red, dark"'
-        ) from None
-
-
-def _listed(columns: list[str]) -> str:
-    return ", ".join(shown(column.strip(), 40) for column in columns[:8]) + (
-        ", ..." if len(columns) > 8 else ""
-    )
-
-
-def _tally(labels: Iterator[str], name: str) -> Counter[str]:
-    """Count, and decide what the first line is once the others are known."""
-    first = next(labels, None)
-    if first is None:
-        return Counter()
-    counts = Counter(labels)
-    if not _is_header(first, counts, name):
-        counts[first] += 1
-    return counts
+    table = rows(lines, name, 'quote a label as "red, dark"')
+    _, header = next(table, (0, []))
+    chosen = 0
+    if len(header) > 1:
+        known = [i for i, column in enumerate(header) if column.lower() in COLUMNS]
+        if len(known) != 1:
+            what = "several columns are called" if known else "no column is called"
+            listed = ", ".join(shown(column, 40) for column in header[:8])
+            more = ", ..." if len(header) > 8 else ""
+            raise CountsError(
+                f"{name}: {what} label, class, target or y among {listed}{more}; name exactly one so"
+            )
+        chosen = known[0]
+    else:
+        yield 1, "".join(header)
+    for line, row in table:
+        if row and len(row) != max(len(header), 1):
+            raise CountsError(
+                f"{name} line {line}: cells in the row: {len(row)}, in line 1: {len(header)}; mend it"
+            )
+        yield line, row[chosen] if row else ""
 
 
 def _is_header(first: str, others: Collection[str], name: str) -> bool:
-    """Whether the first line is the name of the column, and no label."""
+    """Whether the first line is the name of the column, and no label; decided once the others are known."""
     if first in others or not others:
         return False
     if first.lower() in COLUMNS:

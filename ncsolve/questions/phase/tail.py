@@ -1,7 +1,7 @@
 r"""Long-tailed counts for many ratios and sizes at once.
 
     continuous   n_k = n ratio^(-k/(K-1)),           k = 0, ..., K - 1        (fractional counts: n_k < 1 is allowed)
-    floored      n_k = floor of it, as in longtail.py                         (ratio <= n, or the last class is empty)
+    floored      n_k = floor of it, as in problem/counts.py                   (ratio <= n, or the last class is empty)
 
 The step profile has n for the first ceil(K/2) classes and n/ratio for the others. The floored rule is decided in 60 digits where a
 double lies within 1e-9 of a whole number, and by the double elsewhere.
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...problem.border import shown
+from ...problem.counts import LARGEST_COUNT, long_tail
 from ...problem.errors import CountsError
-from ...problem.longtail import LARGEST_COUNT, long_tail
 
 if TYPE_CHECKING:
     from ...problem.losses import Array
