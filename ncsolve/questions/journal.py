@@ -9,6 +9,7 @@ no file is ever removed.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -164,7 +165,7 @@ def _rows(stream: BinaryIO, end: int, problems: int, name: str) -> Iterator[tupl
             return
         index, row = None, Row()
         with suppress(*DAMAGED):
-            row = finite_json(line)
+            row = finite_json(line, parse_int=_whole)
             index = row["index"] if _is_row(row) else None
         if index is None:
             why = f"{shown(line[:60])} is not a row"
@@ -179,6 +180,13 @@ def _rows(stream: BinaryIO, end: int, problems: int, name: str) -> Iterator[tupl
             continue
         cure = "remove the line to have its problem solved again, or begin anew with --force"
         raise CampaignError(f"{name}, line {number}: {why}; {cure}")
+
+
+def _whole(text: str) -> int:
+    """A whole number that a double can stand for."""
+    if math.isinf(float(text)):
+        raise ValueError
+    return int(text)
 
 
 def _is_row(row: Row) -> bool:
