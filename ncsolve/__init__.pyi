@@ -40,6 +40,8 @@ from .problem.objective import Parameters as Parameters
 from .problem.objective import objective as objective
 from .problem.ufm import UFM as UFM
 from .questions import campaign as campaign
+from .questions.axes import Axis as Axis
+from .questions.axes import LongTail as LongTail
 from .questions.course import TimeCourse as TimeCourse
 from .questions.design.bias import BiasDecay as BiasDecay
 from .questions.design.bias import bias_decay_for_cosine as bias_decay_for_cosine
@@ -61,10 +63,8 @@ from .questions.landscape import Inertia as Inertia
 from .questions.landscape import critical_point as critical_point
 from .questions.landscapes import Landscape as Landscape
 from .questions.landscapes import measure_inertia as measure_inertia
-from .questions.phase import Axis as Axis
-from .questions.phase import LongTail as LongTail
-from .questions.phase import PhaseMap as PhaseMap
-from .questions.phase import phase_map as phase_map
+from .questions.maps import PhaseMap as PhaseMap
+from .questions.maps import phase_map as phase_map
 from .questions.thresholds import Thresholds as Thresholds
 from .questions.thresholds import thresholds as thresholds
 from .questions.tracking import Track as Track

@@ -44,6 +44,10 @@ class Value:
         """The value as plain Python objects: numbers, words, lists and dicts, as its JSON document has them."""
         return {name: plain(getattr(self, name)) for name in self.entries or self._names()}
 
+    def __getstate__(self) -> dict[str, Any]:
+        held = {field.name: self.__dict__[field.name] for field in fields(self)}  # type: ignore[arg-type]
+        return held  # and nothing that was computed from them
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         Value.__post_init__(self)  # arrays come out of a pickle or a copy writable

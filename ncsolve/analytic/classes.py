@@ -104,7 +104,7 @@ def class_table(ufm: UFM, solution: Solution) -> ClassTable:
     else:
         weight_norm = np.full(ufm.classes, math.nan)
     if solution.matrices is not None:
-        found = solution.matrices()
+        found = solution.matrices
         feature_norm, weight_norm = (
             np.linalg.norm(found.features, axis=0),
             np.linalg.norm(found.end_to_end, axis=1),
@@ -137,7 +137,7 @@ def class_table(ufm: UFM, solution: Solution) -> ClassTable:
 def logits(ufm: UFM, solution: Solution) -> Array:
     """Zbar = A D^(-1/2) + b 1^T, column k the logits of class k."""
     sigma, frame = solution.sigma_and_frame
-    z: Array = (frame.left() * sigma) @ (frame.right().T / np.sqrt(ufm.counts)) + solution.bias()[
+    z: Array = (frame.left() * sigma) @ (frame.right().T / np.sqrt(ufm.counts)) + solution.bias[
         :, None
     ]
     return z

@@ -9,6 +9,7 @@ critical decays.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,9 +54,9 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
         )
     return Solution(
         value=found.value,
-        modes=lambda: found_groups.modes((found.left, found.sigma, found.right), found.contrast),
-        bias=lambda: bias,
-        states=lambda: _states(ufm, problem, found),
+        modes=partial(found_groups.modes, (found.left, found.sigma, found.right), found.contrast),
+        bias=bias,
+        states=partial(_states, ufm, problem, found),
         warnings=warnings,
         facts={"relative_gap": relative},
         claim=None if closed else Claim.BEST_KNOWN,

@@ -103,19 +103,23 @@ class Groups:
         )
         order = np.argsort(-sigma, kind="stable")
 
-        def vectors() -> tuple[Array, Array]:
-            shape = checked_size(self.member.size, sigma.size, "the matrix of singular vectors")
-            u, v = np.zeros(shape), np.zeros(shape)
-            for frame, side in ((u, left), (v, right)):
-                frame[:, : strength.size] = (side / np.sqrt(self.sizes)[:, None])[self.member]
-            start = strength.size
-            for g, many in zip(alive, copies, strict=True):
-                block = np.ix_(np.flatnonzero(self.member == g), np.arange(start, start + many))
-                u[block] = v[block] = contrasts(many + 1)
-                start += many
-            return u[:, order], v[:, order]
+        return sigma[order], DenseFrame(Groups.vectors, (self, left, right, alive, order))
 
-        return sigma[order], DenseFrame(vectors)
+    def vectors(
+        self, left: Array, right: Array, alive: Indices, order: Indices
+    ) -> tuple[Array, Array]:
+        """U and V of `modes`: expanded means, then the contrasts of the groups `alive`, in that order."""
+        shape = checked_size(self.member.size, order.size, "the matrix of singular vectors")
+        u, v = np.zeros(shape), np.zeros(shape)
+        start = left.shape[1]
+        for frame, side in ((u, left), (v, right)):
+            frame[:, :start] = (side / np.sqrt(self.sizes)[:, None])[self.member]
+        for g in alive:
+            members = np.flatnonzero(self.member == g)
+            block = np.ix_(members, np.arange(start, start + members.size - 1))
+            u[block] = v[block] = contrasts(members.size)
+            start += members.size - 1
+        return u[:, order], v[:, order]
 
 
 def groups(ufm: UFM) -> Groups:

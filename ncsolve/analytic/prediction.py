@@ -110,9 +110,9 @@ class Prediction:
         from .factors import balanced_factors
 
         if self.solution.matrices is not None:
-            return self.solution.matrices()
+            return self.solution.matrices
         sigma, frame = self.solution.sigma_and_frame
-        return balanced_factors(self.ufm, sigma, frame, self.solution.bias())
+        return balanced_factors(self.ufm, sigma, frame, self.solution.bias)
 
     def parameters(self) -> Parameters:
         """Explicit (W_1, ..., W_M), class means and bias, as one value."""
@@ -143,7 +143,7 @@ class Prediction:
     @cached_property
     def bias(self) -> Array:
         """b, shape (outputs,)."""
-        return self.solution.bias()
+        return self.solution.bias
 
     @cached_property
     def logits(self) -> Array:

@@ -15,28 +15,28 @@ larger one the unstable point below which descent dies; between kappa* and kappa
 M = 1 needs no case of its own: e = 0, p = kappa, kappa* = 1. Relation to the variable x of Dang et al. (2023,
 arXiv:2301.00437): x^M = (1 - p)/p, beta = M kappa^((M+1)/M).
 
-Why p and not sigma: p is the small number (1 - sigma/tau cancels) and at a minimizer p <= 1/M, so sigma loses nothing.
+Why p and not sigma: p is the small number (1 - sigma/tau cancels) and at a minimizer p <= 1/M, so sigma loses nothing. The
+unstable point is given as the share x = sigma/tau = 1 - p, which is small there: (1 - x) x^e = kappa. All functions here work
+entry by entry, on arrays of any shape.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from ..problem.losses import Array
 
 BLOCK = 1 << 15  # entries solved at a time: the working arrays stay in cache
 ROUNDING = 1e-12  # relative distance to kappa* below which floats may not decide
-
-Exceeds = Callable[[int, Fraction, int], int | None]
 
 
 def threshold(depth: int) -> float:
@@ -52,7 +52,7 @@ def threshold(depth: int) -> float:
 
 def fold(depth: int) -> float:
     """kappa_max, the largest kappa at which a non-zero stationary point exists."""
-    p = (depth + 1) / (2.0 * depth)
+    p = _peak(depth)
     return float(p * (1.0 - p) ** _e(depth))
 
 
@@ -80,7 +80,7 @@ def outer_root(kappa: Array, depth: int) -> Array:
     """
     if depth == 1:
         return kappa.copy()
-    e, top, peak = _e(depth), fold(depth), (depth + 1) / (2.0 * depth)
+    e, top, peak = _e(depth), fold(depth), _peak(depth)
     slope = top - 4.0 * e * top * top
     quadratic = slope - (2.0 * top - peak)
     linear = slope - 2.0 * quadratic
@@ -95,115 +95,79 @@ def outer_root(kappa: Array, depth: int) -> Array:
     return p
 
 
-@dataclass(frozen=True, eq=False)
-class Modes:
-    """Solved modes: what (1) and (2) say of each target singular value tau.
-
-    Attributes
-    ----------
-    depth, samples, mean_decay : M, N, g
-    tau2 : array, squared target singular values
-    shrinkage : array, p of each mode; 1 where zero is the minimizer
-    ties : indices of modes that tie with zero exactly (M >= 2); the non-zero minimizer is the one kept
-    undecided : indices of modes whose tau is known only to rounding and lies within rounding of the threshold
-    """
-
-    depth: int
-    samples: float
-    mean_decay: float
-    tau2: Array
-    shrinkage: Array
-    ties: tuple[int, ...]
-    undecided: tuple[int, ...]
-
-    @property
-    def alive(self) -> NDArray[np.bool_]:
-        """Whether a non-zero sigma is a global minimizer: p < 1."""
-        return self.shrinkage < 1.0
-
-    @property
-    def kappa(self) -> Array:
-        """The level of each mode."""
-        return level(self.tau2, self.samples, self.mean_decay, self.depth)
-
-    @property
-    def sigma(self) -> Array:
-        """The singular values tau (1 - p) of A, in the order of tau2."""
-        sigma: Array = np.sqrt(self.tau2)
-        sigma *= 1.0 - self.shrinkage
-        return sigma
-
-    def total(
-        self, copies: NDArray[np.intp] | None = None, kept: NDArray[np.intp] | None = None
-    ) -> float:
-        """Sum of the modes' objectives tau^2/(2N) p (1 + M (1 - p)).
-
-        Mode i counts `copies[i]` times (once by default), of which `kept[i]` are solved and the others held at zero.
-        """
-        sums = []
-        for start in range(0, self.tau2.size, BLOCK):
-            block = slice(start, start + BLOCK)
-            p = self.shrinkage[block]
-            share = p * (1.0 + self.depth * (1.0 - p))
-            if copies is not None:
-                solved = copies[block] if kept is None else kept[block]
-                share = share * solved + (copies[block] - solved)
-            sums.append(float((share * (self.tau2[block] / self.samples)).sum()))
-        return math.fsum(sums) / 2.0
-
-
-def solve(
-    tau2: Array,
-    *,
-    samples: float,
-    mean_decay: float,
-    decays: tuple[float, ...],
-    exact_samples: Callable[[], Fraction],
-    exceeds: Exceeds,
-) -> Modes:
-    """Solve all modes at once, zero included; one routine decides for every theorem.
-
-    Parameters
-    ----------
-    tau2 : array of squared target singular values
-    samples, mean_decay, decays : N, g and the M + 1 decays
-    exact_samples : N as a Fraction, asked for only near the threshold
-    exceeds : called as exceeds(i, power, M) for modes within rounding of the threshold; the sign of
-        tau_i^(2M) - power in exact arithmetic, or None where tau_i is itself only known to rounding
-
-    Notes
-    -----
-    No tolerance enters the result: a mode that floating point cannot place is compared exactly.
-    """
-    depth = len(decays) - 1
+def survives(kappa: Array, depth: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether the outer minimum is the minimizer (a tie counts, except at M = 1), and whether rounding may have decided that."""
     limit = threshold(depth)
-    highest = (
-        limit * (1.0 + ROUNDING) if depth > 1 else 1.0 - 2.0**-53
-    )  # kappa* as rounding may have moved it
-    shrinkage = np.empty_like(tau2)
-    ties, undecided = [], []
-    for start in range(0, tau2.size, BLOCK):
+    alive = kappa <= limit if depth > 1 else kappa < limit
+    return alive, np.abs(kappa - limit) <= ROUNDING * limit
+
+
+def shrinkage(kappa: Array, alive: NDArray[np.bool_], depth: int) -> Array:
+    """P of every mode: the outer root where it is alive (kappa above kappa* by rounding only), 1 elsewhere."""
+    highest = threshold(depth) * (1.0 + ROUNDING) if depth > 1 else 1.0 - 2.0**-53
+    p = np.ones(kappa.shape)
+    flat, level, lives = p.reshape(-1), kappa.reshape(-1), alive.reshape(-1)
+    for start in range(0, flat.size, BLOCK):
         block = slice(start, start + BLOCK)
-        kappa = level(tau2[block], samples, mean_decay, depth)
-        alive = kappa <= limit if depth > 1 else kappa < limit
-        near = np.flatnonzero(np.abs(kappa - limit) <= ROUNDING * limit)
-        if near.size:
-            power = critical_power(exact_samples(), decays)
-            for i in near.tolist():
-                sign = exceeds(start + i, power, depth)
-                if sign is None:
-                    undecided.append(start + i)
-                    continue
-                alive[i] = sign > 0 or (sign == 0 and depth > 1)
-                if sign == 0 and depth > 1:
-                    ties.append(start + i)
-        if alive.all():
-            shrinkage[block] = outer_root(np.minimum(kappa, highest), depth)
+        one = lives[block]
+        if one.all():
+            flat[block] = outer_root(np.minimum(level[block], highest), depth)
         else:
-            shrinkage[block] = 1.0
-            shrinkage[block][alive] = outer_root(np.minimum(kappa[alive], highest), depth)
-    return Modes(depth, samples, mean_decay, tau2, shrinkage, tuple(ties), tuple(undecided))
+            flat[block][one] = outer_root(np.minimum(level[block][one], highest), depth)
+    return p
+
+
+def outer_shrinkage(kappa: Array, depth: int) -> Array:
+    """P = 1 - sigma/tau of the outer minimum, whether zero is lower or not; 1 where there is none (kappa > kappa_max).
+
+    Examples
+    --------
+    >>> outer_shrinkage(np.array([0.36, 0.5]), 2).round(6).tolist()
+    [0.435626, 1.0]
+    """
+    if depth == 1:
+        return np.minimum(kappa, 1.0)
+    safe, e = kappa <= threshold(depth), _e(depth)
+    p = shrinkage(kappa, safe, depth)
+    rest = ~safe & (kappa <= fold(depth))
+    p[rest] = _root(lambda x: np.log(x) + e * np.log1p(-x), kappa[rest], kappa[rest], _peak(depth))
+    return p
+
+
+def inner_share(kappa: Array, depth: int) -> Array:
+    """Sigma/tau of the unstable point; 0 where there is none (M = 1, or kappa > kappa_max).
+
+    Examples
+    --------
+    >>> inner_share(np.array([0.36, 0.5]), 2).round(6).tolist()
+    [0.055346, 0.0]
+    """
+    share, e = np.zeros_like(kappa), _e(depth)
+    there = (kappa <= fold(depth)) & (kappa > 0)
+    if depth > 1 and there.any():  # in y = log x, where even kappa^(1/e) has all its digits
+        low, high = np.log(kappa[there]) / e, math.log(1.0 - _peak(depth))
+        share[there] = np.exp(
+            _root(lambda y: e * y + np.log1p(-np.exp(y)), kappa[there], low, high)
+        )
+    return share
+
+
+def _root(rise: Callable[[Array], Array], kappa: Array, low: Array, high: float) -> Array:
+    """Where the rising function `rise` equals log(kappa), to the last bits; `high` where the two roots are one to rounding."""
+    from scipy.optimize.elementwise import find_root
+
+    if not kappa.size:
+        return kappa
+    height, top = np.log(kappa), np.maximum(high, low)
+    found = find_root(lambda x, h: rise(x) - h, (np.minimum(low, top), top), args=(height,)).x
+    root: Array = np.where(rise(top) <= height, top, found)
+    return root
 
 
 def _e(depth: int) -> float:
     return (depth - 1) / (depth + 1)
+
+
+def _peak(depth: int) -> float:
+    """P at the fold."""
+    return (depth + 1) / (2.0 * depth)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..problem.losses import CrossEntropy
-from .atoms import ContrastFrame
 from .reduction import reduce
 from .simplex import Simplex
+from .spectrum import ContrastFrame
 from .theorem import ACTIVE, VANISHED, ClassStates, Solution
 
 if TYPE_CHECKING:
@@ -31,19 +32,22 @@ def simplex_solution(ufm: UFM, a: float) -> Solution:
     sigma = np.full(classes - 1 if a > 0 else 0, a * math.sqrt(scalar.count))
     critical = scalar.critical_c() * scalar.q  # c = g/q
 
+    states = partial(
+        ClassStates,
+        np.full(classes, ACTIVE if a > 0 else VANISHED),
+        np.full(classes, scalar.scale() > 0),
+        np.full(classes, _critical_count(ufm, scalar)),
+        np.full(classes, critical),
+        local_factor=1.0 if ufm.depth == 1 else math.nan,
+    )
     return Solution(
         value=scalar.value(a) if a > 0 else scalar.at_zero,
-        modes=lambda: (sigma, ContrastFrame(classes, sigma.size)),
-        bias=lambda: np.zeros(classes),
-        states=lambda: ClassStates(
-            np.full(classes, ACTIVE if a > 0 else VANISHED),
-            np.full(classes, scalar.scale() > 0),
-            np.full(classes, _critical_count(ufm, scalar)),
-            np.full(classes, critical),
-        ),
+        modes=(sigma, ContrastFrame(classes, sigma.size)),
+        bias=np.zeros(classes),
+        states=states,
         warnings=() if a > 0 else (_zero_warning(ufm),),
         geometry="simplex" if a > 0 else "zero",
-        witness=(lambda: simplex_witnesses(scalar, a)) if ufm.depth > 1 else None,
+        witness=partial(simplex_witnesses, scalar, a) if ufm.depth > 1 else None,
     )
 
 

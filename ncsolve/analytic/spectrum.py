@@ -1,4 +1,4 @@
-r"""Singular value decompositions of the target T, kept in the form that its symmetry gives.
+r"""Singular value decompositions of the target T, kept in the form that its symmetry gives, and frames of singular vectors.
 
     T = Y D^(1/2)                      bias none,      T = (Y - ybar 1^T) D^(1/2),  ybar = Y n / N     bias free
 
@@ -8,29 +8,35 @@ For one-hot targets Y = I and
                 m classes of one count n add the contrasts among themselves, tau^2 = n      -> `CenteredSpectrum`
 Any other target matrix is decomposed numerically                                           -> `DenseSpectrum`
 
-A spectrum lists modes with their number of copies; a `Frame` holds the singular vectors of the modes that are kept, and is
-asked for sums over modes before it is asked for matrices, since a coordinate frame of a million classes has no matrix.
+A spectrum lists modes with their number of copies; a `Frame` holds the singular vectors (u_i, v_i) of the modes that are kept, and is
+asked for sums over modes before it is asked for matrices, since a coordinate frame of a million classes has no matrix:
+
+    AxisFrame       u_i = v_i = e_k                                              squared loss, no bias
+    ContrastFrame   all K - 1 contrasts, equally strong; any basis serves, sum_i u_ki^2 = 1 - 1/K          the simplex
+    SpikeFrame      u_k = (e_k - 1/K) / sqrt(1 - 1/K), v_k = e_k; the u_k are unit vectors, not orthogonal ReLU features
+    DenseFrame      matrices, built when first asked for
+
+The first three know the logits' diagonal and margins: with A = sum_i sigma_i u_i v_i^T and logits z_k = A_k / sqrt(n_k), active classes
+of the last two have margin m and own logit m (1 - 1/K), all others zero.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..problem.errors import TooLarge
+from ..values import Value
 from .secular import SecularRoots, secular_roots
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ..problem.losses import Array
-
-    Indices = NDArray[np.intp]
+    from ..problem.losses import Array, Indices
 
 LARGEST_MATRIX = 2**31  # entries; 16 GiB of doubles
 
@@ -54,43 +60,46 @@ def contrasts(size: int) -> Array:
     return columns
 
 
-class Frame(Protocol):
-    """Left and right singular vectors (u_i, v_i) of the kept modes, i = 1..r."""
+class Frame(Value):
+    """Left and right singular vectors (u_i, v_i) of the kept modes, i = 1..r; here with sums from matrices.
 
-    @property
-    def orthonormal(self) -> bool:
-        """Whether the left vectors are orthonormal; the right ones always are.
+    Attributes
+    ----------
+    orthonormal : whether the left vectors are orthonormal; the right ones always are. If not, they are unit vectors:
+        A = sum_i sigma_i u_i v_i^T is a sum of atoms, no singular value decomposition
+    """
 
-        If not, they are unit vectors: A = sum_i sigma_i u_i v_i^T is a sum of atoms, no singular value decomposition.
-        """
+    orthonormal = True
 
     def left(self) -> Array:
         """U, shape (outputs, r)."""
+        raise NotImplementedError
 
     def right(self) -> Array:
         """V, shape (K, r)."""
+        return self.left()
 
     def left_sums(self, x: Array) -> Array:
         """sum_i u_ki^2 x_i, shape (outputs,)."""
+        sums: Array = self.left() ** 2 @ x
+        return sums
 
     def right_sums(self, x: Array) -> Array:
         """sum_i v_ki^2 x_i, shape (K,)."""
+        sums: Array = self.right() ** 2 @ x
+        return sums
 
     def own_and_margin(self, sigma: Array, counts: Array) -> tuple[Array, Array] | None:
         """Own logits and margins without the bias, where they need no matrix; else None."""
+        return None
 
 
-@dataclass(frozen=True, eq=False)
-class AxisFrame:
+@dataclass(frozen=True, eq=False, repr=False)
+class AxisFrame(Frame):
     """u_i = v_i = the coordinate axis of class `axes[i]`."""
 
     axes: Indices
     classes: int
-
-    @property
-    def orthonormal(self) -> bool:
-        """Axes are."""
-        return True
 
     def left(self) -> Array:
         """Columns of the identity."""
@@ -100,19 +109,13 @@ class AxisFrame:
         frame[self.axes, np.arange(self.axes.size)] = 1.0
         return frame
 
-    def right(self) -> Array:
-        """Columns of the identity."""
-        return self.left()
-
     def left_sums(self, x: Array) -> Array:
         """x_i at class axes[i]."""
         sums = np.zeros(self.classes)
         sums[self.axes] = x
         return sums
 
-    def right_sums(self, x: Array) -> Array:
-        """x_i at class axes[i]."""
-        return self.left_sums(x)
+    right_sums = left_sums
 
     def own_and_margin(self, sigma: Array, counts: Array) -> tuple[Array, Array]:
         """Every other logit is zero."""
@@ -120,21 +123,77 @@ class AxisFrame:
         return own, own
 
 
-@dataclass(frozen=True, eq=False)
-class DenseFrame:
-    """Singular vectors as matrices, built when first asked for."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ContrastFrame(Frame):
+    """Orthonormal contrasts of K classes, `rank` = K - 1 of them, or 0."""
 
-    build: Callable[[], tuple[Array, Array]]
+    classes: int
+    rank: int
+
+    def left(self) -> Array:
+        """Helmert contrasts, shape (K, rank)."""
+        return contrasts(self.classes)[:, : self.rank]
+
+    def left_sums(self, x: Array) -> Array:
+        """All x_i are equal."""
+        return np.full(self.classes, float(x[0]) * (1.0 - 1.0 / self.classes) if self.rank else 0.0)
+
+    right_sums = left_sums
+
+    def own_and_margin(self, sigma: Array, counts: Array) -> tuple[Array, Array]:
+        """Margins sigma / sqrt(n)."""
+        margin = float(sigma[0]) / np.sqrt(counts) if self.rank else np.zeros(self.classes)
+        return margin * (1.0 - 1.0 / self.classes), margin
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpikeFrame(Frame):
+    """Atoms of the classes `axes`, in that order."""
+
+    axes: Indices
+    classes: int
+    orthonormal = False
 
     @property
-    def orthonormal(self) -> bool:
-        """They are."""
-        return True
+    def _share(self) -> float:
+        return 1.0 - 1.0 / self.classes
+
+    def left(self) -> Array:
+        """(e_k - 1/K)/sqrt(1 - 1/K), shape (K, r)."""
+        return (self.right() - 1.0 / self.classes) / math.sqrt(self._share)
+
+    def right(self) -> Array:
+        """Coordinate axes, shape (K, r)."""
+        return AxisFrame(self.axes, self.classes).left()
+
+    def left_sums(self, x: Array) -> Array:
+        """Own atoms have the square (1 - 1/K), all others 1/K^2 / (1 - 1/K)."""
+        own = self.right_sums(x)
+        rest = (float(x.sum()) - own) / self.classes**2
+        sums: Array = (own * self._share**2 + rest) / self._share
+        return sums
+
+    def right_sums(self, x: Array) -> Array:
+        """x_i at class axes[i]."""
+        return AxisFrame(self.axes, self.classes).left_sums(x)
+
+    def own_and_margin(self, sigma: Array, counts: Array) -> tuple[Array, Array]:
+        """Margins sigma / sqrt(n (1 - 1/K))."""
+        margin = self.right_sums(sigma) / np.sqrt(self._share * counts)
+        return margin * self._share, margin
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DenseFrame(Frame):
+    """Singular vectors as matrices (U, V) = build(*held); `build` is a function with a name, so that a frame is data."""
+
+    build: Callable[..., tuple[Array, Array]]
+    held: tuple[Any, ...]
 
     @cached_property
     def vectors(self) -> tuple[Array, Array]:
         """(U, V)."""
-        return self.build()
+        return self.build(*self.held)
 
     def left(self) -> Array:
         """U, shape (outputs, r)."""
@@ -144,54 +203,51 @@ class DenseFrame:
         """V, shape (K, r)."""
         return self.vectors[1]
 
-    def left_sums(self, x: Array) -> Array:
-        """Sums over modes of u_ki^2 x_i."""
-        sums: Array = self.left() ** 2 @ x
-        return sums
 
-    def right_sums(self, x: Array) -> Array:
-        """Sums over modes of v_ki^2 x_i."""
-        sums: Array = self.right() ** 2 @ x
-        return sums
-
-    def own_and_margin(self, sigma: Array, counts: Array) -> None:
-        """Read off the logits."""
-        return None
+def given(left: Array, right: Array) -> tuple[Array, Array]:
+    """`DenseFrame(given, (U, V))`: matrices that are there."""
+    return left, right
 
 
-class Spectrum(Protocol):
-    """Squared singular values of T with their copies, exact comparison, and the vectors of kept modes."""
+class Spectrum(Value):
+    """Squared singular values of T with their copies, exact comparison, and the vectors of kept modes.
 
-    @property
-    def tau2(self) -> Array:
-        """Squared singular values, one entry per distinct mode, in the spectrum's own order."""
+    Attributes
+    ----------
+    tau2 : squared singular values, one entry per distinct mode, in the spectrum's own order
+    copies : how often each mode occurs; None when each occurs once
+    mode_of_class : for each class the index of the mode that is its own, -1 where it has none
+    """
 
-    @property
-    def copies(self) -> Indices | None:
-        """How often each mode occurs; None when each occurs once."""
+    tau2: Array
+    copies: Indices | None
+    mode_of_class: Indices
 
     def exceeds(self, mode: int, power: Fraction, depth: int) -> int | None:
         """The sign of tau^(2M) - power, exactly; None where tau is known to rounding only."""
+        return None
 
     def frame(self, modes: Indices, kept: Indices) -> Frame:
         """Singular vectors of `kept[i]` copies of each listed mode, in that order."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True, eq=False)
-class AxisSpectrum:
-    """T = D^(1/2): mode k is class k."""
+@dataclass(frozen=True, eq=False, repr=False)
+class AxisSpectrum(Spectrum):
+    """T = D^(1/2): mode k is class k; equal counts are separate modes."""
 
     counts: Array
+    copies = None
 
     @property
-    def tau2(self) -> Array:
+    def tau2(self) -> Array:  # type: ignore[override]
         """The counts."""
         return self.counts
 
     @property
-    def copies(self) -> None:
-        """Each mode occurs once: equal counts are separate modes here."""
-        return None
+    def mode_of_class(self) -> Indices:  # type: ignore[override]
+        """Its own number."""
+        return np.arange(self.counts.size)
 
     def exceeds(self, mode: int, power: Fraction, depth: int) -> int:
         """Counts are doubles, hence rationals: the comparison is exact."""
@@ -202,51 +258,59 @@ class AxisSpectrum:
         return AxisFrame(modes[kept > 0], self.counts.size)
 
 
-@dataclass(frozen=True, eq=False)
-class CenteredSpectrum:
+@dataclass(frozen=True, eq=False, repr=False)
+class CenteredSpectrum(Spectrum):
     """T = (I - n 1^T / N) D^(1/2): first the roots of the secular equation, then the contrasts within each group."""
 
     counts: Array
 
     @cached_property
-    def _groups(self) -> tuple[Array, Indices, Indices]:
+    def groups(self) -> tuple[Array, Indices, Indices]:
         """Distinct counts ascending, the group of each class, the size of each group."""
         poles, group, sizes = np.unique(self.counts, return_inverse=True, return_counts=True)
         return poles, group, sizes
 
     @cached_property
     def _roots(self) -> SecularRoots:
-        poles, _, sizes = self._groups
-        return secular_roots(poles, sizes.astype(np.float64))
+        return secular_roots(self.groups[0], self.groups[2].astype(np.float64))
+
+    @property
+    def roots(self) -> int:
+        """How many modes are roots, in ascending order; the others are contrasts, groups of two or more ascending."""
+        return int(self.groups[0].size) - 1
 
     @cached_property
     def _repeated(self) -> Indices:
-        return np.flatnonzero(self._groups[2] > 1)
+        return np.flatnonzero(self.groups[2] > 1)
 
     @cached_property
-    def tau2(self) -> Array:
+    def tau2(self) -> Array:  # type: ignore[override]
         """Roots, then repeated counts."""
-        return np.concatenate([self._roots.roots, self._groups[0][self._repeated]])
+        return np.concatenate([self._roots.roots, self.groups[0][self._repeated]])
 
     @cached_property
-    def copies(self) -> Indices:
+    def copies(self) -> Indices:  # type: ignore[override]
         """1 per root, m - 1 per group of m equal counts."""
-        return np.concatenate(
-            [np.ones(self._roots.offset.size, dtype=np.intp), self._groups[2][self._repeated] - 1]
-        )
+        return np.append(np.ones(self.roots, dtype=np.intp), self.groups[2][self._repeated] - 1)
 
-    def contrast_mode(self) -> Indices:
-        """For each class the index of its group's contrast mode, or -1 for a count that no other class has."""
-        mode = np.full(self._groups[0].size, -1, dtype=np.intp)
-        mode[self._repeated] = self._roots.offset.size + np.arange(self._repeated.size)
-        return mode[self._groups[1]]
+    @cached_property
+    def mode_of_group(self) -> Indices:
+        """For each group the index of its contrast mode, or -1 for a count that only one class has."""
+        mode = np.full(self.groups[0].size, -1, dtype=np.intp)
+        mode[self._repeated] = self.roots + np.arange(self._repeated.size)
+        return mode
+
+    @property
+    def mode_of_class(self) -> Indices:  # type: ignore[override]
+        """The contrast mode of its group."""
+        return self.mode_of_group[self.groups[1]]
 
     def exceeds(self, mode: int, power: Fraction, depth: int) -> int:
         """Repeated counts are rational; a root lies above mu exactly when the secular function at mu is negative."""
-        roots = self._roots.offset.size
-        poles, _, sizes = self._groups
-        if mode >= roots:
-            return _sign(Fraction(float(poles[self._repeated[mode - roots]])) ** depth - power)
+        poles, _, sizes = self.groups
+        if mode >= self.roots:
+            count = poles[self._repeated[mode - self.roots]]
+            return _sign(Fraction(float(count)) ** depth - power)
         import mpmath
 
         with mpmath.workdps(80):
@@ -262,60 +326,54 @@ class CenteredSpectrum:
 
     def frame(self, modes: Indices, kept: Indices) -> DenseFrame:
         """Columns n_g x_g and sqrt(n_g) x_g for roots, Helmert contrasts for groups."""
-        return DenseFrame(lambda: self._vectors(modes, kept))
+        return DenseFrame(CenteredSpectrum.vectors, (self, modes, kept))
 
-    def _vectors(self, modes: Indices, kept: Indices) -> tuple[Array, Array]:
-        poles, group, sizes = self._groups
-        classes, roots = self.counts.size, self._roots.offset.size
-        left = np.zeros(checked_size(classes, int(kept.sum()), "the matrix of singular vectors"))
-        right = np.zeros_like(left)
-        column = np.concatenate([[0], np.cumsum(kept)])[:-1]
-        single = (modes < roots) & (kept > 0)
+    def vectors(self, modes: Indices, kept: Indices) -> tuple[Array, Array]:
+        """U and V of the kept copies of each mode."""
+        poles, group, sizes = self.groups
+        shape = checked_size(self.counts.size, int(kept.sum()), "the matrix of singular vectors")
+        left, right = np.zeros(shape), np.zeros(shape)
+        column = np.cumsum(kept) - kept
+        single = (modes < self.roots) & (kept > 0)
         if single.any():
             x = self._roots.inverse_gaps(modes[single])
             for matrix, y in ((left, x * poles[:, None]), (right, x * np.sqrt(poles)[:, None])):
                 matrix[:, column[single]] = (y / np.sqrt(sizes @ (y * y)))[group]
-        for i in np.flatnonzero(modes >= roots):
-            members = np.flatnonzero(group == self._repeated[modes[i] - roots])
-            columns = column[i] + np.arange(kept[i])
-            left[np.ix_(members, columns)] = right[np.ix_(members, columns)] = contrasts(
-                members.size
-            )[:, : kept[i]]
+        for i in np.flatnonzero(modes >= self.roots):
+            members = np.flatnonzero(group == self._repeated[modes[i] - self.roots])
+            block = np.ix_(members, column[i] + np.arange(kept[i]))
+            left[block] = right[block] = contrasts(members.size)[:, : kept[i]]
         return left, right
 
 
-@dataclass(frozen=True, eq=False)
-class DenseSpectrum:
-    """T as a matrix, decomposed by LAPACK: squared singular values are known to rounding only."""
+@dataclass(frozen=True, eq=False, repr=False)
+class DenseSpectrum(Spectrum):
+    """T as a matrix, decomposed by LAPACK: squared singular values are known to rounding only, repeated ones are repeated entries."""
 
     target: Array
+    copies = None
 
     @cached_property
     def _svd(self) -> tuple[Array, Array, Array]:
         return np.linalg.svd(self.target, full_matrices=False)
 
     @cached_property
-    def tau2(self) -> Array:
+    def tau2(self) -> Array:  # type: ignore[override]
         """Squares of the numerical singular values; those at rounding level are zero."""
         tau = self._svd[1]
-        squares: Array = (
-            np.where(tau > tau[0] * max(self.target.shape) * np.finfo(float).eps, tau, 0.0) ** 2
-        )
+        least = tau[0] * max(self.target.shape) * np.finfo(float).eps
+        squares: Array = np.where(tau > least, tau, 0.0) ** 2
         return squares
 
     @property
-    def copies(self) -> None:
-        """Each listed once; repeated values are repeated entries."""
-        return None
-
-    def exceeds(self, mode: int, power: Fraction, depth: int) -> None:
-        """Unknown beyond rounding."""
-        return None
+    def mode_of_class(self) -> Indices:  # type: ignore[override]
+        """No class has one."""
+        return np.full(self.target.shape[1], -1)
 
     def frame(self, modes: Indices, kept: Indices) -> DenseFrame:
         """The chosen columns of U and V."""
         chosen = modes[kept > 0]
-        return DenseFrame(lambda: (self._svd[0][:, chosen], self._svd[2][chosen].T))
+        return DenseFrame(given, (self._svd[0][:, chosen], self._svd[2][chosen].T))
 
 
 def _sign(number: Fraction) -> int:

@@ -1,19 +1,32 @@
-"""What a theorem file provides: statement, hypotheses, construction, and how strong the claim is."""
+r"""What a theorem file provides: statement, hypotheses, construction, and how strong the claim is.
+
+A theorem speaks of one problem (`solve`), of where things are lost (`losses`), and of many problems at once (`many`):
+
+    many(problems, wanted) -> Fates | None        D problems that differ in counts and decays only, all inside the hypotheses
+
+`problems` is a `Problems` (counts (V, K) of the distinct count vectors, which of them each of the D problems has, g and lambda_b
+of shape (D,)); `wanted` is a set of "states", "rank", "value", "features", "classifiers" (mean cosines) and "extremes" (their ends).
+The answer has a leading axis D and a mask `doubtful`: problems within rounding of a threshold, which `solve` decides one by
+one in exact arithmetic. None: what is wanted is not known without solving each. A theorem without `many` is solved one by one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ..values import Value, frozen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..problem.losses import Array
+    from ..problem.losses import Array, Indices
     from ..problem.objective import Parameters
     from ..problem.ufm import UFM
     from ..theorems.proofs.steps import Derivation
@@ -34,6 +47,8 @@ class Claim(Enum):
         return list(Claim).index(self)
 
 
+#: (smallest, mean, largest)
+Cosines = tuple["Array", "Array", "Array"]
 #: Called now and then by iterative theorems as watch(stage, objective).
 Watch = Callable[[str, float], None]
 
@@ -41,7 +56,94 @@ ACTIVE, VANISHED, MERGED = "active", "vanished", "merged"
 
 
 @dataclass(frozen=True, eq=False)
-class ClassStates:
+class Problems:
+    """Problems with the same depth, widths, loss, features and kind of bias.
+
+    Attributes
+    ----------
+    example : the first of them
+    counts : (V, K) distinct count vectors, falling
+    of : (D,) which of them each problem has, ascending
+    mean_decay, bias_decay : (D,) g and lambda_b
+    """
+
+    example: UFM
+    counts: Array
+    of: Indices
+    mean_decay: Array
+    bias_decay: Array
+
+    @cached_property
+    def samples(self) -> Array:
+        """N of each problem, shape (D,)."""
+        total: Array = self.counts.sum(axis=1, dtype=np.longdouble).astype(np.float64)[self.of]
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Fates:
+    """What becomes of D problems, arrays of shape (D,); None where it was not asked for.
+
+    Attributes
+    ----------
+    active, merged : numbers of classes; all others are vanished
+    doubtful : whether exact arithmetic must decide
+    rank : of the logits without the bias
+    value : objective at the predicted point
+    features, classifiers : (smallest, mean, largest) cosine over pairs that are not zero (angles.py)
+    """
+
+    active: Array
+    merged: Array
+    doubtful: NDArray[np.bool_]
+    rank: Array | None = None
+    value: Array | None = None
+    features: Cosines | None = None
+    classifiers: Cosines | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Fates]) -> Fates:
+        """The problems of all parts, one after the other."""
+        return cls(
+            *(
+                None
+                if getattr(parts[0], one.name) is None
+                else np.concatenate([getattr(part, one.name) for part in parts], axis=-1)
+                for one in fields(cls)
+            )
+        )
+
+
+def _none() -> Array:
+    return np.empty(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """Critical geometric means of the decays: where something is lost, whatever the decays are.
+
+    Attributes
+    ----------
+    classes : at which the classes vanish, falling: entry j belongs to the j-th largest; empty where mode k is not class k
+    contrasts : (counts, decays) at which classes of equal count merge, counts ascending
+    means : at which classes that are merged vanish before everything does; NaN where they do not
+    modes : at which modes die, falling
+    folds : at which the local minima of modes end, falling
+    everything : at which all is lost, where that is neither a class nor a mode; NaN else
+    named : further ones, by (kind, name)
+    """
+
+    classes: Array = field(default_factory=_none)
+    contrasts: tuple[Array, Array] = field(default_factory=lambda: (_none(), _none()))
+    means: float = math.nan
+    modes: Array = field(default_factory=_none)
+    folds: Array = field(default_factory=_none)
+    everything: float = math.nan
+    named: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassStates(Value):
     """What becomes of each class, as arrays of length K.
 
     Attributes
@@ -53,6 +155,8 @@ class ClassStates:
     critical_decay : the geometric mean of all decays at which it does; NaN where no decay keeps it
     complete_collapse : the geometric mean of all decays from which on everything is zero; None where it is the largest of the
         critical decays, NaN where it is not known
+    local_factor : by how much decays may exceed a class's critical decay before its local minimum is gone, too; NaN where that
+        is not known
     """
 
     state: NDArray[np.str_]
@@ -60,6 +164,7 @@ class ClassStates:
     critical_count: Array
     critical_decay: Array
     complete_collapse: float | None = None
+    local_factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,21 +174,23 @@ class Solution:
     Attributes
     ----------
     value : objective at the predicted point
-    modes : callable giving (sigma descending, Frame): A = U diag(sigma) V^T
-    bias : callable giving b
-    states : callable giving ClassStates
+    modes : (sigma descending, Frame), A = U diag(sigma) V^T, or called for them
+    bias : b
+    states : called when asked for: ClassStates
     unique : whether every global minimizer has the same Grams, bias and layer spectra (equality up to rotation)
     warnings : sentences
     geometry : the name of the geometry, where it has one
     facts : further numbers worth reading beside the value, by name
     claim : how strong this answer is, where it is not the theorem's claim
-    matrices : callable giving the Parameters where they are not the balanced factors of A
-    witness : callable giving logit matrices (outputs, K) whose gradients are good dual points for a lower bound
+    matrices : the Parameters where they are not the balanced factors of A
+    witness : called when asked for: logit matrices (outputs, K) whose gradients are good dual points for a lower bound
+
+    What is called is a method, or a functools.partial of a function with a name, over data: so a Solution can be pickled.
     """
 
     value: float
-    modes: Callable[[], tuple[Array, Frame]]
-    bias: Callable[[], Array]
+    modes: tuple[Array, Frame] | Callable[[], tuple[Array, Frame]]
+    bias: Array
     states: Callable[[], ClassStates]
     unique: bool = True
     warnings: tuple[str, ...] = ()
@@ -91,24 +198,30 @@ class Solution:
     facts: Mapping[str, float] = field(default_factory=dict)
     witness: Callable[[], tuple[Array, ...]] | None = None
     claim: Claim | None = None
-    matrices: Callable[[], Parameters] | None = None
+    matrices: Parameters | None = None
 
     @cached_property
     def sigma_and_frame(self) -> tuple[Array, Frame]:
         """(sigma, Frame), computed once."""
-        return self.modes()
+        modes = self.modes() if callable(self.modes) else self.modes
+        return frozen(modes)  # type: ignore[no-any-return]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 @dataclass(frozen=True)
 class Hypothesis:
     """One condition of a theorem: the sentence, the test, and what it restricts.
 
-    `restricts` pairs columns of the table of theorems (loss, depth, imbalance, bias, features) with a word.
+    `restricts` pairs columns of the table of theorems (loss, depth, imbalance, bias, features) with a word. `by_decay` says that
+    with widths below K it may hold at some decays and fail at others; all others see of counts only whether all are equal.
     """
 
     text: str
     holds: Callable[[UFM], bool]
     restricts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    by_decay: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +232,7 @@ class Case:
     example: Callable[[], UFM]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Theorem:
     """A theorem of the registry.
 
@@ -131,6 +244,8 @@ class Theorem:
     claim : Claim
     hypotheses : tuple of Hypothesis
     solve : UFM inside the hypotheses -> Solution
+    many : (Problems, what is wanted) -> Fates, or None where that is not known without solving
+    losses : UFM inside the hypotheses -> Losses
     cases : published special cases
     draw : Generator -> a random UFM inside the hypotheses, near a threshold every other time
     derive : () -> Derivation, the statement derived symbolically, step by step
@@ -145,10 +260,12 @@ class Theorem:
     reference: str
     claim: Claim
     hypotheses: tuple[Hypothesis, ...]
-    solve: Callable[..., Solution] = field(repr=False)
+    solve: Callable[..., Solution]
+    many: Callable[[Problems, Set[str]], Fates | None] = lambda problems, wanted: None
+    losses: Callable[[UFM], Losses] = lambda ufm: Losses()
     cases: tuple[Case, ...] = ()
-    draw: Callable[[np.random.Generator], UFM] | None = field(default=None, repr=False)
-    derive: Callable[[], Derivation] | None = field(default=None, repr=False)
+    draw: Callable[[np.random.Generator], UFM] | None = None
+    derive: Callable[[], Derivation] | None = None
     limit: str = ""
     iterative: bool = False
     preferred: bool = False
@@ -157,6 +274,9 @@ class Theorem:
     def solution(self, ufm: UFM, watch: Watch | None = None) -> Solution:
         """Solve a problem inside the hypotheses."""
         return self.solve(ufm, watch) if self.iterative else self.solve(ufm)
+
+    def __repr__(self) -> str:
+        return f"Theorem({self.name!r}, {self.claim.name})"
 
     def check(self, ufm: UFM) -> tuple[tuple[str, bool], ...]:
         """Each hypothesis with whether it holds."""

@@ -21,7 +21,7 @@ from ..analytic import scalar
 from ..analytic.factors import layer_spectra
 from ..analytic.hypotheses import LINEAR, SQUARED, UNPENALIZED_BIAS
 from ..analytic.reduction import reduce
-from ..analytic.roots import inner_share, outer_shrinkage
+from ..analytic.scalar import inner_share, outer_shrinkage
 from ..analytic.spectrum import AxisSpectrum, CenteredSpectrum, DenseSpectrum
 from ..problem.errors import NoTheorem
 

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..analytic import scalar
 from ..analytic.prediction import Prediction
 from ..analytic.reduction import reduce
-from ..problem.losses import Squared
 from ..theorems.predict import predict
 
 if TYPE_CHECKING:
@@ -95,7 +93,5 @@ def thresholds(problem: UFM | Prediction) -> Thresholds:
     (['active', 'active', 'active', 'vanished'], 0.0004116)
     """
     prediction = problem if isinstance(problem, Prediction) else predict(problem)
-    depth = prediction.ufm.depth
-    known = depth == 1 or isinstance(prediction.ufm.loss, Squared)
-    factor = scalar.fold(depth) / scalar.threshold(depth) if known else float("nan")
+    factor = prediction.solution.states().local_factor
     return Thresholds(prediction, reduce(prediction.ufm).mean_decay, factor)

@@ -1,4 +1,4 @@
-"""Result files, read: the JSON document of a command, the .npz file with its matrices, its JSON lines, or the table of a phase map."""
+"""Result files, read: the JSON document of a command, the .npz file with its matrices, or its JSON lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     Parameters
     ----------
     path : .json, as --json or --out writes it; .npz, as --out writes it for predict, verify, compare and phase; .jsonl, the results of a
-        campaign or the log of a training; .csv, as --out writes it for phase
+        campaign or the log of a training
 
     Raises
     ------
@@ -86,14 +86,6 @@ def _jsonl(path: str) -> Result:
     return Result(path, found.kind, dict(found.document) | {"records": records}, {})
 
 
-def _csv(path: str) -> Result:
-    from ..questions.phase.reading import read_table
-
-    with _open(path):  # a mistake about the file itself is said as for the others
-        pass
-    return Result(path, "phase", read_table(path), {})
-
-
 def _documented(path: str, content: str, arrays: Mapping[str, Any]) -> Result:
     try:
         document = json.loads(content)
@@ -143,5 +135,4 @@ READERS: dict[str, Callable[[str], Result]] = {
     ".json": _json,
     ".npz": _npz,
     ".jsonl": _jsonl,
-    ".csv": _csv,
 }

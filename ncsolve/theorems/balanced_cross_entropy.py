@@ -15,15 +15,17 @@ Source. Zhu et al. (2021, arXiv:2105.02375); with smoothing Guo et al. (2024, ar
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..analytic import draws
 from ..analytic.hypotheses import BALANCED, CROSS_ENTROPY, LINEAR, ONE_LAYER, PLAIN
+from ..analytic.merging import NEAR, convex_losses
 from ..analytic.reduction import exceeding
 from ..analytic.simplex_solution import simplex, simplex_solution
-from ..analytic.theorem import Case, Claim, Hypothesis, Solution, Theorem
+from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Problems, Solution, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
 
@@ -34,6 +36,27 @@ if TYPE_CHECKING:
 def solve(ufm: UFM) -> Solution:
     """The minimizer of a problem inside the hypotheses."""
     return simplex_solution(ufm, max(simplex(ufm).scale(), 2.0**-53) if _alive(ufm) else 0.0)
+
+
+def many(problems: Problems, wanted: Set[str]) -> Fates:
+    """What becomes of the classes of many problems."""
+    ufm, n, c = problems.example, problems.counts[problems.of, 0], problems.mean_decay
+    classes, delta = ufm.classes, ufm.loss.smoothing
+    ratio = np.sqrt(n) * (1.0 - delta) / (classes * n * c)
+    alive, x = ratio > 1.0, classes * c * np.sqrt(n) + delta
+    a = np.log1p(np.maximum(classes * (1.0 - x) / x, 0.0))
+    a = np.where(alive, np.maximum(a, 2.0**-53), 0.0)
+    loss = np.log1p((classes - 1) * np.exp(-a)) + delta * (1.0 - 1.0 / classes) * a
+    angles = (np.where(alive, -1.0 / (classes - 1), np.nan),) * 3
+    return Fates(
+        np.where(alive, classes, 0),
+        np.zeros(n.size),
+        np.abs(ratio - 1.0) < NEAR,
+        np.where(alive, classes - 1, 0),
+        np.where(alive, loss + c * (classes - 1) * a * np.sqrt(n), np.log(classes)),
+        angles,
+        angles,
+    )
 
 
 def derive() -> Derivation:
@@ -141,9 +164,11 @@ THEOREM = Theorem(
         PLAIN,
         BALANCED,
         ONE_LAYER,
-        Hypothesis("the width is at least K - 1", _wide_enough),
+        Hypothesis("the width is at least K - 1", _wide_enough, by_decay=True),
     ),
     solve=solve,
+    many=many,
+    losses=convex_losses,
     derive=derive,
     cases=(
         Case("Zhu et al. 2021, Theorem 3.1", lambda: UFM([100] * 4, "ce", bias=1e-3)),

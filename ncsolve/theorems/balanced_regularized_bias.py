@@ -16,8 +16,10 @@ Source. Zhou et al. (2022, arXiv:2203.01238); the angle formula arXiv:2606.00344
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,49 +34,80 @@ from ..analytic.theorem import (
     Case,
     Claim,
     ClassStates,
+    Fates,
     Hypothesis,
+    Losses,
+    Problems,
     Solution,
     Theorem,
 )
 from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
+    from ..problem.losses import Array
     from .proofs.steps import Derivation
+
+NEAR = 1e-9  # of a threshold where exact arithmetic decides
 
 
 def solve(ufm: UFM) -> Solution:
     """The minimizer of a problem inside the hypotheses."""
-    classes, samples, decay = ufm.classes, ufm.samples, ufm.bias_decay
-    n, c = float(ufm.counts[0]), reduce(ufm).c
-    tau = math.sqrt(n)
-    contrast, mean = _sigmas(ufm)
-    residual = min(tau, samples * c)  # tau - sigma
-    value = (classes - 1) * (residual**2 / (2 * samples) + c * contrast)
-    if mean > 0:
-        bias = c * tau / decay
-        value += (samples * c) ** 2 / (2 * samples) + c * mean + decay * classes * bias**2 / 2
-    else:
-        bias = 1.0 / (classes * (1.0 + decay))
-        value += decay / (2 * classes * (1.0 + decay))
-    alive = [contrast] * (classes - 1) * (contrast > 0)
-    sigma = np.array(alive + [mean] * (mean > 0))
-    warnings = (
-        ()
-        if contrast > 0
-        else ("the decays are so large that the zero solution is the global minimizer",)
+    classes, samples, c, tau = ufm.classes, ufm.samples, reduce(ufm).c, math.sqrt(ufm.counts[0])
+    alive, moved = _alive(ufm)
+    contrast, mean, bias, value = _minimizer(
+        ufm, ufm.counts[0], samples, c, ufm.bias_decay, alive, moved
     )
+    sigma = np.array([float(contrast)] * (classes - 1) * alive + [float(mean)] * moved)
+    states = partial(
+        ClassStates,
+        np.full(classes, ACTIVE if alive else VANISHED),
+        np.full(classes, alive),
+        np.full(classes, (samples * c) ** 2),
+        np.full(classes, tau / samples),
+    )
+    nothing = "the decays are so large that the zero solution is the global minimizer"
     return Solution(
-        value=value,
-        modes=lambda: (sigma, DenseFrame(lambda: (_vectors(classes)[:, : sigma.size],) * 2)),
-        bias=lambda: np.full(classes, bias),
-        states=lambda: ClassStates(
-            np.full(classes, ACTIVE if contrast > 0 else VANISHED),
-            np.full(classes, contrast > 0),
-            np.full(classes, (samples * c) ** 2),
-            np.full(classes, tau / samples),
-        ),
-        warnings=warnings,
+        value=float(value),
+        modes=(sigma, DenseFrame(_vectors, (classes, sigma.size))),
+        bias=np.full(classes, float(bias)),
+        states=states,
+        warnings=() if alive else (nothing,),
     )
+
+
+def many(problems: Problems, wanted: Set[str]) -> Fates:
+    """What becomes of the classes of many problems."""
+    ufm, n = problems.example, problems.counts[problems.of, 0]
+    classes, samples, c, decay = (
+        ufm.classes,
+        problems.samples,
+        problems.mean_decay,
+        problems.bias_decay,
+    )
+    with np.errstate(over="ignore"):
+        pull = samples * c / np.sqrt(n)
+        pull_mean = pull * (1.0 + 1.0 / decay)
+    alive, moved = pull < 1.0, pull_mean < 1.0
+    contrast, mean, _, value = _minimizer(ufm, n, samples, c, decay, alive, moved)
+    with np.errstate(invalid="ignore"):
+        cosine = (mean - contrast) / (mean + (classes - 1) * contrast)
+    angles = (np.where(alive, cosine, np.nan),) * 3
+    return Fates(
+        np.where(alive, classes, 0),
+        np.zeros(n.size),
+        (np.abs(pull - 1.0) < NEAR) | (np.abs(pull_mean - 1.0) < NEAR),
+        (classes - 1) * alive + moved,
+        value,
+        angles,
+        angles,
+    )
+
+
+def where_lost(ufm: UFM) -> Losses:
+    """Contrasts at sqrt(n)/N; the mean mode at 1/(1 + 1/lambda_b) of it, and below it the class means are no simplex."""
+    root = math.sqrt(float(ufm.counts[0])) / ufm.samples
+    simplex = root / (1.0 + 1.0 / ufm.bias_decay)
+    return Losses(everything=root, named={("simplex", "mean mode lost: exact simplex"): simplex})
 
 
 def derive() -> Derivation:
@@ -228,32 +261,39 @@ def derive() -> Derivation:
     )
 
 
-def _sigmas(ufm: UFM) -> tuple[float, float]:
-    """(sigma on the contrasts, sigma_1 on the mean); which of them is zero is decided in exact arithmetic."""
+def _minimizer(
+    ufm: UFM, n: Any, samples: Any, c: Any, decay: Any, alive: Any, moved: Any
+) -> tuple[Array, Array, Array, Array]:
+    """(sigma on the contrasts, sigma_1 on the mean, b, value), where `alive` and `moved` say which of the first two are not zero."""
+    classes, tau = ufm.classes, np.sqrt(n)
+    least, pull = tau * 2.0**-53, samples * c
+    with np.errstate(over="ignore"):
+        contrast = np.where(alive, np.maximum(tau - pull, least), 0.0)
+        mean = np.where(moved, np.maximum(tau - pull * (1.0 + 1.0 / decay), least), 0.0)
+        bias = np.where(moved, c * tau / decay, 1.0 / (classes * (1.0 + decay)))
+        residual = np.minimum(tau, pull)  # tau - sigma
+        value = (classes - 1) * (residual**2 / (2 * samples) + c * contrast)
+        free = pull**2 / (2 * samples) + c * mean + decay * classes * bias**2 / 2
+        value = value + np.where(moved, free, decay / (2 * classes * (1.0 + decay)))
+    return contrast, mean, bias, value
+
+
+def _alive(ufm: UFM) -> tuple[bool, bool]:
+    """Whether sigma and sigma_1 are not zero, in exact arithmetic."""
     n, decay = Fraction(float(ufm.counts[0])), Fraction(ufm.bias_decay)
-    power, tau, pull = (
-        critical_power(ufm.classes * n, ufm.decays),
-        math.sqrt(n),
-        ufm.samples * reduce(ufm).c,
-    )
-    least = tau * 2.0**-53
-    contrast = max(tau - pull, least) if n > power else 0.0
-    mean = (
-        max(tau - pull * (1.0 + 1.0 / ufm.bias_decay), least)
-        if n * decay**2 > power * (1 + decay) ** 2
-        else 0.0
-    )
-    return contrast, mean
+    power = critical_power(ufm.classes * n, ufm.decays)
+    return n > power, n * decay**2 > power * (1 + decay) ** 2
 
 
 def _wide_enough(ufm: UFM) -> bool:
-    contrast, mean = _sigmas(ufm)
-    return ufm.rank_limit >= (ufm.classes - 1) * (contrast > 0) + (mean > 0)
+    alive, moved = _alive(ufm)
+    return ufm.rank_limit >= (ufm.classes - 1) * alive + moved
 
 
-def _vectors(classes: int) -> np.ndarray:
+def _vectors(classes: int, rank: int) -> tuple[Array, Array]:
     """Orthonormal columns: K - 1 contrasts, then 1/sqrt(K)."""
-    return np.column_stack([contrasts(classes), np.full(classes, 1.0 / math.sqrt(classes))])
+    ones = np.full(classes, 1.0 / math.sqrt(classes))
+    return (np.column_stack([contrasts(classes), ones])[:, :rank],) * 2
 
 
 def draw(rng: np.random.Generator) -> UFM:
@@ -282,9 +322,12 @@ THEOREM = Theorem(
         Hypothesis(
             "the width is at least the rank of the solution (K always is enough)",
             lambda ufm: isinstance(ufm.bias, str) or ufm.depth > 1 or _wide_enough(ufm),
+            by_decay=True,
         ),
     ),
     solve=solve,
+    many=many,
+    losses=where_lost,
     derive=derive,
     cases=(
         Case(

@@ -22,7 +22,7 @@ import numpy as np
 from ..analytic import draws
 from ..analytic.hypotheses import BALANCED, CROSS_ENTROPY, DEEP, LINEAR, PLAIN
 from ..analytic.simplex_solution import simplex, simplex_solution
-from ..analytic.theorem import Case, Claim, Hypothesis, Solution, Theorem
+from ..analytic.theorem import Case, Claim, Hypothesis, Losses, Solution, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
 
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 def solve(ufm: UFM) -> Solution:
     """The critical point of a problem inside the hypotheses."""
     return simplex_solution(ufm, simplex(ufm).best())
+
+
+def where_lost(ufm: UFM) -> Losses:
+    """The largest g = c q at which the simplex lies below zero."""
+    scalar = simplex(ufm)
+    name = "complete collapse", "the simplex is no longer below zero"
+    return Losses(named={name: scalar.critical_c() * scalar.q})
 
 
 def derive() -> Derivation:
@@ -162,6 +169,7 @@ THEOREM = Theorem(
         Hypothesis("every width is at least K - 1", lambda ufm: ufm.rank_limit >= ufm.classes - 1),
     ),
     solve=solve,
+    losses=where_lost,
     derive=derive,
     cases=(
         Case(

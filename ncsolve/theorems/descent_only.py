@@ -7,13 +7,15 @@ Edge cases. Zeros and states are read off to 1e-6; the six starts have a fixed s
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..analytic import draws
 from ..analytic.reduction import reduce
-from ..analytic.spectrum import DenseFrame
+from ..analytic.scalar import fold, threshold
+from ..analytic.spectrum import DenseFrame, given
 from ..analytic.theorem import ACTIVE, VANISHED, Case, Claim, ClassStates, Solution, Theorem, Watch
 from ..problem.ufm import UFM
 
@@ -41,16 +43,20 @@ def solve(ufm: UFM, watch: Watch | None = None) -> Solution:
     left, sigma, right = np.linalg.svd(scaled, full_matrices=False)
     rank = int((sigma > 1e-9 * max(float(sigma[0]), reduce(ufm).c)).sum())
     nan = np.full(ufm.classes, np.nan)
+    factor = fold(ufm.depth) / threshold(ufm.depth)
+    known = ufm.depth == 1 or ufm.loss.name == "mse"
+    state = np.where(zero, VANISHED, ACTIVE)
+    frame = DenseFrame(given, (left[:, :rank], right[:rank].T))
     return Solution(
         value=run.value,
-        modes=lambda: (sigma[:rank], DenseFrame(lambda: (left[:, :rank], right[:rank].T))),
-        bias=lambda: found.bias,
-        states=lambda: ClassStates(np.where(zero, VANISHED, ACTIVE), ~zero, nan, nan, np.nan),
+        modes=(sigma[:rank], frame),
+        bias=found.bias,
+        states=partial(ClassStates, state, ~zero, nan, nan, np.nan, factor if known else np.nan),
         unique=False,
         warnings=(
             "found by descent: an upper bound that no theorem supports; zeros and states are read off to 1e-6",
         ),
-        matrices=lambda: found,
+        matrices=found,
     )
 
 

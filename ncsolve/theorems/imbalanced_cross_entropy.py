@@ -16,6 +16,8 @@ Source. Hong and Ling (2023, arXiv:2309.09725) for the structure at plain cross-
 
 from __future__ import annotations
 
+from collections.abc import Set
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,12 +25,42 @@ import numpy as np
 from ..analytic import draws
 from ..analytic.grouped import solution
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
-from ..analytic.theorem import Case, Claim, Hypothesis, Theorem
+from ..analytic.merging import GroupMeans, convex_losses
+from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Losses, Problems, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
     from .proofs.steps import Derivation
+
+
+def many(problems: Problems, wanted: Set[str]) -> Fates | None:
+    """Which classes merge and vanish, without solving (merging.py); nothing else is known of plain cross-entropy, nor of another one."""
+    if not wanted <= {"states"} or not problems.example.loss.plain:
+        return None
+    kinds, kind = np.unique([problems.of, problems.bias_decay], axis=1, return_inverse=True)
+    found = Fates(*np.zeros((2, kind.size)), np.zeros(kind.size, dtype=bool))
+    for i, (v, decay) in enumerate(kinds.T):
+        same = kind.reshape(-1) == i
+        counts = problems.counts[int(v)]
+        bias = problems.example.bias
+        ufm = problems.example.replace(counts=counts, bias=bias if isinstance(bias, str) else decay)
+        some = GroupMeans(ufm).fates(problems.mean_decay[same])
+        for whole, part in zip(
+            (found.active, found.merged, found.doubtful),
+            (some.active, some.merged, some.doubtful),
+            strict=True,
+        ):
+            whole[same] = part
+    return found
+
+
+def where_lost(ufm: UFM) -> Losses:
+    """Groups at sqrt(n) rho / N; without a bias also the means of those that are merged."""
+    found = convex_losses(ufm)
+    if ufm.bias == "none" and ufm.loss.plain and found.contrasts[0].size:
+        found = replace(found, means=GroupMeans(ufm).vanishing())
+    return found
 
 
 def derive() -> Derivation:
@@ -175,6 +207,8 @@ THEOREM = Theorem(
         Hypothesis("the width is at least K - 1", lambda ufm: ufm.rank_limit >= ufm.classes - 1),
     ),
     solve=solution,
+    many=many,
+    losses=where_lost,
     derive=derive,
     cases=(
         Case(

@@ -18,6 +18,7 @@ import numpy as np
 from ..analytic import draws
 from ..analytic.grouped import solution
 from ..analytic.hypotheses import LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
+from ..analytic.merging import convex_losses
 from ..analytic.theorem import Case, Claim, Hypothesis, Theorem
 from ..problem.ufm import UFM
 
@@ -151,6 +152,7 @@ THEOREM = Theorem(
         Hypothesis("the width is at least K", lambda ufm: ufm.rank_limit >= ufm.classes),
     ),
     solve=solution,
+    losses=convex_losses,
     derive=derive,
     cases=(
         Case(

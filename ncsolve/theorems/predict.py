@@ -111,6 +111,18 @@ def predict(
     return Prediction(ufm, chosen, chosen.solution(ufm, progress))
 
 
+def candidates(ufm: UFM, theorem: str | None = None, limit: str = "") -> tuple[Theorem, ...]:
+    """The theorems of which `choose` may take one for some decays of `ufm`, with the same arguments."""
+    asked = (
+        one
+        for one in theorems()
+        if (one.name == theorem if theorem else one.limit == limit and not one.on_request)
+    )
+    return tuple(
+        one for one in asked if all(cond.by_decay or cond.holds(ufm) for cond in one.hypotheses)
+    )
+
+
 def choose(ufm: UFM, theorem: str | Theorem | None = None, limit: str = "") -> Theorem:
     """The theorem that `predict` uses, with the same arguments and the same refusals, without solving anything."""
     if theorem is None:

@@ -16,22 +16,28 @@ Source. Dang et al. (2024, arXiv:2401.02058); their code has a spurious factor s
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..analytic import draws
-from ..analytic.atoms import SpikeFrame
+from ..analytic.angles import extremes, inverse_lengths, mean, present
 from ..analytic.hypotheses import CROSS_ENTROPY, NO_BIAS, ONE_LAYER, PLAIN
 from ..analytic.reduction import exceeding, reduce
+from ..analytic.spectrum import SpikeFrame
 from ..analytic.theorem import (
     ACTIVE,
     VANISHED,
     Case,
     Claim,
     ClassStates,
+    Fates,
     Hypothesis,
+    Losses,
+    Problems,
     Solution,
     Theorem,
 )
@@ -39,39 +45,107 @@ from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..problem.losses import Array
     from .proofs.steps import Derivation
+
+NEAR = 1e-9  # of a threshold that exact arithmetic decides
 
 
 def solve(ufm: UFM) -> Solution:
     """The minimizer of a problem inside the hypotheses."""
-    classes, c, delta = ufm.classes, reduce(ufm).c, _smoothing(ufm)
-    alive = _alive(ufm)
-    share = (classes - 1.0) / classes
-    x = (ufm.samples * c / np.sqrt(share * ufm.counts[alive]) + delta) * share
-    length = np.log1p(
-        np.maximum(classes * (share - x) / x, 2.0**-53)
-    )  # (K-1)(1/x - 1) = 1 + K (share - x)/x
-    sigma = np.sqrt(ufm.counts[alive] * share) * length
-    losses = np.log1p((classes - 1) * np.exp(-length)) + delta * share * length
-    lost = float(ufm.counts[~alive].sum()) * math.log(classes)
-    order = np.argsort(-sigma, kind="stable")
-    axes = np.flatnonzero(alive)[order]
-
+    classes, c, delta, n = ufm.classes, reduce(ufm).c, ufm.loss.smoothing, ufm.counts
+    alive, share = _alive(ufm), (classes - 1.0) / classes
+    sigma, value = _columns(ufm, n, ufm.samples, c, alive)
+    axes = np.flatnonzero(alive)
+    axes = axes[np.argsort(-sigma[axes], kind="stable")]
+    states = partial(
+        ClassStates,
+        np.where(alive, ACTIVE, VANISHED),
+        alive,
+        np.full(classes, (ufm.samples * c / (1.0 - delta)) ** 2 / share),
+        np.sqrt(share * n) * (1.0 - delta) / ufm.samples,
+    )
+    nothing = "the decays are so large that the zero solution is the global minimizer"
     return Solution(
-        value=(float(ufm.counts[alive] @ losses) + lost) / ufm.samples + c * float(sigma.sum()),
-        modes=lambda: (sigma[order], SpikeFrame(axes, classes)),
-        bias=lambda: np.zeros(classes),
-        states=lambda: ClassStates(
-            np.where(alive, ACTIVE, VANISHED),
-            alive,
-            np.full(classes, (ufm.samples * c / (1.0 - delta)) ** 2 / share),
-            np.sqrt(share * ufm.counts) * (1.0 - delta) / ufm.samples,
-        ),
-        warnings=()
-        if alive.any()
-        else ("the decays are so large that the zero solution is the global minimizer",),
+        value=float(value),
+        modes=(sigma[axes], SpikeFrame(axes, classes)),
+        bias=np.zeros(classes),
+        states=states,
+        warnings=() if alive.any() else (nothing,),
         geometry="orthogonal axes",
     )
+
+
+def many(problems: Problems, wanted: Set[str]) -> Fates:
+    """What becomes of the classes of many problems."""
+    ufm, n = problems.example, problems.counts[problems.of]
+    samples, c = problems.samples[:, None], problems.mean_decay[:, None]
+    ratio = (
+        np.sqrt(n * ((ufm.classes - 1.0) / ufm.classes))
+        * (1.0 - ufm.loss.smoothing)
+        / (samples * c)
+    )
+    alive = ratio > 1.0
+    active = alive.sum(axis=1)
+    sigma, value = _columns(ufm, n, samples, c, alive)
+    return Fates(
+        active,
+        np.zeros_like(active),
+        (np.abs(ratio - 1.0) < NEAR).any(axis=1),
+        np.minimum(active, ufm.classes - 1),
+        value,
+        (np.where(active >= 2, 0.0, np.nan),) * 3,
+        _row_cosines(sigma, "extremes" in wanted) if "classifiers" in wanted else None,
+    )
+
+
+def where_lost(ufm: UFM) -> Losses:
+    """Class k at sqrt(n_k (K-1)/K) (1 - delta) / N."""
+    counts, share = np.sort(ufm.counts)[::-1], (ufm.classes - 1.0) / ufm.classes
+    return Losses(classes=np.sqrt(counts * share) * (1.0 - ufm.loss.smoothing) / ufm.samples)
+
+
+def _columns(
+    ufm: UFM, n: Array, samples: Any, c: Any, alive: NDArray[np.bool_]
+) -> tuple[Array, Array]:
+    """(sigma_k, objective) with the classes last: each column is a problem of its own."""
+    classes, delta = ufm.classes, ufm.loss.smoothing
+    share = (classes - 1.0) / classes
+    x = (samples * c / np.sqrt(share * n) + delta) * share
+    ratio = np.maximum(classes * (share - x) / x, 2.0**-53)  # (K-1)(1/x - 1) = 1 + K (share - x)/x
+    margin = np.where(alive, np.log1p(ratio), 0.0)
+    sigma = np.sqrt(n * share) * margin
+    smoothed = np.log1p((classes - 1) * np.exp(-margin)) + delta * share * margin
+    losses = np.where(alive, smoothed, math.log(classes))
+    value: Array = (n * losses / samples + c * sigma).sum(axis=-1)
+    return sigma, value
+
+
+def _row_cosines(t: Array, ends: bool) -> tuple[Array, Array, Array]:
+    """Cosines of the rows of sum_k sqrt(t_k) u_k e_k^T, u_k = (e_k - 1/K)/sqrt(1 - 1/K) (spectrum.py), with T = sum_k t_k / K:
+
+    v_j . v_l = -(t_j + t_l - T)/(K - 1) for j != l,         |v_j|^2 = ((K - 2) t_j + T)/(K - 1).
+    """
+    classes = t.shape[1]
+    total = t.sum(axis=1, keepdims=True) / classes
+    norm2 = ((classes - 2.0) * t + total) / (classes - 1.0)
+    there = present(norm2)
+    inverse = inverse_lengths(norm2, there)
+    one, weighted = inverse.sum(axis=1), (t * inverse).sum(axis=1)
+    square = ((2.0 * t - total) * inverse**2).sum(axis=1)
+    apart = square - (2.0 * weighted * one - total[:, 0] * one**2)
+    number = there.sum(axis=1).astype(np.float64)
+
+    def between(part: slice) -> Array:
+        dot = total[part, :, None] - t[part, :, None] - t[part, None, :]
+        return np.asarray(dot * (inverse[part, :, None] * inverse[part, None, :]) / (classes - 1.0))
+
+    low = high = np.full(len(t), np.nan)
+    if ends:
+        low, high = extremes(between, np.zeros_like(t), there, np.ones(classes))
+    return low, mean(apart / (classes - 1.0) + number, number), high
 
 
 def derive() -> Derivation:
@@ -198,15 +272,10 @@ def derive() -> Derivation:
     )
 
 
-def _smoothing(ufm: UFM) -> float:
-    return ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0
-
-
 def _alive(ufm: UFM) -> np.ndarray:
     """N (1 - delta)^2 (K-1) > N^2 lambda_W lambda_H K, exactly."""
-    return exceeding(
-        ufm.counts, (1.0 - _smoothing(ufm)), ufm, Fraction(ufm.classes, ufm.classes - 1)
-    )
+    kept = 1.0 - ufm.loss.smoothing
+    return exceeding(ufm.counts, kept, ufm, Fraction(ufm.classes, ufm.classes - 1))
 
 
 def _wide_enough(ufm: UFM) -> bool:
@@ -239,10 +308,14 @@ THEOREM = Theorem(
         NO_BIAS,
         ONE_LAYER,
         Hypothesis(
-            "the width is at least the number of active classes (K always is enough)", _wide_enough
+            "the width is at least the number of active classes (K always is enough)",
+            _wide_enough,
+            by_decay=True,
         ),
     ),
     solve=solve,
+    many=many,
+    losses=where_lost,
     derive=derive,
     cases=(
         Case(

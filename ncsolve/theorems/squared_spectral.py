@@ -22,16 +22,19 @@ largest stationary root without comparing it with zero; both are settled here fr
 
 from __future__ import annotations
 
+import math
+from collections.abc import Set
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..analytic import draws
 from ..analytic.hypotheses import ONE_HOT, SQUARED, UNPENALIZED_BIAS
-from ..analytic.scalar import threshold
-from ..analytic.spectral import axis_state, centered_state, select, solution
+from ..analytic.scalar import level, survives, threshold
+from ..analytic.spectral import Selection, centered_fates, death, losses, select, solution
 from ..analytic.spectrum import AxisSpectrum, CenteredSpectrum
-from ..analytic.theorem import Case, Claim, Hypothesis, Solution, Theorem
+from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Losses, Problems, Solution, Theorem
 from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
@@ -41,23 +44,45 @@ if TYPE_CHECKING:
 def solve(ufm: UFM) -> Solution:
     """The minimizer of a problem inside the hypotheses."""
     if ufm.bias == "none":
-        selection = select(ufm, AxisSpectrum(ufm.counts))
-        return solution(
-            selection,
-            mode_of_class=lambda: np.arange(ufm.classes),
-            state=axis_state,
-            name=lambda k: f"class {ufm.names[k]!r} (count {ufm.counts[k]:g})",
-            bias=lambda: np.zeros(ufm.outputs),
+        return solution(select(ufm, AxisSpectrum(ufm.counts)), np.zeros(ufm.outputs))
+    return solution(select(ufm, CenteredSpectrum(ufm.counts)), ufm.counts / ufm.samples)
+
+
+def many(problems: Problems, wanted: Set[str]) -> Fates:
+    """What becomes of the classes of many problems: without a bias mode k is class k, and living means are orthogonal."""
+    ufm, of, g = problems.example, problems.of, problems.mean_decay
+    if ufm.bias == "free":
+        spectra = map(CenteredSpectrum, problems.counts)
+        return Fates.joined(
+            [centered_fates(ufm, one, g[of == v], wanted) for v, one in enumerate(spectra)]
         )
+    unit = level(problems.counts, 1.0, 1.0, ufm.depth)  # tau^(-2M/(M+1))
+    kappa = unit[of] * (problems.samples * g)[:, None]
+    alive, near = survives(kappa, ufm.depth)
+    alive[:, ufm.rank_limit :] = False  # counts fall
+    active = alive.sum(axis=1)
+    value = None
+    if "value" in wanted:
+        counts = problems.counts[of]
+        spectrum = AxisSpectrum(counts[0])
+        value = Selection(ufm, spectrum, problems.samples, counts, kappa, alive).value
+    angles = (np.where(active >= 2, 0.0, np.nan),) * 3
+    return Fates(active, np.zeros_like(active), near.any(axis=1), active, value, angles, angles)
+
+
+def where_lost(ufm: UFM) -> Losses:
+    """Classes at kappa* n^(M/(M+1)) / N; with a free bias modes, groups of equal counts, and the last root, if it outlives a contrast."""
+    if ufm.bias == "none":
+        return losses(ufm, ufm.counts, by_class=True)
     spectrum = CenteredSpectrum(ufm.counts)
-    selection = select(ufm, spectrum)
-    return solution(
-        selection,
-        mode_of_class=spectrum.contrast_mode,
-        state=lambda chosen: centered_state(chosen, spectrum.contrast_mode()),
-        name=lambda i: f"the mode with tau^2 = {spectrum.tau2[i]:.12g}",
-        bias=lambda: ufm.counts / ufm.samples,
-    )
+    counts, _, sizes = spectrum.groups
+    repeated, means = counts[sizes > 1], math.nan
+    if counts.size > 1 and sizes[-1] > 1:  # else the largest mode is a root
+        root = spectrum.tau2[spectrum.roots - 1]
+        if (spectrum.tau2 > root) @ spectrum.copies < ufm.rank_limit:
+            means = float(death(ufm, root))
+    modes = losses(ufm, np.repeat(spectrum.tau2, spectrum.copies))
+    return replace(modes, contrasts=(repeated, death(ufm, repeated)), means=means)
 
 
 def derive() -> Derivation:
@@ -135,6 +160,8 @@ THEOREM = Theorem(
         ),
     ),
     solve=solve,
+    many=many,
+    losses=where_lost,
     derive=derive,
     cases=(
         Case("Dang et al. 2023, Theorem 3.1 (balanced, deep, no bias)", lambda: _example(depth=3)),

@@ -13,6 +13,7 @@ root in the partial regime; the minimizer is cut in the eigenbasis, as here.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +21,25 @@ import numpy as np
 from ..analytic import draws
 from ..analytic.hypotheses import LINEAR, SQUARED, UNPENALIZED_BIAS
 from ..analytic.scalar import threshold
-from ..analytic.spectral import Selection, select, solution
+from ..analytic.spectral import Selection, losses, select, solution
 from ..analytic.spectrum import DenseSpectrum
-from ..analytic.theorem import ACTIVE, MERGED, VANISHED, Case, Claim, Hypothesis, Solution, Theorem
+from ..analytic.theorem import (
+    ACTIVE,
+    MERGED,
+    VANISHED,
+    Case,
+    Claim,
+    ClassStates,
+    Hypothesis,
+    Losses,
+    Solution,
+    Theorem,
+)
 from ..problem.losses import Squared
 from ..problem.ufm import UFM
 
 if TYPE_CHECKING:
+    from ..problem.losses import Array
     from .proofs.steps import Derivation
 
 ZERO = 1e-12  # features below this share of the largest are zero to rounding
@@ -34,16 +47,21 @@ ZERO = 1e-12  # features below this share of the largest are zero to rounding
 
 def solve(ufm: UFM) -> Solution:
     """The minimizer of a problem inside the hypotheses."""
+    mean, spectrum = _centered(ufm)
+    selection = select(ufm, spectrum)
+    return solution(selection, mean, partial(_states, selection))
+
+
+def where_lost(ufm: UFM) -> Losses:
+    """The decays at which modes die."""
+    return losses(ufm, _centered(ufm)[1].tau2)
+
+
+def _centered(ufm: UFM) -> tuple[Array, DenseSpectrum]:
+    """The mean that a free bias takes, and what is left of the targets."""
     codes = ufm.loss.targets(ufm.classes)
     mean = codes @ (ufm.counts / ufm.samples) if ufm.bias == "free" else np.zeros(ufm.outputs)
-    spectrum = DenseSpectrum((codes - mean[:, None]) * np.sqrt(ufm.counts))
-    return solution(
-        select(ufm, spectrum),
-        mode_of_class=lambda: np.full(ufm.classes, -1),
-        state=_states,
-        name=lambda i: f"the mode with tau^2 = {spectrum.tau2[i]:.12g}",
-        bias=lambda: mean,
-    )
+    return mean, DenseSpectrum((codes - mean[:, None]) * np.sqrt(ufm.counts))
 
 
 def derive() -> Derivation:
@@ -163,14 +181,10 @@ def derive() -> Derivation:
     )
 
 
-def _states(selection: Selection) -> np.ndarray:
+def _states(selection: Selection) -> ClassStates:
     """Compared as class means: a lost mode can merge classes whose targets differ."""
-    sigma, frame = selection.sigma_and_frame()
-    means = (
-        frame.right()
-        * sigma ** (1.0 / (selection.modes.depth + 1))
-        / np.sqrt(selection.ufm.counts)[:, None]
-    )
+    ufm, (sigma, frame) = selection.ufm, selection.sigma_and_frame()
+    means = frame.right() * sigma ** (1.0 / (ufm.depth + 1)) / np.sqrt(ufm.counts)[:, None]
     norms = np.linalg.norm(means, axis=1)
     zero = ZERO * norms.max()
     order = np.argsort(means @ np.cos(np.arange(sigma.size)))  # equal rows become neighbors
@@ -178,18 +192,15 @@ def _states(selection: Selection) -> np.ndarray:
     state = np.full(norms.size, ACTIVE, dtype=f"U{len(VANISHED)}")
     state[order[1:][equal]] = state[order[:-1][equal]] = MERGED
     state[norms <= zero] = VANISHED
-    return state
+    return selection.class_states(state)
 
 
 def draw(rng: np.random.Generator) -> UFM:
     """Gaussian targets of 1 .. 5 outputs, any depth and widths, bias none or free."""
     n, depth = draws.counts(rng), int(rng.integers(1, 5))
-    codes, bias = (
-        rng.normal(size=(int(rng.integers(1, 6)), n.size)),
-        "none" if rng.random() < 0.5 else "free",
-    )
-    mean = codes @ (n / n.sum()) if bias == "free" else np.zeros(len(codes))
-    tau2 = DenseSpectrum((codes - np.outer(mean, np.ones(n.size))) * np.sqrt(n)).tau2
+    codes = rng.normal(size=(int(rng.integers(1, 6)), n.size))
+    bias = "none" if rng.random() < 0.5 else "free"
+    tau2 = _centered(UFM(n, Squared(codes), bias=bias))[1].tau2
     level = draws.mean_decay(
         rng, threshold(depth) * tau2[tau2 > 0] ** (depth / (depth + 1.0)) / n.sum()
     )
@@ -214,6 +225,7 @@ THEOREM = Theorem(
         LINEAR,
     ),
     solve=solve,
+    losses=where_lost,
     derive=derive,
     cases=(
         Case(

@@ -19,13 +19,14 @@ Source. Thrampoulidis et al. (2022, arXiv:2208.05512); label-dependent losses Be
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..analytic import draws
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, NO_BIAS, ONE_LAYER
-from ..analytic.spectrum import DenseFrame
+from ..analytic.spectrum import DenseFrame, given
 from ..analytic.theorem import ACTIVE, Case, Claim, ClassStates, Hypothesis, Solution, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
@@ -44,9 +45,10 @@ def solve(ufm: UFM) -> Solution:
     rank = ufm.classes - 1  # u is in the null space
     return Solution(
         value=math.fsum(sigma[:rank]),
-        modes=lambda: (sigma[:rank], DenseFrame(lambda: (left[:, :rank], right[:rank].T))),
-        bias=lambda: np.zeros(ufm.classes),
-        states=lambda: ClassStates(
+        modes=(sigma[:rank], DenseFrame(given, (left[:, :rank], right[:rank].T))),
+        bias=np.zeros(ufm.classes),
+        states=partial(
+            ClassStates,
             np.full(ufm.classes, ACTIVE),
             np.full(ufm.classes, True),
             np.full(ufm.classes, math.nan),

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 import ncsolve
 from ncsolve import LongTail, phase_map
 from ncsolve.cli import main
-from ncsolve.questions.phase import FIELDS, Axis
+from ncsolve.questions.axes import Axis
+from ncsolve.questions.maps import FIELDS
 from ncsolve.show.plots.phase import edges, phase_diagram, stairs
 
 LONG = ["--long-tail", "K=6,n=300,ratio=30"]

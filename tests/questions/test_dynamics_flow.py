@@ -8,8 +8,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import ncsolve
-from ncsolve.analytic.roots import inner_share, outer_shrinkage
-from ncsolve.analytic.scalar import fold, threshold
+from ncsolve.analytic.scalar import fold, inner_share, outer_shrinkage, threshold
 from ncsolve.problem.losses import sample_columns
 from ncsolve.problem.objective import Parameters, objective_over
 from ncsolve.questions.mode_descent import descent

@@ -87,7 +87,7 @@ def _longer_everywhere(ufm, solution):
     """Singular values 1% larger, with the value that belongs to them: consistent, but not stationary."""
     sigma, frame = solution.sigma_and_frame
     changed = dataclasses.replace(solution, modes=lambda: (1.01 * sigma, frame))
-    point = ncsolve.analytic.factors.balanced_factors(ufm, 1.01 * sigma, frame, solution.bias())
+    point = ncsolve.analytic.factors.balanced_factors(ufm, 1.01 * sigma, frame, solution.bias)
     return (
         dataclasses.replace(changed, value=ncsolve.objective(ufm, point))
         if sigma.size
@@ -100,7 +100,7 @@ def _zero_instead(ufm, solution):
     sigma, frame = solution.sigma_and_frame
     if not sigma.size:
         return solution
-    point = ncsolve.analytic.factors.balanced_factors(ufm, 0 * sigma, frame, solution.bias())
+    point = ncsolve.analytic.factors.balanced_factors(ufm, 0 * sigma, frame, solution.bias)
     states = dataclasses.replace(solution.states(), state=np.full(ufm.classes, "vanished"))
     value = ncsolve.objective(ufm, point)
     return dataclasses.replace(
@@ -146,7 +146,7 @@ def _decay_of_collapse(ufm, solution):
 
 
 def _longer_bias(ufm, solution):
-    return dataclasses.replace(solution, bias=lambda: solution.bias() + 1e-6)
+    return dataclasses.replace(solution, bias=solution.bias + 1e-6)
 
 
 THRESHOLDS = [

@@ -11,7 +11,7 @@ from support.written import ARGV, COUNTS, log, problem, write_all
 import ncsolve
 from ncsolve.cli.commands import commands
 from ncsolve.problem.errors import DataError
-from ncsolve.questions.phase.reading import Table, read_map
+from ncsolve.questions.maps import PhaseMap
 from ncsolve.show.document import result_of
 from ncsolve.show.result_files import read_result
 
@@ -304,7 +304,7 @@ def test_widths_that_follow_the_number_of_classes_still_do(tmp_path):
         )
         known.save(tmp_path / f"{width}.npz")
         found = read_result(tmp_path / f"{width}.npz")
-        kept = read_map(found.document, found.arrays)
+        kept = PhaseMap.from_dict(found.document, found.arrays)
         assert kept.at(1, 0) == known.at(1, 0)
         assert kept.at(1, 0).width == ((width or 6),)
 
@@ -323,7 +323,7 @@ def test_a_network_without_a_classifier_has_class_means_alone(tmp_path):
 @pytest.mark.parametrize("name", ["phase.npz", "phase.json"])
 def test_a_phase_map_comes_back_whole(folder, name):
     found = read_result(folder / name)
-    kept = read_map(found.document, found.arrays)
+    kept = PhaseMap.from_dict(found.document, found.arrays)
     tail = ncsolve.LongTail(10, 500, 100)
     problem = ncsolve.UFM(tail.counts(), depth=3)
     known = ncsolve.phase_map(problem, "decay=1e-4:1e-2:9", "ratio=1:1000:8", long_tail=tail)
@@ -340,25 +340,6 @@ def test_a_phase_map_comes_back_whole(folder, name):
         np.testing.assert_array_equal([one.x, one.y], [other.x, other.y])
     assert kept.at(2, 3) == known.at(2, 3)
     assert kept.tally() == known.tally()
-
-
-def test_the_table_of_a_map_keeps_its_cells(folder, tmp_path):
-    found, whole = (read_result(folder / name) for name in ("phase.csv", "phase.npz"))
-    table, known = read_map(found.document, found.arrays), read_map(whole.document, whole.arrays)
-    assert isinstance(table, Table)
-    for key, field in known.fields.items():
-        np.testing.assert_array_equal(table.fields[key], field)
-    head, *rows = (folder / "phase.csv").read_text().splitlines(keepends=True)
-    (tmp_path / "mixed.csv").write_text(head + "".join(reversed(rows)))
-    mixed = read_map(read_result(tmp_path / "mixed.csv").document, {})
-    np.testing.assert_array_equal(mixed.fields["value"], table.fields["value"])
-    for name, lines in {
-        "missing": rows[1:],
-        "twice": [*rows[1:], rows[-1]],
-        "word": [rows[0].replace("0.", "O."), *rows[1:]],
-    }.items():
-        (tmp_path / f"{name}.csv").write_text(head + "".join(lines))
-        assert "not a whole phase map" in one_line(tmp_path / f"{name}.csv")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..grouped import reduced_problem
 from ..groups import groups
 from ..reduction import reduce
 from ..simplex_solution import simplex, simplex_witnesses
-from ..spectrum import DenseFrame
+from ..spectrum import DenseFrame, given
 from ..theorem import ACTIVE, MERGED, VANISHED, ClassStates, Solution
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
         bias_decay=ufm.bias_decay,
         progress=told,
     )
-    frame = DenseFrame(lambda: (found.left, found.right))
+    frame = DenseFrame(given, (found.left, found.right))
     balanced = ufm.balanced and isinstance(ufm.loss, CrossEntropy) and ufm.loss.plain
     facts = {"rank": float(found.sigma.size)}
     if balanced and reduction.rank_limit >= ufm.classes - 1:
@@ -58,14 +59,14 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
     facts["lower_bound"] = certificate(ufm, point, witness).lower_bound
     return Solution(
         value=found.value,
-        modes=lambda: (found.sigma, frame),
-        bias=lambda: found.bias,
-        states=lambda: _states(ufm, point.features),
+        modes=(found.sigma, frame),
+        bias=found.bias,
+        states=partial(_states, point.features, ufm.depth),
         unique=False,
         warnings=() if found.sigma.size else ("nothing lower than the zero solution was found",),
         geometry=found.geometry,
         facts=facts,
-        witness=lambda: witness,
+        witness=partial(tuple, witness),
     )
 
 
@@ -92,15 +93,16 @@ def _witnesses(ufm: UFM) -> tuple[Array, ...]:
     return tuple(found)
 
 
-def _states(ufm: UFM, means: Array) -> ClassStates:
+def _states(means: Array, depth: int) -> ClassStates:
     """Read off the class means, to six digits: merged classes share theirs."""
     norms = np.linalg.norm(means, axis=0)
     near = SAME * max(float(norms.max(initial=0.0)), np.finfo(float).tiny)
-    state = np.full(ufm.classes, ACTIVE, dtype=f"U{len(VANISHED)}")
-    for k in range(ufm.classes):
+    state = np.full(norms.size, ACTIVE, dtype=f"U{len(VANISHED)}")
+    for k in range(norms.size):
         distance = np.linalg.norm(means - means[:, [k]], axis=0)
         if (distance <= near).sum() > 1:
             state[k] = MERGED
     state[norms <= near] = VANISHED
-    nan = np.full(ufm.classes, math.nan)
-    return ClassStates(state, state == ACTIVE, nan, nan, math.nan)
+    nan = np.full(norms.size, math.nan)
+    factor = 1.0 if depth == 1 else math.nan
+    return ClassStates(state, state == ACTIVE, nan, nan, math.nan, factor)

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ...problem.ufm import UFM
-    from ...questions.phase import Axis, LongTail, PhaseMap
+    from ...questions.axes import Axis, LongTail
+    from ...questions.maps import PhaseMap
     from ...show.text import Line
 
 OUT = (".json", ".csv", ".npz", *options.PICTURES)
-AXIS = "NAME=LOW:HIGH:POINTS[,log|,lin] or NAME=V1,V2,...; NAME is decay, mean-decay, bias-decay, ratio, n, K, depth or width"
+AXIS = "NAME=LOW:HIGH:POINTS[,log|,lin] or NAME=V1,V2,...; NAME is decay, mean-decay, bias-decay, ratio, n, K, depth, width, smoothing, ..."
 FEW = 20  # cells solved one by one that need no mention
 SET_BY = {  # the options that an axis makes useless, and what works instead
     "decay": (
@@ -75,9 +76,7 @@ def check(args: Namespace) -> None:
 def run(args: Namespace, terminal: Terminal) -> Answer:
     """Fill the map, draw or save it."""
     from ...files import check_writable
-    from ...questions.phase import phase_map
-    from ...questions.phase.files import about
-    from ...questions.phase.map import MOST_SOLVED, chosen_fields
+    from ...questions.maps import MOST_SOLVED, chosen_fields, phase_map
     from ...show import text as report
 
     size, dpi = options.picture(args)
@@ -101,21 +100,16 @@ def run(args: Namespace, terminal: Terminal) -> Answer:
             progress=progress,
         )
     suffix = "" if args.out is None else PurePath(args.out).suffix.lower()
-    body = (
-        found.to_dict()
-        if args.json or suffix == ".json"
-        else about(found)
-        if suffix == ".npz"
-        else {}
-    )
+    whole = args.json or suffix == ".json"
+    body = found.to_dict(arrays=whole) if whole or suffix == ".npz" else {}
     lines = [*map_lines(found), *([] if args.out is None else [("written", args.out)])]
     return Answer(body, lambda terminal: [report.text(lines)], save=_saver(found, args, size, dpi))
 
 
 def _family(args: Namespace) -> tuple[UFM, Axis, Axis, LongTail | None]:
     """The problem, the axes and the rule behind the counts."""
-    from ...questions.phase.axes import COUNTS, axis
-    from ...questions.phase.tail import RULES, parse_tail
+    from ...problem.fields import TAIL
+    from ...questions.axes import RULES, axis, parse_tail
 
     x, y = axis(args.x), axis(args.y)
     moved = {x.name: float(x.values[0]), y.name: float(y.values[0])}
@@ -126,7 +120,7 @@ def _family(args: Namespace) -> tuple[UFM, Axis, Axis, LongTail | None]:
                 raise UsageError(
                     f"--{option.replace('_', '-')} would be ignored beside the axis {name}: {instead}"
                 )
-    counts = {name: value for name, value in moved.items() if name in COUNTS}
+    counts = {name: value for name, value in moved.items() if name in TAIL}
     if args.long_tail is None:
         if counts or args.rule is not None:
             what = f"axis {next(iter(counts))}" if counts else "--rule"
@@ -194,7 +188,7 @@ def map_lines(found: PhaseMap) -> Iterable[Line]:
     """Problem, axes, theorems, the range of every field, boundaries, what no theorem covers."""
     import numpy as np
 
-    from ...questions.phase.cells import FIELDS, WHOLE
+    from ...questions.maps import FIELDS, WHOLE
 
     yield "problem", ", ".join(_family_words(found))
     for side, axis in (("x", found.x), ("y", found.y)):

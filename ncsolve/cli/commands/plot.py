@@ -25,7 +25,7 @@ def add(parser: ArgumentParser) -> None:
         "file",
         nargs="?",
         metavar="FILE",
-        help="a result: .json, .npz, .jsonl or .csv as --out (train: --log) wrote it; without one a problem is needed",
+        help="a result: .json, .npz or .jsonl as --out (train: --log) wrote it; without one a problem is needed",
     )
     options.add_problem(parser, required=False)
     options.add_descent(parser)

@@ -135,7 +135,7 @@ def _axes(own: Rule) -> Survival:
 def _centered_labels(ufm: UFM) -> Survival:
     """Contrasts within groups, and the largest root for a class whose count is its own."""
     own, spectrum = rule(ufm), CenteredSpectrum(ufm.counts)
-    room, copies, mode = select(ufm, spectrum).room, spectrum.copies, spectrum.contrast_mode()
+    room, copies, mode = select(ufm, spectrum).room, spectrum.copies, spectrum.mode_of_class
     top = (
         int((copies > 0).sum()) - int(np.unique(mode[mode >= 0]).size) - 1
     )  # roots come first, ascending

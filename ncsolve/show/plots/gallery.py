@@ -193,11 +193,11 @@ def _scalar(result: Result, chosen: dict[str, Any]) -> Axes:
 
 
 def _phase(result: Result, chosen: dict[str, Any]) -> Axes:
-    from ...questions.phase.reading import read_map
+    from ...questions.maps import PhaseMap
     from . import phase_diagram
 
     with result.whole():
-        found = read_map(result.document, result.arrays)
+        found = PhaseMap.from_dict(result.document, result.arrays)
     return phase_diagram(found, chosen["field"])
 
 

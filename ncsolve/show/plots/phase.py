@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ...problem.errors import ProblemError
-from ...questions.phase.cells import FIELDS, WHOLE
-from ...questions.phase.reading import Table
+from ...questions.maps import FIELDS, WHOLE
 from .style import axes_or_new
 
 if TYPE_CHECKING:
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ...problem.losses import Array
-    from ...questions.phase import Axis, Boundary, PhaseMap
+    from ...questions.axes import Axis
+    from ...questions.boundaries import Boundary
+    from ...questions.maps import PhaseMap
 
 COLORS = "cividis"
 NOTHING = "0.8"  # cells without a number
@@ -47,17 +48,21 @@ LABELS = {
     "K": r"classes $K$",
     "depth": r"depth $M$",
     "width": r"width $d$",
+    "weight-decay": r"weight decay $\lambda_W$",
+    "feature-decay": r"feature decay $\lambda_H$",
+    "smoothing": r"label smoothing $\delta$",
+    "logit-adjustment": r"logit adjustment $\tau$",
 }
 
 
 def phase_diagram(
-    found: PhaseMap | Table, field: str | None = None, ax: Axes | None = None, *, lines: bool = True
+    found: PhaseMap, field: str | None = None, ax: Axes | None = None, *, lines: bool = True
 ) -> Axes:
     """One field of a map over its two axes.
 
     Parameters
     ----------
-    found : PhaseMap, or the Table of one, which has no boundaries and no title
+    found : PhaseMap
     field : name of one of its fields; the first by default
     ax : Axes, optional
         Drawn on; a new figure by default.
@@ -91,7 +96,10 @@ def phase_diagram(
     )
     for side, axis in (("x", found.x), ("y", found.y)):
         axes.set(
-            **{f"{side}label": LABELS[axis.name], f"{side}scale": "log" if axis.log else "linear"}
+            **{
+                f"{side}label": LABELS.get(axis.name, axis.says),
+                f"{side}scale": "log" if axis.log else "linear",
+            }
         )
         _ticks(axes, side, axis)
     figure = cast("Figure", axes.get_figure())
@@ -100,8 +108,7 @@ def phase_diagram(
     if whole:
         bar.set_ticks(_whole_ticks(int(low), int(high)).tolist())
         bar.ax.minorticks_off()
-    if not isinstance(found, Table):
-        axes.set_title(_title(found), fontsize="small")
+    axes.set_title(_title(found), fontsize="small")
     if lines:
         for i, boundary in enumerate(found.boundaries):
             _draw(axes, found, boundary, i)
@@ -157,7 +164,7 @@ def _whole_ticks(low: int, high: int) -> Array:
     return np.array([low, *inner, high] if high > low else [low], dtype=np.float64)
 
 
-def _draw(axes: Axes, found: PhaseMap | Table, boundary: Boundary, index: int) -> None:
+def _draw(axes: Axes, found: PhaseMap, boundary: Boundary, index: int) -> None:
     from matplotlib import patheffects
 
     width = THICK.get(boundary.kind, 1.1)
@@ -175,7 +182,7 @@ def _draw(axes: Axes, found: PhaseMap | Table, boundary: Boundary, index: int) -
     )
 
 
-def stairs(found: PhaseMap | Table, boundary: Boundary) -> tuple[Array, Array]:
+def stairs(found: PhaseMap, boundary: Boundary) -> tuple[Array, Array]:
     """The points of a boundary; over an axis of whole numbers each is drawn across its cell."""
     for axis, over, values in (
         (found.x, boundary.x, boundary.y),
@@ -200,7 +207,7 @@ def _ticks(axes: Axes, side: str, axis: Axis) -> None:
         one.set_major_locator(FixedLocator(axis.values.tolist()))
         one.set_minor_locator(FixedLocator([]))
         one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
-    elif axis.log and axis.name not in ("decay", "mean-decay", "bias-decay"):
+    elif axis.log and "decay" not in axis.name:
         one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         one.set_minor_formatter(NullFormatter())
 
@@ -223,7 +230,7 @@ def _title(found: PhaseMap) -> str:
     return ", ".join(said)
 
 
-def _why_nothing(found: PhaseMap | Table, field: str) -> str:
+def _why_nothing(found: PhaseMap, field: str) -> str:
     if (found.theorem < 0).any():
         return "no theorem"
     return "fewer than two non-zero vectors" if "cosine" in field else "no number"

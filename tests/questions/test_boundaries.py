@@ -7,7 +7,7 @@ import pytest
 
 import ncsolve
 from ncsolve import LongTail, phase_map
-from ncsolve.questions.phase.boundaries import Boundary, boundaries
+from ncsolve.questions.boundaries import Boundary, boundaries
 
 TAIL = LongTail(6, 300, 30)
 MANY = LongTail(40, 300, 30)

@@ -12,7 +12,9 @@ The residual of its column is that of zero times f = (K/Z - delta)/(1 - delta), 
 
     (1 - delta)/N || (u u^T - I) diag(sqrt(n_g) f_g) ||_op <= c,      u_g = sqrt(m_g / K).
 
-With a bias, which moves together with the contrasts, such cells are left to the convex engine.
+With a bias, which moves together with the contrasts, such problems are left to the convex engine.
+
+Convex problems of any loss lose contrasts at sqrt(n) rho / N, and everything at the dual norm of the gradient at zero (grouped.py).
 """
 
 from __future__ import annotations
@@ -21,41 +23,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...analytic.grouped import reduced_problem
-from ...analytic.groups import groups
-from .cells import BLOCK, NEAR, smoothing
+from .grouped import reduced_problem
+from .groups import groups
+from .theorem import Fates, Losses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...problem.losses import Array
-    from ...problem.ufm import UFM
-    from .cells import Found
-    from .plane import Indices, Slice
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
 
+NEAR = 1e-9  # of a threshold whose exact comparison is `reduction.exceeding`
 STEPS = 0.95 ** np.arange(64)  # in which the decay is lowered until B is not zero
 HALVINGS = 60  # of a bracket: to the last bit
 EDGE = 1e-6  # of where B appears: the engine drops singular values that small
+BLOCK = 1 << 19  # entries of matrices at a time
 
 
-def imbalanced_cross_entropy(part: Slice, cells: Indices, fields: frozenset[str]) -> Found:
-    """Numbers of active, vanished and merged classes; cells that need the engine are left to it."""
-    found = {name: np.full(cells.size, np.nan) for name in ("active", "vanished", "merged")}
-    doubtful = np.zeros(cells.size, dtype=bool)
-    _, member = np.unique(part.by_counts[cells], return_inverse=True)
-    bias_axis = part.along(("bias-decay",))[cells]
-    kinds, kind = np.unique(np.stack([member.reshape(-1), bias_axis]), axis=1, return_inverse=True)
-    for i in range(kinds.shape[1]):
-        same = np.flatnonzero(kind.reshape(-1) == i)
-        problem = GroupMeans(part.cell(int(cells[same[0]])))
-        step = max(1, BLOCK // problem.counts.size**2)
-        for start in range(0, same.size, step):
-            chosen = same[start : start + step]
-            some, unsure = problem.states(part.mean_decay[cells[chosen]])
-            doubtful[chosen] = unsure
-            for name, numbers in some.items():
-                found[name][chosen] = numbers
-    return found, doubtful
+def convex_losses(ufm: UFM) -> Losses:
+    """The decays at which groups merge, and at which everything is lost."""
+    over = groups(ufm)
+    several = over.sizes > 1
+    pull = (np.sqrt(over.counts) * ufm.loss.own_slope(ufm.classes)[over.first] / over.samples)[
+        several
+    ]
+    if over.number == 1:
+        return Losses(everything=float(pull[0]))
+    everything = max([reduced_problem(ufm, over).norm_at_zero(), *pull.tolist()])
+    return Losses(contrasts=(over.counts[several], pull), everything=everything)
 
 
 class GroupMeans:
@@ -65,7 +60,7 @@ class GroupMeans:
         self.bias = ufm.bias
         self.counts, sizes = np.unique(ufm.counts, return_counts=True)
         self.sizes = sizes.astype(np.float64)
-        self.samples, self.classes, self.smoothing = ufm.samples, ufm.classes, smoothing(ufm)
+        self.samples, self.classes, self.smoothing = ufm.samples, ufm.classes, ufm.loss.smoothing
         u = np.sqrt(self.sizes / self.classes)
         self.residual = (np.outer(u, u) - np.eye(u.size)) * (
             np.sqrt(self.counts) * (1.0 - self.smoothing) / self.samples
@@ -75,8 +70,8 @@ class GroupMeans:
         else:
             self.norm_at_zero = reduced_problem(ufm, groups(ufm)).norm_at_zero()
 
-    def states(self, c: Array) -> Found:
-        """States at several decays, M = 1: c = g."""
+    def fates(self, c: Array) -> Fates:
+        """Numbers of classes at several decays, M = 1: c = g."""
         several = self.sizes > 1
         ratio = np.sqrt(self.counts) * (1.0 - self.smoothing) / (self.samples * c[:, None])
         alive = several & (ratio > 1.0)
@@ -97,11 +92,7 @@ class GroupMeans:
             doubtful |= open_
         active = alive @ self.sizes + np.where(moved, (~several) @ self.sizes, 0.0)
         merged = np.where(moved, (several & ~alive) @ self.sizes, 0.0)
-        return {
-            "active": active,
-            "merged": merged,
-            "vanished": self.classes - active - merged,
-        }, doubtful
+        return Fates(active, merged, doubtful)
 
     def norms(self, c: Array, alive: NDArray[np.bool_]) -> Array:
         """||dF/dB|| at B = 0 and the contrasts that are best there."""
@@ -129,8 +120,11 @@ class GroupMeans:
         share = np.exp(-a * (1.0 - 1.0 / m)) / terms(a)[1]  # 1/Z
         factor = np.ones(alive.shape)
         factor[cell, group] = (k * share - self.smoothing) / (1.0 - self.smoothing)
-        norms: Array = np.linalg.norm(self.residual * factor[:, None, :], 2, axis=(1, 2))
-        return norms
+        step = max(1, BLOCK // self.counts.size**2)
+        parts = (factor[i : i + step, None, :] for i in range(0, len(factor), step))
+        return np.concatenate(
+            [np.linalg.norm(self.residual * part, 2, axis=(1, 2)) for part in parts]
+        )
 
     def vanishing(self) -> float:
         """The largest decay below which B is not zero, no bias: where norms(c) = c, or the norm at zero if no contrast lives there."""

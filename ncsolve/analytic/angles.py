@@ -11,20 +11,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .factors import end_to_end_spectrum, layer_spectra
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-    from ...analytic.prediction import Prediction
-    from ...problem.losses import Array
+    from ..problem.losses import Array
+    from .prediction import Prediction
 
 ZERO = 1e-12  # vectors shorter than this share of the longest are zero
+BLOCK = 1 << 19  # entries of Gram matrices at a time
 
 
 def present(norm2: Array) -> NDArray[np.bool_]:
     """Which vectors of P configurations with squared lengths (P, G) are not zero."""
     length = np.sqrt(np.maximum(norm2, 0.0))
-    found: NDArray[np.bool_] = length > ZERO * length.max(axis=1, keepdims=True, initial=0.0)
-    return found
+    there: NDArray[np.bool_] = length > ZERO * length.max(axis=1, keepdims=True, initial=0.0)
+    return there
 
 
 def inverse_lengths(norm2: Array, there: NDArray[np.bool_]) -> Array:
@@ -35,47 +40,46 @@ def inverse_lengths(norm2: Array, there: NDArray[np.bool_]) -> Array:
 def mean(sum2: Array, number: Array) -> Array:
     """Mean cosine of P configurations from |S|^2 and the number of vectors that are not zero."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: Array = np.where(number > 1, (sum2 - number) / (number * (number - 1.0)), np.nan)
-    return np.clip(found, -1.0, 1.0)
+        middle = np.where(number > 1, (sum2 - number) / (number * (number - 1.0)), np.nan)
+    return np.clip(middle, -1.0, 1.0)
 
 
 def extremes(
-    between: Array, within: Array, there: NDArray[np.bool_], sizes: Array
+    between: Callable[[slice], Array], within: Array, there: NDArray[np.bool_], sizes: Array
 ) -> tuple[Array, Array]:
     """(smallest, largest) cosine of P configurations.
 
     Parameters
     ----------
-    between : (P, G, G) cosines of members of different groups; the diagonal is not read, and is overwritten
+    between : from a slice of the configurations to cosines of members of different groups, shape (p, G, G), without the diagonal
     within : (P, G) cosines of two members of one group; not read where it has one member
     there : (P, G) whether the vectors of a group are not zero
     sizes : (G,) members of each group
     """
-    at = np.arange(sizes.size)
-    found = []
-    for worst, extreme in ((np.inf, np.minimum), (-np.inf, np.maximum)):
-        between[:, at, at] = np.where(sizes > 1, within, worst)
-        if not there.all():
-            between[~there] = worst
-            between.transpose(0, 2, 1)[~there] = worst
-        one = extreme.reduce(between, axis=(1, 2))
-        one = np.clip(one, -1.0, 1.0)
-        one[there @ sizes < 2] = np.nan
-        found.append(one)
-    return found[0], found[1]
+    at, ends = np.arange(sizes.size), np.full((2, len(there)), np.nan)
+    step = max(1, BLOCK // sizes.size**2)
+    for start in range(0, len(there), step):
+        part = slice(start, start + step)
+        gram, zero = between(part), ~there[part]
+        for end, worst, extreme in ((0, np.inf, np.minimum), (1, -np.inf, np.maximum)):
+            gram[:, at, at] = np.where(sizes > 1, within[part], worst)
+            if zero.any():
+                gram[zero] = worst
+                gram.transpose(0, 2, 1)[zero] = worst
+            ends[end, part] = np.clip(extreme.reduce(gram, axis=(1, 2)), -1.0, 1.0)
+    ends[:, there @ sizes < 2] = np.nan
+    return ends[0], ends[1]
 
 
-def of_prediction(prediction: Prediction, which: str) -> tuple[float, float, float]:
+def cosines(prediction: Prediction, which: str) -> tuple[float, float, float]:
     """(smallest, mean, largest) cosine of a prediction's class means ("features") or classifier rows ("classifiers")."""
-    from ...analytic.factors import end_to_end_spectrum, layer_spectra
-
     ufm, solution = prediction.ufm, prediction.solution
     if which == "classifiers" and not ufm.loss.one_hot:
         return (np.nan,) * 3
     sigma, frame = solution.sigma_and_frame
     if solution.matrices is not None:
-        found = solution.matrices()
-        rows = found.features.T if which == "features" else found.end_to_end
+        point = solution.matrices
+        rows = point.features.T if which == "features" else point.end_to_end
     elif which == "features":
         rows = frame.right() * layer_spectra(ufm, sigma)[0] / np.sqrt(ufm.counts)[:, None]
     else:
@@ -84,6 +88,6 @@ def of_prediction(prediction: Prediction, which: str) -> tuple[float, float, flo
     there = present(norm2)
     unit = rows * inverse_lengths(norm2, there)[0][:, None]
     one = np.ones(len(rows))
-    low, high = extremes((unit @ unit.T)[None], np.zeros(norm2.shape), there, one)
+    low, high = extremes(lambda _: (unit @ unit.T)[None], np.zeros(norm2.shape), there, one)
     middle = mean(np.array([(unit.sum(axis=0) ** 2).sum()]), there @ one)
     return float(low[0]), float(middle[0]), float(high[0])

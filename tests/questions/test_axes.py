@@ -5,8 +5,8 @@ import pytest
 
 import ncsolve
 from ncsolve.problem.counts import long_tail
-from ncsolve.questions.phase.axes import KNOWN, Axis, axis, spaced
-from ncsolve.questions.phase.tail import LongTail, parse_tail, tail_counts
+from ncsolve.problem.fields import AXES
+from ncsolve.questions.axes import Axis, LongTail, axis, parse_tail, spaced, tail_counts
 
 
 def test_a_range_has_its_ends_exactly_and_equal_ratios_or_steps():
@@ -72,6 +72,8 @@ def test_names_are_read_whatever_their_case_and_hyphens():
         ("width=1,2.5", "whole numbers only, not 2.5"),
         ("depth=1:1001", "cannot be 1001"),
         ("K=1:5", "cannot be 1"),
+        ("smoothing=0:1", "cannot be 1; numbers from 0 to below 1 work"),
+        ("smoothing=0:.5:3,log", "begins at 0 and cannot be logarithmic"),
     ],
 )
 def test_a_bad_axis_gets_one_line_that_says_what_is_wrong(text, says):
@@ -98,11 +100,12 @@ def test_an_axis_keeps_its_own_copy_of_the_values():
         kept.values[0] = 3.0
 
 
-@pytest.mark.parametrize("name", list(KNOWN))
+@pytest.mark.parametrize("name", list(AXES))
 def test_between_stays_inside_the_axis(name):
+    low, high = (0.25, 0.75) if name == "smoothing" else (3.0, 7.0)
     for log in (True, False):
-        one = spaced(name, 3, 7, 4, log)
-        assert one.between(np.array([0.0, 1.0])).tolist() == [3.0, 7.0]
+        one = spaced(name, low, high, 4, log)
+        assert one.between(np.array([0.0, 1.0])).tolist() == [low, high]
 
 
 # Counts

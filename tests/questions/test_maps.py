@@ -5,11 +5,10 @@ import pytest
 
 import ncsolve
 from ncsolve import LongTail, phase_map
-from ncsolve.questions.phase import FIELDS, Axis, spaced
-from ncsolve.questions.phase.angles import of_prediction
-from ncsolve.questions.phase.cells import STATES, WHOLE
-from ncsolve.questions.phase.filling import cell_fields
-from ncsolve.questions.phase.merging import GroupMeans
+from ncsolve.analytic.angles import cosines
+from ncsolve.analytic.merging import GroupMeans
+from ncsolve.questions.axes import Axis, spaced
+from ncsolve.questions.maps import FIELDS, STATES, WHOLE, cell_fields
 from ncsolve.theorems import predict as prediction_module
 
 TAIL = LongTail(9, 300, 30)
@@ -197,13 +196,13 @@ def test_angles_are_their_definition_pair_by_pair(name):
     ):
         length = np.sqrt(np.diag(gram))
         there = np.flatnonzero(length > 1e-9 * length.max())
-        cosines = [gram[k, l] / (length[k] * length[l]) for k in there for l in there if k < l]
-        found = of_prediction(prediction, which)
-        if not cosines or (which == "classifiers" and name == "targets"):
+        pairs = [gram[k, l] / (length[k] * length[l]) for k in there for l in there if k < l]
+        found = cosines(prediction, which)
+        if not pairs or (which == "classifiers" and name == "targets"):
             assert np.isnan(found).all()
         else:
             np.testing.assert_allclose(
-                found, [min(cosines), np.mean(cosines), max(cosines)], rtol=0, atol=1e-13
+                found, [min(pairs), np.mean(pairs), max(pairs)], rtol=0, atol=1e-13
             )
 
 
