@@ -52,7 +52,6 @@ TWICE = {
     "Ending",
     "Groups",
     "Mode",
-    "Modes",
     "Outcome",
     "Result",
     "Run",
