@@ -26,9 +26,9 @@ import numpy as np
 
 from ..analytic.reduction import geometric_mean
 from ..problem.border import shown
+from ..problem.counts import LARGEST_COUNT, long_tail
 from ..problem.errors import CountsError, ProblemError
 from ..problem.fields import AXES, TAIL, moved
-from ..problem.counts import LARGEST_COUNT, long_tail
 from ..problem.ufm import UFM
 from ..values import Value
 
