@@ -188,7 +188,7 @@ class DenseFrame(Frame):
     """Singular vectors as matrices (U, V) = build(*held); `build` is a function with a name, so that a frame is data."""
 
     build: Callable[..., tuple[Array, Array]]
-    held: tuple[Any, ...]
+    held: tuple[Any, ...] = ()
 
     @cached_property
     def vectors(self) -> tuple[Array, Array]:

@@ -176,15 +176,13 @@ def test_what_no_command_wrote_is_refused(tmp_path, content, suffix):
 
 
 def test_other_files_are_named_with_what_works(tmp_path, folder):
-    assert ".json, .npz, .jsonl, .csv" in one_line(tmp_path / "picture.png")
+    assert ".json, .npz, .jsonl" in one_line(tmp_path / "picture.png")
     assert "cannot be read" in one_line(tmp_path / "missing.json")
     assert "does not exist" in one_line(tmp_path / "missing.npz")
     (tmp_path / "folder.json").mkdir()
     assert "cannot be read" in one_line(tmp_path / "folder.json")
-    assert "cannot be read" in one_line("a\0b.csv")
+    assert "cannot be read" in one_line("a\0b.json")
     assert "no document" in one_line(folder / "snapshot.npz")
-    (tmp_path / "counts.csv").write_text("class,count\na,5\n")
-    assert "not the table of a phase map" in one_line(tmp_path / "counts.csv")
     (tmp_path / "upper.JSON").write_bytes((folder / "predict.json").read_bytes())
     assert read_result(tmp_path / "upper.JSON").kind == "predict"
 

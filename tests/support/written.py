@@ -43,7 +43,6 @@ ARGV = {  # file -> the words that write it, but for --out; those of a command a
     "compare.npz": ["compare", "snapshot.npz", *DECAYS],
     "phase.json": ["phase", *AXES, "--field", "all"],
     "phase.npz": ["phase", *AXES, "--field", "all"],
-    "phase.csv": ["phase", *AXES, "--field", "all"],
     "dynamics.json": ["dynamics", *PROBLEM],
     "landscape.json": ["landscape", *PROBLEM],
     "design.json": ["design", "decay", "--counts", "counts.json"],
