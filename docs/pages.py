@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ncsolve
 from ncsolve.analytic.refutation import Refutation
-from ncsolve.cli import parser
+from ncsolve.cli import COMMANDS, parser
 from ncsolve.questions import statements
 
 API = {
@@ -160,11 +160,9 @@ def escaped(text: str) -> str:
 
 def command_line() -> str:
     """Usage and options of every command."""
-    whole = parser()
-    lines = ["# Command line", "", "```text", usage(whole), "```", ""]
-    for action in whole._subparsers._group_actions:  # argparse offers no other way to its commands
-        for name, command in action.choices.items():
-            lines += [f"## ncsolve {name}", "", "```text", usage(command), "```", ""]
+    lines = ["# Command line", "", "```text", usage(parser()), "```", ""]
+    for name in COMMANDS:
+        lines += [f"## ncsolve {name}", "", "```text", usage(parser(name)), "```", ""]
     return "\n".join(lines)
 
 

@@ -1,5 +1,7 @@
 """The command line: words in, an answer on standard output, an exit code.
 
+`FILES` says in which file each command lies; only the one that is asked for is imported and builds its parser.
+
 Exit codes: 0 done or agrees; 1 contradicted; 2 usage; 3 inconclusive or interrupted; 4 bad input data; 130 interrupted before
 there was anything to keep; 141 nobody reads the answer. A mistake of the user gets one line on standard error.
 """
@@ -10,19 +12,60 @@ import argparse
 import os
 import re
 import sys
+from importlib import import_module
+from itertools import takewhile
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..problem.errors import CampaignError, CountsError, DataError, NcsolveError, NoAnswer, TooLarge
 from ..version import __version__
-from .answer import BAD_DATA, INCONCLUSIVE, INTERRUPTED, UNREAD, USAGE, Answer, Terminal
-from .commands import commands
+from . import options
+from .answer import BAD_DATA, INCONCLUSIVE, INTERRUPTED, UNREAD, USAGE, Answer, Command, Terminal
 from .options import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+#: File of this folder -> its commands, and what the help says of each.
+FILES = {
+    "predicting": {
+        "predict": "The predicted geometry: value, strength of the claim, one row per class.",
+        "verify": "Check the prediction by descent from random starts and by a lower bound.",
+        "certify": "A lower bound on the objective, and its gap to the prediction.",
+        "replay": "Check a rigorous certificate again, without solving anything.",
+        "thresholds": "The counts and decays at which classes vanish or merge.",
+    },
+    "asking": {
+        "design": "The inverse question: the decay, count, weights, temperatures, bias decay, oversampling or width "
+        "that gives what is wanted.",
+        "theorems": "The theorems: list them, show one in full, attack it on random problems, derive it.",
+    },
+    "mapping": {
+        "phase": "A map over two fields of the problem: classes kept, value, angles, with closed-form boundaries.",
+        "dynamics": "When each class is learned, or dies, under gradient descent on squared loss: predicted, and measured if asked.",
+        "landscape": "How many directions go down, are flat and go up at a critical point: theory against the dense Hessian.",
+    },
+    "measuring": {
+        "measure": "Neural-collapse metrics of features and a classifier in a file.",
+        "compare": "Features and a classifier in a file against the geometry that is predicted for their counts and decays.",
+        "convert": "Decays from another convention to the canonical one, or back.",
+        "train": "Train a network with the model's own penalties and compare it with the prediction on the way.",
+    },
+    "writing": {
+        "plot": "A picture, from a result file or from a problem.",
+        "report": "A report on a problem as one HTML page: tables, pictures, the theorem and its hypotheses, the verdict.",
+        "campaign": "Many problems from a spec: solved on all cores, one row each in a file that can be gone on with, and summarized.",
+    },
+}
+COMMANDS = dict(sorted((name, says) for each in FILES.values() for name, says in each.items()))
 _NEGATIVE = re.compile(r"-([0-9.]|inf|nan)", re.IGNORECASE)
+
+
+def command(name: str) -> Command:
+    """The command of this name."""
+    home = next(file for file, commands in FILES.items() if name in commands)
+    found: Command = getattr(import_module(f".{home}", __name__), name)
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,14 +79,14 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(
-            stream, "reconfigure"
-        ):  # a class name may hold what the terminal's encoding does not
+        if hasattr(stream, "reconfigure"):  # the terminal's encoding may lack a class's name
             stream.reconfigure(errors="backslashreplace")
     try:
         args = parse(argv)
         args.argv = argv
-        answer: Answer = commands()[args.command].run(args, _terminal(args))
+        asked = command(args.command)
+        _check_out(args, asked)
+        answer = asked.run(args, _terminal(args))
         _deliver(args, answer)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -62,23 +105,17 @@ def main(argv: list[str] | None = None) -> int:
     except NcsolveError as error:
         return _failed(error, USAGE)
     except MemoryError as error:
-        return _failed(
-            f"not enough memory ({error}); fewer classes, samples or smaller widths work",
-            INCONCLUSIVE,
-        )
+        works = "fewer classes, samples or smaller widths work"
+        return _failed(f"not enough memory ({error}); {works}", INCONCLUSIVE)
     except FileExistsError as error:
-        return _failed(
-            f"{error.filename!r} exists; choose another name, or add --force to replace it",
-            BAD_DATA,
-        )
+        how = "choose another name, or add --force to replace it"
+        return _failed(f"{error.filename!r} exists; {how}", BAD_DATA)
     except OSError as error:
-        if error.filename is None:
-            _give_up_stdout()
-            return _failed(f"standard output cannot be written ({error.strerror})", BAD_DATA)
-        return _failed(
-            f"{error.filename!r} cannot be written ({error.strerror}); choose another place",
-            BAD_DATA,
-        )
+        if error.filename is not None:
+            why = f"cannot be written ({error.strerror}); choose another place"
+            return _failed(f"{error.filename!r} {why}", BAD_DATA)
+        _give_up_stdout()
+        return _failed(f"standard output cannot be written ({error.strerror})", BAD_DATA)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,8 +126,13 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line, made from the files of `commands`."""
+def parser(name: str = "") -> argparse.ArgumentParser:
+    """The parser of a command; without a name that of the whole line, which knows what the commands are called."""
+    if name:
+        one = _Parser(prog=f"ncsolve {name}", description=COMMANDS[name])
+        for declared in command(name).options:
+            options.declare(one, declared) if isinstance(declared, str) else declared(one)
+        return one
     whole = _Parser(
         prog="ncsolve",
         description="Class counts in, the exact predicted geometry of neural collapse out, with its strength and its check.",
@@ -98,11 +140,8 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"ncsolve {__version__}")
     each = whole.add_subparsers(dest="command", metavar="command", parser_class=_Parser)
-    for name, command in commands().items():
-        says = (command.__doc__ or "").partition("\n")[0]
-        command.add(
-            each.add_parser(name, help=says[0].lower() + says[1:].rstrip("."), description=says)
-        )
+    for name, says in COMMANDS.items():
+        each.add_parser(name, help=says[0].lower() + says[1:].rstrip("."))
     return whole
 
 
@@ -122,23 +161,39 @@ def parse(argv: list[str]) -> Namespace:
             joined[-1] += "=" + word
         else:
             joined.append(word)
-    args = parser().parse_args(joined)
-    if args.command is None:
-        raise UsageError(f"a command is needed: one of {', '.join(commands())}; see ncsolve --help")
-    command = commands()[args.command]
-    if hasattr(command, "check"):
-        command.check(args)
-    allowed = getattr(command, "OUT", (".json",))
-    if args.out is not None and (suffix := PurePath(args.out).suffix.lower()) not in allowed:
-        raise UsageError(
-            f"--out {args.out!r} has suffix {suffix!r}; {args.command} writes {' or '.join(allowed)}"
-        )
+    if not joined or joined[0] not in COMMANDS:
+        before = list(takewhile(lambda word: word not in COMMANDS, joined))
+        parser().parse_args(before)  # help, version, or what is wrong
+        works = f"one of {', '.join(COMMANDS)}"
+        raise UsageError(f"a command is needed: {works}; see ncsolve --help")
+    name = joined[0]
+    args, unknown = parser(name).parse_known_args(joined[1:])
+    if unknown:
+        parser().error(f"unrecognized arguments: {' '.join(unknown)}")
+    args.command = name
     return args
 
 
 def _terminal(args: Namespace) -> Terminal:
     watched = sys.stderr is not None and sys.stderr.isatty()
     return Terminal(lambda message: _note(args, message), watched and not args.quiet)
+
+
+def _suffix(args: Namespace) -> str:
+    return PurePath(args.out).suffix.lower()
+
+
+def _check_out(args: Namespace, asked: Command) -> None:
+    """Settle before anything is computed whether --out can be written."""
+    if args.out is None:
+        return
+    if _suffix(args) not in asked.out:
+        wrong = f"--out {args.out!r} has suffix {_suffix(args)!r}"
+        raise UsageError(f"{wrong}; {args.command} writes {' or '.join(asked.out)}")
+    if not asked.resumes:
+        from ..files import check_writable
+
+        check_writable(args.out, overwrite=args.force)
 
 
 def _deliver(args: Namespace, answer: Answer) -> None:
@@ -153,9 +208,9 @@ def _deliver(args: Namespace, answer: Answer) -> None:
     kind, provenance = answer.kind or args.command, _provenance(args, answer.seed)
     document = report.document(kind, answer.body, provenance) if args.json or args.out else ""
     try:
-        if answer.save is not None:
-            answer.save(document)
-        elif args.out is not None and not answer.saved:
+        if args.out is not None and (save := answer.save.get(_suffix(args))) is not None:
+            save(document)
+        elif args.out is not None:
             with atomic_write(args.out, overwrite=args.force) as stream:
                 stream.write(document.encode())
     finally:
@@ -194,9 +249,5 @@ def _give_up_stdout() -> None:
 
 
 def _failed(message: object, code: int) -> int:
-    print(f"ncsolve: error: {_one_line(message)}", file=sys.stderr)
+    print(f"ncsolve: error: {' '.join(str(message).split())}", file=sys.stderr)
     return code
-
-
-def _one_line(message: object) -> str:
-    return " ".join(str(message).split())

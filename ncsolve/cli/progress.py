@@ -1,115 +1,91 @@
-"""Progress on a terminal's standard error: one bar per start, filled as the logarithm of the gradient falls."""
+"""Progress on a terminal's standard error: a bar of rich, and what each kind of work tells it; it is cleared at the end.
+
+Each function gives the callback of one kind of work: of `predict`, `verify`, `attack`, `campaign.run`, `phase_map`, `train`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..numeric.optimizers import Momentum
-
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import Progress, TaskID
 
-    from ..numeric.descent import Descent, Progress
+    from ..numeric.descent import Descent
     from ..problem.ufm import UFM
 
+Bar = AbstractContextManager[Callable[..., None]]
+ELAPSED, LEFT = ("{task.description}", "elapsed"), ("counted", "{task.description}", "remaining")
 
-@contextmanager
-def bars(ufm: UFM, method: Descent) -> Iterator[Progress]:
-    """A callback for `verify(progress=...)`, and the bars it moves; they are cleared at the end."""
+
+def _bars(*columns: str) -> Progress:
+    """Bars with the columns of these names; other words are rich's text."""
+    from rich import progress as rich
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
 
-    says = "start {task.description}  step {task.fields[step]}  objective {task.fields[objective]:.12g}  "
-    columns = (
-        BarColumn(24),
-        TextColumn(says + "gradient {task.fields[norm]:.2e}"),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
-        share = _Share(ufm, method)
-        tasks: dict[int, TaskID] = {}
-
-        def move(start: int, step: int, objective: float, norm: float) -> None:
-            fields: dict[str, Any] = {"step": step, "objective": objective, "norm": norm}
-            if start not in tasks:
-                for task in tasks.values():
-                    shown.update(task, completed=1.0)
-                    shown.stop_task(task)
-                tasks[start] = shown.add_task(f"{start + 1}/{method.starts}", total=1.0, **fields)
-                share.begin()
-            shown.update(tasks[start], completed=share(step, objective, norm), **fields)
-
-        yield move
+    known: dict[str, Any] = {
+        "elapsed": rich.TimeElapsedColumn,
+        "remaining": rich.TimeRemainingColumn,
+        "counted": rich.MofNCompleteColumn,
+    }
+    made = [known[name]() if name in known else rich.TextColumn(name) for name in columns]
+    return rich.Progress(rich.BarColumn(24), *made, console=Console(stderr=True), transient=True)
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, float], None]]:
-    """A callback for `predict(progress=...)`, and the bar that shows its last word; it is cleared at the end.
-
-    The bar fills as a search goes on ("search 3 of 12") and pulses where no end can be foreseen.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("solving", total=None)
-
-        def move(stage: str, objective: float) -> None:
-            words = stage.split()
-            done, total = (int(words[1]), int(words[3])) if words[0] == "search" else (None, None)
-            said = stage if math.isnan(objective) else f"{stage}  objective {objective:.12g}"
-            shown.update(task, description=said, completed=done, total=total)
-
-        yield move
+def _bar(
+    columns: tuple[str, ...], says: str, told: Callable[..., dict[str, Any]], **task: Any
+) -> Iterator[Callable[..., None]]:
+    """One bar, and a callback that gives it what `told` makes of the callback's arguments."""
+    with _bars(*columns) as shown:
+        bar = shown.add_task(says, **({"total": None} | task))
+        yield lambda *values: shown.update(bar, **told(*values))
 
 
-@contextmanager
-def words(total: int) -> Iterator[Callable[[str], None]]:
-    """A callback that moves a bar by one of `total` and shows a word, with the time that is left; it is cleared at the end."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+def stages() -> Bar:
+    """The stage of a search ("search 3 of 12"), where no end can be foreseen a pulse, and its objective."""
 
-    columns = (
-        BarColumn(24),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("", total=total)
-        yield lambda word: shown.update(task, advance=1, description=word)
+    def told(stage: str, objective: float) -> dict[str, Any]:
+        words = stage.split()
+        done, total = (int(words[1]), int(words[3])) if words[0] == "search" else (None, None)
+        said = stage if math.isnan(objective) else f"{stage}  objective {objective:.12g}"
+        return {"description": said, "completed": done, "total": total}
+
+    return _bar(ELAPSED, "solving", told)
+
+
+def words(total: int) -> Bar:
+    """One of `total` is done, named by a word."""
+    return _bar(LEFT, "", lambda word: {"advance": 1, "description": word}, total=total)
+
+
+def portions(says: str) -> Bar:
+    """So many of a total that is known with the first call, which shows the bar."""
+
+    def told(done: int, total: int) -> dict[str, Any]:
+        return {"completed": done, "total": total, "visible": True}
+
+    return _bar(LEFT, says, told, visible=False)
+
+
+def epochs() -> Bar:
+    """The epoch of a training, its loss, and how far features and classifier are."""
+
+    def told(epoch: int, total: int, value: float, record: dict[str, Any]) -> dict[str, Any]:
+        said = f"epoch {epoch}/{total}  loss {value:.6g}"
+        for key, word in (("nc2_gof_H", "features"), ("nc2_gof_W", "classifier")):
+            said += f"  {word} {record[key]:.3f}" if key in record else ""
+        return {"description": said, "completed": epoch, "total": total}
+
+    return _bar(ELAPSED, "training", told)
 
 
 @contextmanager
 def counted(total: int) -> Iterator[Callable[[int, int], None]]:
-    """A callback for `campaign.run(progress=...)`, and the bar that it moves, with the time left; it is cleared at the end."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
-
-    columns = (
-        BarColumn(24),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-    )
-    with Bars(
-        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as shown:
+    """How many problems of a campaign are finished, how many of them are errors, and the time that is left."""
+    with _bars("counted", *ELAPSED, "left", "remaining") as shown:
         task = shown.add_task("", total=total)
         begun = False
 
@@ -125,63 +101,35 @@ def counted(total: int) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def portions(says: str) -> Iterator[Callable[[int, int], None]]:
-    """A callback of (done, total) that moves a bar, shown from the first call on, with the time that is left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+def bars(ufm: UFM, method: Descent) -> Iterator[Callable[[int, int, float, float], None]]:
+    """A bar per start: of its steps where their number is fixed, else of the way that log |gradient| has to fall."""
+    from ..numeric.optimizers import Momentum
 
-    columns = (
-        BarColumn(24),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(says, total=None, visible=False)
-        yield lambda done, total: shown.update(task, completed=done, total=total, visible=True)
+    says = "start {task.description}  step {task.fields[step]}  objective {task.fields[objective]:.12g}"
+    optimizer = method.optimizer
+    tolerance = 2.0 * min(ufm.decays) * getattr(optimizer, "tolerance", 1e-12)
+    with _bars(says + "  gradient {task.fields[norm]:.2e}", "elapsed") as shown:
+        tasks: dict[int, TaskID] = {}
+        first = most = 0.0
 
+        def share(step: int, objective: float, norm: float) -> float:
+            nonlocal first, most
+            if isinstance(optimizer, Momentum):
+                return step / optimizer.steps
+            goal, first = math.sqrt(tolerance * abs(objective)), first or norm
+            if 0 < goal < first and norm > 0:
+                most = max(most, min(math.log(first / norm) / math.log(first / goal), 1.0))
+            return most
 
-class _Share:
-    """How much of a run is done: of its steps where their number is fixed, else of the way that log |gradient| has to fall."""
-
-    def __init__(self, ufm: UFM, method: Descent) -> None:
-        self.decay = min(ufm.decays)
-        self.optimizer = method.optimizer
-        self.begin()
-
-    def begin(self) -> None:
-        """A new run starts."""
-        self.first, self.most = 0.0, 0.0
-
-    def __call__(self, step: int, objective: float, norm: float) -> float:
-        if isinstance(self.optimizer, Momentum):
-            return step / self.optimizer.steps
-        goal = math.sqrt(
-            2.0 * self.decay * getattr(self.optimizer, "tolerance", 1e-12) * abs(objective)
-        )
-        self.first = self.first or norm
-        if 0 < goal < self.first and norm > 0:
-            done = math.log(self.first / norm) / math.log(self.first / goal)
-            self.most = max(self.most, min(done, 1.0))
-        return self.most
-
-
-@contextmanager
-def epochs() -> Iterator[Callable[[int, int, float, dict[str, Any]], None]]:
-    """A callback for `networks.train(progress=...)`, and the bar it moves; it is cleared at the end."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("training", total=None)
-
-        def move(epoch: int, total: int, value: float, record: dict[str, Any]) -> None:
-            said = f"epoch {epoch}/{total}  loss {value:.6g}"
-            for key, word in (("nc2_gof_H", "features"), ("nc2_gof_W", "classifier")):
-                said += f"  {word} {record[key]:.3f}" if key in record else ""
-            shown.update(task, description=said, completed=epoch, total=total)
+        def move(start: int, step: int, objective: float, norm: float) -> None:
+            nonlocal first, most
+            fields: dict[str, Any] = {"step": step, "objective": objective, "norm": norm}
+            if start not in tasks:
+                for task in tasks.values():
+                    shown.update(task, completed=1.0)
+                    shown.stop_task(task)
+                tasks[start] = shown.add_task(f"{start + 1}/{method.starts}", total=1.0, **fields)
+                first = most = 0.0
+            shown.update(tasks[start], completed=share(step, objective, norm), **fields)
 
         yield move

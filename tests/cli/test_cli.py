@@ -20,7 +20,7 @@ import pytest
 
 import ncsolve
 from ncsolve.analytic.theorem import Claim
-from ncsolve.cli import main
+from ncsolve.cli import command, main
 from ncsolve.numeric.optimizers import Ending
 from ncsolve.problem.counts import named
 from ncsolve.show import text as report
@@ -440,7 +440,8 @@ def test_too_large_and_out_of_memory_are_one_line(capsys, monkeypatch, tmp_path)
     def exhausted(args, terminal):
         raise MemoryError("Unable to allocate 57 PiB")
 
-    monkeypatch.setattr("ncsolve.cli.commands.predict.run", exhausted)
+    failing = dataclasses.replace(command("predict"), run=exhausted)
+    monkeypatch.setattr("ncsolve.cli.predicting.predict", failing)
     assert "57 PiB" in refusal(capsys, "predict", *SMALL, code=3)
     assert list(tmp_path.iterdir()) == []
 
@@ -453,7 +454,8 @@ def test_a_hessian_that_is_too_large_does_not_cost_the_runs(capsys, monkeypatch)
 
 
 def test_a_bug_is_not_dressed_up_as_a_mistake(monkeypatch):
-    monkeypatch.setattr("ncsolve.cli.commands.predict.run", lambda args, terminal: 1 // 0)
+    failing = dataclasses.replace(command("predict"), run=lambda args, terminal: 1 // 0)
+    monkeypatch.setattr("ncsolve.cli.predicting.predict", failing)
     with pytest.raises(ZeroDivisionError):
         main(["predict", *SMALL])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ncsolve.cli import main
-from ncsolve.cli.commands.design import QUESTIONS
+from ncsolve.cli.asking import QUESTIONS
 
 ASKED = {
     "decay": ["--counts", "200,100,50,50", "--depth", "3"],

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 import ncsolve
+from ncsolve import cli
 from ncsolve.cli import main
+from ncsolve.cli.measuring import take_experiment
 from ncsolve.networks import EXPERIMENTS
 
 ROOT = Path(ncsolve.__file__).parents[1]
@@ -355,7 +357,10 @@ def test_networks_are_not_loaded_by_the_package_or_by_help():
 
 
 def test_every_experiment_is_a_set_of_options_that_the_command_knows():
-    from ncsolve.cli import parse
+    def parse(argv):
+        args = cli.parse(argv)
+        take_experiment(args)
+        return args
 
     for name, experiment in EXPERIMENTS.items():
         args = parse(["train", "--experiment", name])

@@ -612,7 +612,7 @@ def test_certify_rigorous_on_the_command_line(tmp_path, capsys):
     ):
         assert word in out
     assert "decimals that are shown" not in out
-    assert json.loads(path.read_text())["schema"] == "ncsolve/numeric/rigorous/1"
+    assert json.loads(path.read_text())["schema"] == "ncsolve/rigorous/1"
     assert main(["replay", str(path), "--quiet"]) == 0
     capsys.readouterr()
     assert main([*argv, "--out", str(path)]) == 4  # never over another file

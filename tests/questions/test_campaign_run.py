@@ -564,7 +564,7 @@ USAGE = {
     "no address": (["a.toml", "--dask", ""], 2, "--dask '' is not an address"),
     "a suffix": (["a.toml", "--out", "x.json"], 2, "x.json"),
     "a picture": (["a.toml", "--plot", "x.bmp"], 2, "x.bmp"),
-    "a size without a picture": (["a.toml", "--size", "3x3"], 2, "--size belongs to --plot"),
+    "a size without a picture": (["a.toml", "--size", "3x3"], 2, "--size needs --plot"),
     "no workers": (["spec.toml", "--workers", "0"], 2, "--workers '0'"),
     "no spec": (["nowhere.toml"], 4, "nowhere.toml"),
     "no results": (["--summarize", "nowhere.jsonl"], 4, "nowhere.jsonl"),

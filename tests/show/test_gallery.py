@@ -246,7 +246,7 @@ def test_targets_that_are_not_labels_have_gram_matrices_too(tmp_path, capsys):
 
 
 def test_reading_the_kinds_loads_nothing_heavy():
-    code = "import sys, ncsolve.show.plots.gallery, ncsolve.cli.commands.plot; print(*sys.modules)"
+    code = "import sys, ncsolve.show.plots.gallery, ncsolve.cli.writing; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environment()
     )

@@ -9,7 +9,7 @@ import pytest
 from support.written import ARGV, COUNTS, log, problem, write_all
 
 import ncsolve
-from ncsolve.cli.commands import commands
+from ncsolve.cli import COMMANDS, command
 from ncsolve.problem.errors import DataError
 from ncsolve.questions.maps import PhaseMap
 from ncsolve.show.document import result_of
@@ -57,18 +57,10 @@ def test_every_command_that_writes_documents_is_read_here():
         "replay",
         "train",
     }  # a page, what needs a certificate of another extra, what needs torch (a log stands for it)
-    writing = {
-        name
-        for name, command in commands().items()
-        if set(getattr(command, "OUT", (".json",))) & {".json", ".jsonl"}
-    }
+    writing = {name for name in COMMANDS if {".json", ".jsonl"} & set(command(name).out)}
     assert {words[0] for words in ARGV.values()} == writing - pages
     suffixes = {(words[0], name.rpartition(".")[2]) for name, words in ARGV.items()}
-    binary = {
-        (name, "npz")
-        for name, command in commands().items()
-        if ".npz" in getattr(command, "OUT", ())
-    }
+    binary = {(name, "npz") for name in COMMANDS if ".npz" in command(name).out}
     assert binary <= suffixes
 
 

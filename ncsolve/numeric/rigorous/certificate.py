@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ...problem.objective import Parameters
 
-SCHEMA = "ncsolve/numeric/rigorous/1"
+SCHEMA = "ncsolve/rigorous/1"
 PRECISION = 64
 
 

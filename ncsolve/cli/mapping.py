@@ -1,0 +1,447 @@
+"""Commands that look around one problem: a map over two fields, the course of descent, the landscape at a critical point."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from . import options
+from .answer import CONTRADICTED, DONE, INCONCLUSIVE, Answer, Terminal, command, predicted
+from .options import UsageError, given
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import numpy as np
+
+    from ..problem.ufm import UFM
+    from ..questions.axes import Axis, LongTail
+    from ..questions.course import TimeCourse
+    from ..questions.curvature import Family
+    from ..questions.landscapes import Landscape
+    from ..questions.maps import PhaseMap
+    from ..questions.tracking import Track
+    from ..show.text import Line
+
+FEW = 20  # cells solved one by one that need no mention
+MOST_ROWS, SHOWN_ROWS = 40, 12
+SET_BY = {  # the options that an axis makes useless, and what works instead
+    "decay": (
+        ("weight_decay", "feature_decay"),
+        "the axis sets all decays; mean-decay moves them by one factor",
+    ),
+    "bias-decay": (("bias",), "the axis sets it"),
+    "depth": (("depth",), "the axis sets it"),
+    "width": (("width",), "the axis sets it"),
+}
+
+
+@command(
+    options.add_problem,
+    """
+map
+  --x AXIS!  NAME=LOW:HIGH:POINTS[,log|,lin] or NAME=V1,V2,...; NAME is decay, mean-decay,
+      bias-decay, ratio, n, K, depth, width, smoothing, ...
+  --y AXIS!  the same, another field
+  --field NAMES  active (default), vanished, merged, rank, value, cosine, ... or all; a picture has
+      the first
+  --rule WORD  continuous (default where an axis moves counts) or floored (default else) long tail
+  --no-boundaries  a picture without the lines
+  --most-solved N  how many cells may be solved iteratively, one by one (10000)
+""",
+    options.PICTURE,
+    options.output("also write the map to FILE: .csv, .npz, .json, or a picture .png, .svg, .pdf"),
+    out=(".json", ".csv", ".npz", *options.PICTURES),
+)
+def phase(args: Namespace, terminal: Terminal) -> Answer:
+    """Fill the map, draw or save it."""
+    from ..questions.maps import MOST_SOLVED, chosen_fields, phase_map
+    from ..show import plots, text
+
+    suffix = "" if args.out is None else PurePath(args.out).suffix.lower()
+    needless = given(args, ("size", "dpi", "no_boundaries"))
+    if needless and suffix not in options.PICTURES:
+        instead = "give --out a name ending in .png, .svg or .pdf"
+        raise UsageError(f"{needless[0]} is about a picture; {instead}")
+    settings = options.picture(args)
+    most = options.whole(args, "most_solved", 0)
+    problem, x, y, tail = _family(args)
+
+    def say(done: int, total: int) -> None:
+        if done == 0 and total > FEW:
+            how = "have no closed form (or lie at a threshold) and are predicted one by one"
+            terminal.note(f"{total} cells {how}")
+
+    with terminal.watched("portions", "cells without a closed form") as progress:
+        found = phase_map(
+            problem,
+            x,
+            y,
+            long_tail=tail,
+            fields=chosen_fields(args.field or "active"),
+            theorem=args.theorem,
+            limit=args.limit or "",
+            full_width=args.width is None,
+            most_solved=MOST_SOLVED if most is None else most,
+            progress=progress or say,
+        )
+    save: dict[str, Callable[[str], object]] = {
+        ".csv": lambda _: found.save(args.out, overwrite=args.force),
+        ".npz": lambda document: found.save(
+            args.out, "" if args.json else document, overwrite=args.force
+        ),
+    }
+    if suffix in options.PICTURES:
+        axes = plots.phase_diagram(found, lines=not args.no_boundaries)
+        save[suffix] = lambda _: plots.save(axes, args.out, **settings)
+    whole = args.json or suffix == ".json"
+    body = found.to_dict(arrays=whole) if whole or suffix == ".npz" else {}
+    lines = [*_map_lines(found), *([] if args.out is None else [("written", args.out)])]
+    return Answer(body, lambda _: [text.text(lines)], save=save)
+
+
+def _family(args: Namespace) -> tuple[UFM, Axis, Axis, LongTail | None]:
+    """The problem, the axes and the rule behind the counts."""
+    from ..problem.fields import TAIL
+    from ..questions.axes import RULES, axis, parse_tail
+
+    x, y = axis(args.x), axis(args.y)
+    moved = {one.name: float(one.values[0]) for one in (x, y)}
+    for name in moved:
+        useless, instead = SET_BY.get(name, ((), ""))
+        if ignored := given(args, useless):
+            raise UsageError(f"{ignored[0]} would be ignored beside the axis {name}: {instead}")
+    counts = {name: value for name, value in moved.items() if name in TAIL}
+    if args.long_tail is None:
+        if counts or args.rule is not None:
+            what = f"axis {next(iter(counts))}" if counts else "--rule"
+            has = f"{'--counts' if args.labels is None else '--labels'} gives a fixed vector of counts"
+            raise UsageError(f"{what} needs --long-tail K=..,n=..,ratio=..; {has}")
+        return options.problem(args), x, y, None
+    rule = args.rule or ("continuous" if counts else "floored")
+    if rule not in RULES:
+        raise UsageError(f"--rule {rule!r} is unknown; {' or '.join(RULES)} works")
+    tau = args.logit_adjustment
+    if counts and tau is not None and "," not in tau:
+        why = f"follows the counts, which axis {next(iter(counts))} moves; give K numbers"
+        raise UsageError(f"--logit-adjustment {tau} {why}")
+    tail = parse_tail(args.long_tail, counts, rule)
+    fixed = ",".join(repr(float(n)) for n in tail.counts())
+    problem = options.problem(Namespace(**vars(args) | {"counts": fixed, "long_tail": None}))
+    return problem, x, y, tail
+
+
+def _map_lines(found: PhaseMap) -> Iterable[Line]:
+    """Problem, axes, theorems, the range of every field, boundaries, what no theorem covers."""
+    import numpy as np
+
+    from ..questions.maps import FIELDS, WHOLE
+
+    yield "problem", ", ".join(_family_words(found))
+    for side, axis in (("x", found.x), ("y", found.y)):
+        span = f"{axis.values[0]:g} to {axis.values[-1]:g}, {len(axis)} points"
+        scale = "logarithmic" if axis.log else "linear"
+        yield side, f"{axis.name} ({axis.says}), {span}, {scale}"
+    for (theorem, claim), cells in found.tally().items():
+        yield "theorem", f"{theorem}, {claim}: {cells} cells"
+    if found.solved:
+        yield "one by one", f"{found.solved} cells were predicted by themselves"
+    for reason, cells in found.uncovered.items():
+        yield "uncovered", f"{cells} cells: {reason}"
+    for name, field in found.fields.items():
+        known, digits = field[~np.isnan(field)], ".0f" if name in WHOLE else ".6g"
+        span = f"{known.min():{digits}} to {known.max():{digits}}" if known.size else ""
+        yield name, f"{span or 'nowhere defined'}, {FIELDS[name]}"
+    for boundary in found.boundaries:
+        yield "boundary", f"{boundary.name}: {_span(found, boundary.x, boundary.y)}"
+
+
+def _family_words(found: PhaseMap) -> Iterable[str]:
+    """What stands still, and the rule behind the counts."""
+    ufm, tail, moved = found.plane.ufm, found.plane.tail, {found.x.name, found.y.name}
+
+    def layers(name: str, values: Sequence[float]) -> str:
+        distinct = values[:1] if len(set(values)) == 1 else values
+        said = ", ".join(f"{value:.6g}" for value in distinct[:6])
+        return f"{name} {said}" + (", ..." if len(distinct) > 6 else "")
+
+    if "K" not in moved:
+        yield f"{ufm.classes} classes"
+    if tail is None:
+        yield f"N = {ufm.samples:.6g}"
+    else:
+        sizes = {"n": tail.largest, "ratio": tail.ratio}
+        yield from (f"{name} = {sizes[name]:g}" for name in sizes if name not in moved)
+        profile = "n for the first half, then n / ratio" if tail.step else "n ratio^(-k/(K-1))"
+        floored = "rounded down to whole numbers"
+        rule = floored if tail.rule == "floored" else "continuous, not rounded"
+        yield f"counts {profile} ({rule})"
+    entropy = ufm.loss.name == "ce"
+    with_ = [f" with {name.replace('_', ' ')}" for name in ufm.loss.parameters()] if entropy else []
+    yield "".join(["cross-entropy" if entropy else "squared loss", *with_])
+    if "depth" not in moved:
+        yield f"M = {ufm.depth}"
+    if not found.plane.full_width and "width" not in moved:
+        yield layers("width", ufm.width)
+    if "decay" not in moved:
+        ratios = " (times a factor)" if "mean-decay" in moved else ""
+        yield layers("weight decay", ufm.weight_decay) + ratios
+        yield f"feature decay {ufm.feature_decay:.6g}{ratios}"
+    if "bias-decay" not in moved:
+        yield {"none": "no bias", "free": "free bias"}.get(str(ufm.bias), f"bias decay {ufm.bias}")
+    yield f"{ufm.features} features"
+
+
+def _span(found: PhaseMap, x: np.ndarray, y: np.ndarray) -> str:
+    """Where a curve runs inside the map: its points with the smallest and the largest y."""
+    import numpy as np
+
+    with np.errstate(invalid="ignore"):
+        inside = (x >= found.x.values[0]) & (x <= found.x.values[-1])
+        inside &= (y >= found.y.values[0]) & (y <= found.y.values[-1])
+    x, y = x[inside], y[inside]
+    ends = dict.fromkeys((int(np.argmin(y)), int(np.argmax(y))))
+    return " .. ".join(f"{found.x.name} {x[i]:.6g} at {found.y.name} {y[i]:.6g}" for i in ends)
+
+
+@command(
+    options.add_problem,
+    """
+descent
+  --learning-rate X  of the objective over all N features (0.1)
+  --momentum X  of heavy-ball descent (0)
+  --start-scale LIST  singular value of H, W_1, ..., W_M along every mode at the start: one number,
+      or one per mode (0.1); gaussian: standard deviation of every entry
+  --start {aligned,gaussian}  aligned with the modes (default), or gaussian, seen through its
+      projection
+  --steps N  length of the time course (1.5 times what the last class needs)
+  --share X  a class is learned at this share of its final value (0.5)
+  --measured  also descend on the raw objective, and compare
+  --rng INT  seed of a gaussian start and of the hidden bases of an aligned one (0)
+""",
+    options.PICTURE + "  --picture FILE  modes against the step (.png, .svg or .pdf)",
+    options.output(
+        "also write the JSON document to FILE, or with suffix .csv the time course of every mode"
+    ),
+    out=(".json", ".csv"),
+)
+def dynamics(args: Namespace, terminal: Terminal) -> Answer:
+    """Predict the time course, and follow real descent if asked."""
+    from ..questions.dynamics import time_course
+    from ..questions.tracking import gaussian_start, track
+    from ..show import plots
+    from ..show.text import prediction_lines, text
+
+    drawing = options.check_picture(args, "picture")
+    gaussian = args.start == "gaussian"
+    if args.rng is not None and not args.measured and not gaussian:
+        raise UsageError("--rng has an effect with --measured or --start gaussian only")
+    planned = {
+        "learning_rate": options.positive(args, "learning_rate"),
+        "momentum": options.positive(args, "momentum", below=1.0, zero=True),
+        "steps": options.whole(args, "steps", 1),
+        "share": options.positive(args, "share", below=1.0),
+    }
+    scales = options.positives(args, "start_scale") or [0.1]
+    seed = options.whole(args, "rng", 0) or 0
+    prediction = predicted(args, terminal)
+    start: Any = scales if len(scales) > 1 else scales[0]
+    if gaussian and len(scales) > 1:
+        raise UsageError("--start gaussian takes one --start-scale")
+    if gaussian:
+        start = gaussian_start(prediction.ufm, start, rng=seed)
+    course = time_course(prediction.ufm, start=start, **options.said(planned))
+    tracked = track(course, rng=seed) if args.measured else None
+    body = course.to_dict() if tracked is None else tracked.to_dict()
+    if args.picture is not None:
+        plots.save(plots.modes_against_step(tracked or course), args.picture, **drawing)
+
+    def blocks(_terminal: bool) -> Iterable[str]:
+        yield text([prediction_lines(prediction)[0], *_course_lines(course, body)])
+        if body["classes"]:
+            yield _course_table(body["classes"], "class", tracked is not None)
+        if not course.modes.by_class:
+            yield _course_table(body["modes"], "mode", tracked is not None)
+        picture = [] if args.picture is None else [("picture", args.picture)]
+        if last := [*_tracked_lines(tracked), *picture]:
+            yield text(last)
+
+    code = DONE
+    if tracked is not None and tracked.aligned and not tracked.agrees:
+        code = CONTRADICTED if tracked.agrees is False else INCONCLUSIVE
+    return Answer(
+        body,
+        blocks,
+        code,
+        tuple(course.warnings),
+        seed if args.measured or gaussian else None,
+        {".csv": lambda _: _write_course(args, course, tracked)},
+    )
+
+
+def _course_lines(course: TimeCourse, body: dict[str, Any]) -> list[Line]:
+    room = course.start[course.modes.room]
+    low, high, share = room.min(), room.max(), f"{course.share:g}"
+    scale = f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
+    kind = "aligned" if course.parameters is None else "gaussian, projected on the modes"
+    end = "" if body["diverged"] is None else f"; descent diverges at step {body['diverged']}"
+    rates = f"learning rate {course.learning_rate:g}, momentum {course.momentum:g}"
+    dies = f"a class that dies, when it has lost {share} of its start"
+    lines = [
+        ("descent", f"{rates}: time {course.time_per_step:.6g} per step"),
+        ("start", f"{kind}, singular values {scale}"),
+        ("learned", f"at {share} of the final own logit; {dies}"),
+        ("steps", f"{course.steps}{end}"),
+    ]
+    if course.ufm.bias == "free":
+        lines.append(("bias", "free, at its optimum from the start, where it stays"))
+    if (rate := course.largest_stable_rate) is not None:
+        lines.append(("stability", f"learning rates below {rate:.6g} settle at the end"))
+    return lines + [("warning", warning) for warning in course.warnings]
+
+
+def _tracked_lines(found: Track | None) -> list[Line]:
+    if found is None:
+        return []
+    verdict = {
+        True: "AGREES: descent on the raw objective does what the recursion says",
+        False: "CONTRADICTED: descent on the raw objective left the recursion",
+        None: "APPROXIMATE: the start is not aligned, so nothing is claimed to be exact"
+        if not found.aligned
+        else "UNSTABLE: descent left the recursion where rounding grows, near a saddle or at a rate at which it cannot settle",
+    }[found.agrees]
+    flow = f"from the flow by {found.flow_error:.2g} of the largest sigma"
+    outside = f"{found.followed.outside[-1]:.2g} of the end-to-end matrix"
+    return [
+        ("measured", f"differs from the recursion by {found.descent_error:.2g}, {flow}"),
+        ("outside", f"{outside} is not along the modes at the end"),
+        ("verdict", verdict),
+    ]
+
+
+def _course_table(rows: list[dict[str, Any]], kind: str, measured: bool) -> str:
+    """One row per class, of more than 40 the largest and the smallest; or per mode, of more than 40 the first."""
+    from ..show.text import grid
+
+    by_class = kind == "class"
+    steps = ["flow step", "descent step", *(["measured step"] if measured else [])]
+    ends = ["own logit", *(["start", "boundary"] if "start" in rows[0] else [])]
+    head = [kind, "count" if by_class else "tau^2", "fate", *steps]
+    head += ends if by_class else ["sigma", "boundary"]
+    order = list(range(len(rows)))
+    if len(rows) > MOST_ROWS and by_class:
+        falling = sorted(order, key=lambda k: -rows[k]["count"])
+        order = [*falling[:SHOWN_ROWS], *falling[-SHOWN_ROWS:]]
+    keys = [name.replace("tau^2", "tau2").replace(" ", "_") for name in head]
+    cells = [[_cell(rows[k][key]) for key in keys] for k in order[:MOST_ROWS]]
+    right = [i for i, name in enumerate(head) if name not in (kind, "fate")]
+    lines = grid(head, cells, right=right).splitlines()
+    if len(cells) < len(rows):
+        more = f"... {len(rows) - len(cells)} more (use --json for all)"
+        lines.insert(1 + (SHOWN_ROWS if by_class else MOST_ROWS), more)
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, int | float) else str(value)
+
+
+def _write_course(args: Namespace, course: TimeCourse, tracked: Track | None) -> None:
+    """A line per recorded step and mode: step, mode, tau^2, sigma by flow, by the recursion, measured."""
+    import csv
+    import io
+
+    from ..files import atomic_write
+
+    columns = {"flow": course.flow.sigma, "descent": course.descent.sigma}
+    columns |= {} if tracked is None else {"measured": tracked.followed.sigma}
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["step", "mode", "tau2", *columns])
+    for t, step in enumerate(course.recorded.tolist()):
+        for i, name in enumerate(course.modes.names):
+            sigma = [float(one[t, i]) if t < len(one) else "" for one in columns.values()]
+            writer.writerow([step, name, float(course.modes.tau2[i]), *sigma])
+    with atomic_write(args.out, overwrite=args.force) as target:
+        target.write(stream.getvalue().encode())
+
+
+@command(
+    options.add_problem,
+    """
+landscape
+  --at POINT  minimizer (default), zero, modes=0,2 (these modes on, others zero), unstable (all at
+      their unstable roots), unstable=1 (that mode there, others as in the minimizer),
+      modes=0,2+unstable=1
+  --columns {auto,samples,means}  columns of H: samples (all N), means (K class means), auto (samples
+      if few enough)
+  --tol X  share of the largest eigenvalue that counts as zero (1e-10)
+""",
+    options.PICTURE + "  --picture FILE  all eigenvalues in order (.png, .svg or .pdf)",
+    options.output(),
+)
+def landscape(args: Namespace, terminal: Terminal) -> Answer:
+    """Predict the inertia of the Hessian, and measure it."""
+    from ..questions.landscape import critical_point
+    from ..questions.landscapes import ZERO, Comparison, measure_inertia
+    from ..show import plots
+    from ..show.text import grid, prediction_lines, text
+
+    drawing = options.check_picture(args, "picture")
+    tolerance = options.positive(args, "tol", below=1.0) or ZERO
+    prediction = predicted(args, terminal)
+    point = critical_point(prediction, args.at or "minimizer")
+    found = measure_inertia(point, columns=args.columns or "auto", tolerance=tolerance)
+    if args.picture is not None:
+        plots.save(plots.hessian_spectrum(found), args.picture, **drawing)
+
+    def blocks(_terminal: bool) -> Iterable[str]:
+        yield text([prediction_lines(prediction)[0], *_landscape_lines(found)])
+        if point.placed is not None:
+            rows = point.placed.to_rows()
+            names = ("mode", "tau2", "place", "sigma")
+            cells = [[_cell(row[name]) for name in names] for row in rows[:MOST_ROWS]]
+            yield grid(("mode", "tau^2", "at", "sigma"), cells, right=(1, 3))
+            if len(rows) > MOST_ROWS:
+                yield f"... {len(rows) - MOST_ROWS} more (use --json for all)"
+        if found.families is not None:
+            head = ("directions", "number", "negative", "smallest", "largest")
+            yield grid(head, list(map(_family_row, found.families)), right=(1, 2, 3, 4))
+        signs = ("negative", "zero", "positive")
+        counts = {"predicted": found.predicted, "measured": found.measured}
+        cells = [[of, *(str(getattr(one, sign)) for sign in signs)] for of, one in counts.items()]
+        yield grid(("inertia", *signs), cells, right=(1, 2, 3))
+        drawn = [] if args.picture is None else [("picture", args.picture)]
+        yield text([*drawn, ("verdict", f"{found.comparison.name}: {found.comparison.value}")])
+
+    codes = {Comparison.CONTRADICTED: CONTRADICTED, Comparison.UNRESOLVED: INCONCLUSIVE}
+    code = codes.get(found.comparison, DONE)
+    return Answer(found.to_dict(), blocks, code, point.warnings)
+
+
+def _landscape_lines(found: Landscape) -> list[Line]:
+    """Point, value, what was measured."""
+    point = found.point
+    columns = f"{found.columns} class means (within-class directions left out on both sides)"
+    columns = "all N features" if found.columns == point.ufm.samples else columns
+    lines = [
+        ("at", point.at),
+        ("value", f"{point.value:.15g}"),
+        ("gradient", f"norm {found.gradient_norm:.2g}"),
+        ("hessian", f"{found.measured_eigenvalues.size} free numbers, {columns}"),
+        ("largest", f"eigenvalue {found.largest:.6g}"),
+    ]
+    if (error := found.eigenvalue_error) is not None:
+        most = f"{error:.2g} of the largest"
+        lines.append(("spectrum", f"predicted and measured differ by at most {most}"))
+    return lines + [("warning", warning) for warning in point.warnings]
+
+
+def _family_row(family: Family) -> tuple[str, ...]:
+    values = family.values
+    negative = (values < -1e-12 * abs(values).max()).sum()  # rotations are zero to rounding
+    counts = (str(family.size), str(int(negative) * family.copies))
+    return (family.directions, *counts, f"{values.min():.6g}", f"{values.max():.6g}")
