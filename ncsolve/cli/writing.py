@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +26,9 @@ from .options import UsageError, given
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from ..questions.campaigns.summary import Summary
+    from ..questions.campaign import Summary
 
 CHOICES = """
   --measured  norms: descend, and show the measured norms too
@@ -169,9 +173,9 @@ who computes
 def campaign(args: Namespace, terminal: Terminal) -> Answer:
     """Solve the problems of a spec or go on with them, and summarize the results."""
     from ..questions.campaign import summarize
-    from ..questions.campaigns.picture import results_picture
-    from ..questions.campaigns.table import summary_blocks
     from ..show import plots
+    from ..show.campaign_text import summary_blocks
+    from ..show.plots.campaign import results_picture
 
     _check_campaign(args)
     finished = args.summarize is not None
@@ -215,19 +219,28 @@ def _check_campaign(args: Namespace) -> None:
 
 def _run(args: Namespace, terminal: Terminal) -> Summary:
     from ..questions import campaign
-    from ..questions.campaigns.stopping import termination_interrupts
 
     spec = campaign.read_spec(args.spec)
     workers = options.whole(args, "workers", 1)
     args.out = args.out or str(Path(args.spec).with_suffix(".jsonl"))
-    settings: dict[str, Any] = {
-        "workers": workers,
-        "backend": args.dask or "loky",
-        "force": args.force,
-    }
-    with termination_interrupts(), terminal.watched("counted", spec.problems) as progress:
+    cluster = None if args.dask is None else partial(campaign.Cluster, args.dask)
+    settings: dict[str, Any] = {"workers": workers, "executor": cluster, "force": args.force}
+    with _termination_interrupts(), terminal.watched("counted", spec.problems) as progress:
         summary = campaign.run(spec, args.out, **settings, progress=progress, note=terminal.note)
     if summary.stopped:
         kept = f"{summary.finished} of {spec.problems} problems are kept in {args.out!r}"
         terminal.note(f"{summary.stopped}; {kept}")
     return summary
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """SIGTERM, which a batch system sends before it kills, is taken as Ctrl-C in the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

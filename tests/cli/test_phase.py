@@ -268,7 +268,10 @@ def test_careless_words_get_one_line_and_the_right_code(capsys, argv, says, code
 
 def test_help_and_import_stay_light():
     heavy = ("numpy", "scipy", "matplotlib", "rich")
-    code = f"import sys; from ncsolve.cli import COMMANDS, command; [command(name) for name in COMMANDS]; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        "import sys; from ncsolve.cli import COMMANDS, command; list(map(command, COMMANDS)); "
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True

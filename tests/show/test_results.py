@@ -9,7 +9,7 @@ import pytest
 from support.written import ARGV, COUNTS, log, problem, write_all
 
 import ncsolve
-from ncsolve.cli import COMMANDS, command
+from ncsolve import cli
 from ncsolve.problem.errors import DataError
 from ncsolve.questions.maps import PhaseMap
 from ncsolve.show.document import result_of
@@ -57,10 +57,10 @@ def test_every_command_that_writes_documents_is_read_here():
         "replay",
         "train",
     }  # a page, what needs a certificate of another extra, what needs torch (a log stands for it)
-    writing = {name for name in COMMANDS if {".json", ".jsonl"} & set(command(name).out)}
+    writing = {name for name in cli.COMMANDS if {".json", ".jsonl"} & set(cli.command(name).out)}
     assert {words[0] for words in ARGV.values()} == writing - pages
     suffixes = {(words[0], name.rpartition(".")[2]) for name, words in ARGV.items()}
-    binary = {(name, "npz") for name in COMMANDS if ".npz" in command(name).out}
+    binary = {(name, "npz") for name in cli.COMMANDS if ".npz" in cli.command(name).out}
     assert binary <= suffixes
 
 
