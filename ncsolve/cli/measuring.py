@@ -7,7 +7,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ..problem.border import shown
-from ..show.plots import gallery
 from . import options
 from .answer import (
     CONTRADICTED,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from ..show.text import Line
 
 CLOSE = 0.05  # a distance to the prediction that agrees with it, or has reached it
-KINDS = (*(name for name, kind in gallery.KINDS.items() if kind.of_matrices), "gram-weights")
 
 
 @command(options.SNAPSHOT, f"metrics\n{options.PRESET}", options.output())
@@ -46,6 +44,17 @@ def measure(args: Namespace, terminal: Terminal) -> Answer:
     return Answer(found.to_dict(), lambda _: measurement_blocks(found))
 
 
+def _add_picture(parser: ArgumentParser) -> None:
+    from ..show.plots import gallery
+
+    kinds = [name for name, kind in gallery.KINDS.items() if kind.of_matrices] + ["gram-weights"]
+    shows = f"""
+  --picture FILE  also draw a picture: .png, .svg or .pdf
+  --kind {{{",".join(kinds)}}}  {" | ".join(kinds)} (norms)
+"""
+    options.declare(parser, options.PICTURE + shows)
+
+
 @command(
     options.SNAPSHOT,
     lambda parser: options.add_problem(parser, counted=True),
@@ -55,10 +64,8 @@ comparison
   --scale-free  hold only nc1_quotient, nc2_gof_H, nc2_gof_W and nc3_gof against --tol
   --subset  FILE holds a part of the samples: counts may differ from --counts
 {options.PRESET}
-{options.PICTURE}
-  --picture FILE  also draw a picture: .png, .svg or .pdf
-  --kind {{{",".join(KINDS)}}}  {" | ".join(KINDS)} (norms)
 """,
+    _add_picture,
     options.output(
         "also write the JSON document to FILE, or with suffix .npz what was measured as matrices as well"
     ),
@@ -71,6 +78,7 @@ def compare(args: Namespace, terminal: Terminal) -> Answer:
     from ..show import plots
     from ..show.document import result_of
     from ..show.metric_text import comparison_blocks
+    from ..show.plots import gallery
 
     drawing = options.check_picture(args, "picture", "kind")
     tolerance = options.tolerance(args, CLOSE)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..show.plots.gallery import KINDS, drawn
 from . import options
 from .answer import (
     CONTRADICTED,
@@ -39,6 +38,8 @@ RUN = [*options.names(options.DESCENT), "tol"]
 
 
 def _add_kind(parser: ArgumentParser) -> None:
+    from ..show.plots.gallery import KINDS
+
     parser.add_argument("kind", choices=KINDS, metavar="kind", help=" | ".join(KINDS))
 
 
@@ -59,6 +60,7 @@ def plot(args: Namespace, terminal: Terminal) -> Answer:
     """Draw a result file or a problem, and save the picture."""
     from ..show import plots
     from ..show.document import result_of
+    from ..show.plots.gallery import KINDS, drawn
     from ..show.result_files import read_result
     from ..show.text import text, verification_lines
 
@@ -88,6 +90,8 @@ def plot(args: Namespace, terminal: Terminal) -> Answer:
 
 def _check_plot(args: Namespace) -> None:
     """Options that the chosen picture would ignore are refused."""
+    from ..show.plots.gallery import KINDS
+
     kind = KINDS[args.kind]
     for name in options.names(CHOICES):
         if given(args, [name]) and name not in kind.options:
