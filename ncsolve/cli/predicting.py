@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 def predict(args: Namespace, terminal: Terminal) -> Answer:
     """Predict; where numbers are no closed form, their strength is part of the answer."""
     from ..analytic.theorem import Claim
-    from ..show.text import certificate_lines
-    from ..verification import certificate_if_known
 
     prediction = predicted(args, terminal)
     body, lines = prediction.to_dict() | {"certificate": None}, []
     zero = not prediction.theorem.limit and not prediction.solution.sigma_and_frame[0].size
     if prediction.claim is Claim.CERTIFIED or zero:
+        from ..show.text import certificate_lines
+        from ..verification import certificate_if_known
+
         certificate = certificate_if_known(prediction)
         lines = certificate_lines(certificate)
         body["certificate"] = None if certificate is None else certificate.to_dict()
