@@ -451,7 +451,8 @@ class CrossEntropy(Loss):
         """(iota, s, r) of every class, shape (3, K)."""
         filled = (np.zeros(classes), np.ones(classes), np.ones(classes))
         given = (self.offsets, self.label_scale, self.class_scale)
-        return np.array([one if x is None else x for x, one in zip(given, filled, strict=True)])
+        iota, s, r = (one if x is None else x for x, one in zip(given, filled, strict=True))
+        return np.array([iota, s, r])
 
     def unseen(self, classes: int) -> Array:
         """(1/r_1, ..., 1/r_K), the direction in which logits change no softmax: a bias is determined up to multiples of it."""

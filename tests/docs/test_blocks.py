@@ -2,7 +2,8 @@
 
 In a console block with lines that begin with "$ " only these are commands, the others are their output. A command may end in `# exit N`. An
 `output` block is held against what the block before it printed, line by line; ... stands for anything. A TOML, CSV or JSON block after a
-line that names a file in backticks is written to that file, and a Python block after a line that ends in `file.py`: likewise. A cell of a
+line that names a file in backticks is written to that file, and a Python block after a line that ends in `file.py`: likewise; a diff block
+after such a line changes the file, its lines standing there once (hunks are parted by lines that begin with @@). A cell of a
 tutorial is Python, or lines that begin with "!". A block after `<!-- not run: reason -->` is left out, as are the two commands of
 README.md that make an environment, which .ci/run runs; one after `<!-- needs PACKAGE -->` runs where the package is installed.
 """
@@ -30,7 +31,7 @@ PAGES = [
     *(p for p in sorted((ROOT / "docs").rglob("*.md")) if not MADE & set(p.parts)),
 ]
 BLOCK = re.compile(
-    r"(?:<!-- (not run: [^\n]+|needs [\w-]+) -->\n+)?^```(console|python|output|toml|csv|json|\{code-cell\}[^\n]*)\n(.*?)^```",
+    r"(?:<!-- (not run: [^\n]+|needs [\w-]+) -->\n+)?^```(console|python|output|toml|csv|json|diff|\{code-cell\}[^\n]*)\n(.*?)^```",
     re.MULTILINE | re.DOTALL,
 )
 NAMED = re.compile(r"`([\w.-]+\.(?:toml|csv|json))`[^\n]*\n+\Z")
@@ -42,9 +43,13 @@ def blocks(text):
     found = []
     for match in BLOCK.finditer(text):
         said, kind, code = match.groups()
-        named = (MODULE if kind == "python" else NAMED).search(text, 0, match.start(2) - 3)
+        named = (MODULE if kind in ("python", "diff") else NAMED).search(
+            text, 0, match.start(2) - 3
+        )
         if kind in ("toml", "csv", "json") or (kind == "python" and named):
             kind = named[1] if named else ""
+        elif kind == "diff":
+            kind = f"diff {named[1]}"
         if kind.startswith("{code-cell}"):
             code = re.sub(r"\A(:[^\n]*\n)+\n*", "", code)
             shell = [line.startswith("!") for line in code.splitlines() if line]
@@ -122,6 +127,19 @@ def environment(folder):
     return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
 
 
+def change(file, code):
+    """Replace the lines of each hunk that stand in the file, blank or -, by those that are blank or +."""
+    text = file.read_text(encoding="utf-8")
+    for hunk in re.split(r"^@@.*\n", code, flags=re.MULTILINE):
+        lines = [line or " " for line in hunk.splitlines()]
+        old, new = (
+            "".join(line[1:] + "\n" for line in lines if line[0] in kept) for kept in (" -", " +")
+        )
+        assert text.count(old) == 1, f"not once in {file.name}:\n{old}"
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+
+
 def marks(page):
     without_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
     return [pytest.mark.slow] * (page.name in SLOW) + [without_torch] * (page.name in TORCH)
@@ -156,6 +174,8 @@ def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
                 check_output(code, printed)
         elif kind == "left out":
             printed = None
+        elif kind.startswith("diff "):
+            change(tmp_path / kind.removeprefix("diff "), code)
         else:
             (tmp_path / kind).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / kind).write_text(code, encoding="utf-8")
@@ -175,6 +195,7 @@ def test_the_reader_of_blocks_sees_what_a_page_holds():
         left,
         ("python", "y\n"),
     ]
+    assert blocks("In `b/a.py`:\n\n```diff\n-x\n```\n") == [("diff b/a.py", "-x\n")]
     cells = "```{code-cell} ipython3\n:tags: [a]\n\nx = 1\n```\n```{code-cell} ipython3\n!ls\n!true\n```\n"
     assert blocks(cells) == [("python", "x = 1\n"), ("console", "ls\ntrue\n")]
     assert commands("$ ls \\\n  a\nb\n$ true\n") == ["ls    a", "true"]
@@ -186,6 +207,15 @@ def test_a_block_that_fails_is_seen(tmp_path):
         run_console("ncsolve predict --counts 1,-2\n", tmp_path)
     assert "-2" in run_console("ncsolve predict --counts 1,-2 # exit 4\n", tmp_path)
     assert run_python("print(2)\n", "page", {}) == "2\n"
+
+
+def test_a_diff_changes_lines_that_stand_once(tmp_path):
+    file = tmp_path / "a.py"
+    file.write_text("a\nb\n\nc\n")
+    change(file, " a\n-b\n+B\n@@\n\n+d\n c\n")
+    assert file.read_text() == "a\nB\n\nd\nc\n"
+    with pytest.raises(AssertionError, match="not once"):
+        change(file, "-e\n")
 
 
 def test_output_that_differs_is_seen():
