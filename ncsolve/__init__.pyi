@@ -19,9 +19,6 @@ from .numeric.optimizers import LBFGS as LBFGS
 from .numeric.optimizers import GradientDescent as GradientDescent
 from .numeric.optimizers import Momentum as Momentum
 from .numeric.optimizers import Newton as Newton
-from .numeric.rigorous import Outcome as Outcome
-from .numeric.rigorous import RigorousCertificate as RigorousCertificate
-from .numeric.rigorous import replay as replay
 from .problem.conventions import Converted as Converted
 from .problem.conventions import DecayConvention as DecayConvention
 from .problem.conventions import convert as convert
@@ -39,6 +36,9 @@ from .problem.losses import Squared as Squared
 from .problem.objective import Parameters as Parameters
 from .problem.objective import objective as objective
 from .problem.ufm import UFM as UFM
+from .proof import Outcome as Outcome
+from .proof import RigorousCertificate as RigorousCertificate
+from .proof import replay as replay
 from .questions import campaign as campaign
 from .questions.axes import Axis as Axis
 from .questions.axes import LongTail as LongTail

@@ -21,8 +21,8 @@ from .theorems.predict import predict
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .numeric.rigorous import RigorousCertificate
     from .problem.ufm import UFM
+    from .proof import RigorousCertificate
 
 ROUNDING = 8 * float(np.finfo(float).eps)  # of a residual, relative to its target
 
@@ -228,7 +228,7 @@ def certify(
         Its matrices are only evaluated; the bound does not use how they were found.
     rigorous : bool
         False: floating point, evidence but no proof (`ncsolve.numeric.certify`). True: exact and ball arithmetic
-        (`ncsolve.numeric.rigorous`, extra `rigorous`), with an outcome.
+        (`ncsolve.proof`, extra `rigorous`), with an outcome.
     tolerance : float
         For `rigorous` alone: the relative excess over the global minimum, and the relative error of claimed numbers, that is
         judged.
@@ -267,9 +267,8 @@ def certify(
 
 
 def _certify_rigorously(prediction: Prediction, tolerance: float) -> RigorousCertificate:
-    from .numeric.rigorous.balls import flint
-    from .numeric.rigorous.certify import certify_rigorously, refuse
-    from .numeric.rigorous.judgement import Claimed
+    from .numeric.balls import flint
+    from .proof import Claimed, certify_rigorously, refuse
 
     flint()
     refuse(prediction.ufm)  # before any matrix is built

@@ -16,18 +16,19 @@ MAY = {
     "numeric": ("problem",),
     "metrics": ("problem",),
     "theorems": ("problem", "analytic"),
-    "verification": ("problem", "analytic", "numeric", "theorems"),
+    "proof": ("problem", "numeric"),
+    "verification": ("problem", "analytic", "numeric", "theorems", "proof"),
     "networks": ("problem", "analytic", "metrics", "theorems"),
     "questions": (
-        "problem", "analytic", "numeric", "metrics", "theorems", "verification", "networks",
+        "problem", "analytic", "numeric", "metrics", "theorems", "proof", "verification", "networks",
     ),
     "campaign": ("questions",),  # the module under the name of 0.1.0
     "show": (
-        "problem", "analytic", "numeric", "metrics", "theorems", "verification", "networks",
+        "problem", "analytic", "numeric", "metrics", "theorems", "proof", "verification", "networks",
         "questions",
     ),
     "cli": (
-        "problem", "analytic", "numeric", "metrics", "theorems", "verification", "networks",
+        "problem", "analytic", "numeric", "metrics", "theorems", "proof", "verification", "networks",
         "questions", "show",
     ),
 }  # fmt: skip
@@ -47,16 +48,12 @@ STILL = {
     ("theorems/proofs/squared_results.py", "questions/thresholds"),
 }
 TWICE = {
-    "Block",
     "Comparison",
     "Ending",
-    "Groups",
-    "Mode",
     "Outcome",
     "Result",
     "Run",
     "Step",
-    "Verdict",
     "_Family",
     "_Rational",
 }

@@ -32,7 +32,7 @@ FILES = {
         "predict": "The predicted geometry: value, strength of the claim, one row per class.",
         "verify": "Check the prediction by descent from random starts and by a lower bound.",
         "certify": "A lower bound on the objective, and its gap to the prediction.",
-        "replay": "Check a rigorous certificate again, without solving anything.",
+        "replay": "Prove a rigorous certificate again, from the file that holds it.",
         "thresholds": "The counts and decays at which classes vanish or merge.",
     },
     "asking": {

@@ -78,7 +78,7 @@ def verify(args: Namespace, terminal: Terminal) -> Answer:
     options.add_problem,
     options.TOLERANCE,
     """
---rigorous  prove it in exact and ball arithmetic (extra rigorous); --out writes what ncsolve replay
+--rigorous  prove it in ball arithmetic (extra rigorous); --out writes what ncsolve replay
       checks
 """,
     options.output(),
@@ -123,9 +123,8 @@ def _rigorously(args: Namespace, terminal: Terminal, tolerance: float) -> Answer
     import time
 
     from .. import verification
-    from ..numeric.rigorous.balls import flint
-    from ..numeric.rigorous.certify import refuse
-    from ..numeric.rigorous.judgement import Outcome
+    from ..numeric.balls import flint
+    from ..proof import Outcome, refuse
     from ..show.text import rigorous_lines
 
     flint()
@@ -145,11 +144,11 @@ def _rigorously(args: Namespace, terminal: Terminal, tolerance: float) -> Answer
 
 @command("FILE  what certify --rigorous --out FILE wrote", options.output())
 def replay(args: Namespace, terminal: Terminal) -> Answer:
-    """Check a rigorous certificate again."""
-    from ..numeric import rigorous
+    """Prove a rigorous certificate again."""
+    from .. import proof
     from ..show.text import rigorous_lines, text
 
-    found = rigorous.replay(args.file)
+    found = proof.replay(args.file)
     body = {"file": args.file, "accepted": found.accepted, "passed": list(found.passed)}
     body |= {"failed": found.failed, "certificate": None}
     lines = [("passed", check) for check in found.passed]

@@ -5,9 +5,8 @@ from planted.planting import run_on_a_copy, survivors
 from planted.rigorous_mutations import MUTATIONS
 
 READERS = [
-    "numeric/test_rigorous_enclosures",
-    "numeric/test_rigorous_replay",
-    "numeric/test_rigorous_outcomes",
+    *(f"numeric/test_{name}" for name in ("point", "modes", "dual", "states")),
+    "test_proof",
 ]
 FOUND = (
     pytest.ExitCode.TESTS_FAILED,
@@ -22,8 +21,5 @@ def test_planting_an_error_in_any_proof_makes_a_test_fail(tmp_path):
     assert len(set(names)) == len(names) >= 40
     sound = run_on_a_copy(tmp_path / "sound", READERS)
     assert sound.returncode == 0, sound.stdout
-    runs = [
-        (name, READERS, (f"numeric/rigorous/{file}", old, new))
-        for name, file, old, new in MUTATIONS
-    ]
+    runs = [(name, READERS, change) for name, *change in MUTATIONS]
     assert not survivors(tmp_path, runs, found=FOUND)
