@@ -10,9 +10,9 @@ from .metrics.measure import StreamingMeasure as StreamingMeasure
 from .metrics.measure import measure as measure
 from .metrics.metrics import Measurement as Measurement
 from .metrics.presets import Convention as Convention
+from .networks.fixed import orthogonal_frame as orthogonal_frame
+from .networks.fixed import simplex_frame as simplex_frame
 from .networks.fixed import to_torch as to_torch
-from .networks.frames import orthogonal_frame as orthogonal_frame
-from .networks.frames import simplex_frame as simplex_frame
 from .numeric.certify import Certificate as Certificate
 from .numeric.descent import Descent as Descent
 from .numeric.optimizers import LBFGS as LBFGS

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable
 
-    from ..networks.datasets import Dataset
-    from ..networks.method import Training
-    from ..networks.task import Task
-    from ..networks.trained import Trained
+    from ..networks.data import Dataset
+    from ..networks.task import Task, Trained, Training
     from ..problem.conventions import Converted
     from ..show.text import Line
 
@@ -238,15 +236,15 @@ files
 )
 def train(args: Namespace, terminal: Terminal) -> Answer:
     """Train a network and compare it with the prediction on the way."""
-    from ..networks.extra import missing_is_named
+    from ..networks.fixed import missing_is_named
 
     take_experiment(args)
     drawing = _check_train(args)
     seed, tolerance = options.whole(args, "rng", 0), options.positive(args, "tol")
     with missing_is_named():
-        from ..networks import checkpoint, training
+        from ..networks import training
     if args.checkpoint is not None and not args.resume:
-        checkpoint.refuse_foreign(args.checkpoint)
+        training.refuse_foreign(args.checkpoint)
     method = _training(args)
     training.device_named(method.device)
     if (threads := options.whole(args, "threads", 1)) is not None:
@@ -255,7 +253,7 @@ def train(args: Namespace, terminal: Terminal) -> Answer:
         torch.set_num_threads(threads)
     drawn = seed is None and not args.resume
     if seed is None:
-        seed = new_seed() if drawn else checkpoint.seed(args.checkpoint)
+        seed = new_seed() if drawn else training.seed_of(args.checkpoint)
     task = _task(args, seed)
     if drawn:
         terminal.say_seed(seed)
@@ -322,7 +320,7 @@ def _check_train(args: Namespace) -> dict[str, Any]:
 
 
 def _training(args: Namespace) -> Training:
-    from ..networks.method import Training
+    from ..networks.task import Training
 
     words = ("optimizer", "schedule", "precision", "device")
     settings: dict[str, Any] = {name: getattr(args, name) for name in words}
@@ -337,7 +335,7 @@ def _training(args: Namespace) -> Training:
 
 
 def _data(args: Namespace, seed: int) -> Dataset:
-    from ..networks.datasets import read
+    from ..networks.data import read
     from ..problem.counts import parse_counts, parse_long_tail
 
     data = read(args.data or "digits")
@@ -353,7 +351,7 @@ def _task(args: Namespace, seed: int) -> Task:
     """What is trained; refused are networks that do not take the samples, and problems that no theorem covers."""
     import torch
 
-    from ..networks.architectures import MLP, VGG16, ResNet18
+    from ..networks.models import MLP, VGG16, ResNet18
     from ..networks.task import Task
 
     data = _data(args, seed)
@@ -375,7 +373,7 @@ def _task(args: Namespace, seed: int) -> Task:
 def _trained_answer(
     args: Namespace, trained: Trained, tolerance: float | None, seed: int
 ) -> Answer:
-    from ..networks.trained import Ending
+    from ..networks.task import Ending
     from ..show.text import prediction_lines, table, text
 
     prediction, code, verdict = trained.task.prediction, DONE, ""

@@ -24,26 +24,19 @@ class Experiment:
 
     def command(self) -> str:
         """The options as they would be typed."""
-        return "ncsolve train " + " ".join(
-            f"--{name.replace('_', '-')} {value}" for name, value in self.options.items()
-        )
+        words = (f"--{name.replace('_', '-')} {value}" for name, value in self.options.items())
+        return " ".join(["ncsolve train", *words])
 
 
-_COMMON = {
-    "width": "32",
-    "weight_decay": "5e-4",
-    "feature_decay": "5e-4",
-    "epochs": "60",
-    "rng": "0",
-}
-_IMAGES = _COMMON | {
-    "counts": SMALL,
-    "weight_decay": "2e-3",
-    "feature_decay": "2e-3",
-    "backbone_width": "8",
-    "image_size": "16",
-    "precision": "single",
-}
+_COMMON = dict(width="32", weight_decay="5e-4", feature_decay="5e-4", epochs="60", rng="0")
+_IMAGES = _COMMON | dict(
+    counts=SMALL,
+    weight_decay="2e-3",
+    feature_decay="2e-3",
+    backbone_width="8",
+    image_size="16",
+    precision="single",
+)
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "balanced-mse": Experiment(

@@ -1,21 +1,36 @@
-"""The inputs of linear layers, caught by hooks that are removed however the block ends."""
+"""The inputs of linear layers, caught by hooks that are removed however the block ends, and what is measured of a network by them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from ..metrics.measure import measure
+from ..metrics.metrics import norm, simplex
+from ..metrics.rows import SMALLEST
 from ..problem.errors import DataError
+from ..problem.objective import Parameters, objective
+from ..values import Value
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
+    from .models import Network
+    from .task import Task
 
 CHUNK = 1024  # samples per forward pass
+LAYER_KEYS = ("nc1_quotient", "nc2_gof_H", "nc2_gof_W", "nc2_abs_H", "nc2_abs_W")
+KEYS = (
+    *LAYER_KEYS,
+    *("nc2_etf_H", "nc2_etf_W", "nc2_of_H", "nc2_of_W"),
+    *("nc3_gof", "nc3_selfdual", "nc4_ncc_mismatch"),
+)
 
 
 def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
@@ -44,18 +59,14 @@ def captured(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, list[torch.T
     [(5, 3)]
     """
     inputs: dict[str, list[torch.Tensor]] = {name: [] for name in layers}
-    handles = []
 
     def keep(name: str) -> Any:
         return lambda _module, given: inputs[name].append(given[0].detach())
 
-    try:
+    with ExitStack() as hooks:
         for name, layer in layers.items():
-            handles.append(layer.register_forward_pre_hook(keep(name)))
+            hooks.callback(layer.register_forward_pre_hook(keep(name)).remove)
         yield inputs
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def capture(
@@ -117,3 +128,80 @@ def capture(
         for module, mode in modes.items():
             module.training = mode
     return {name: np.concatenate(rows) for name, rows in kept.items()}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reading(Value):
+    """What the network computes now.
+
+    Attributes
+    ----------
+    inputs : what enters W_1, ..., W_M: arrays (N, d_j), the features first
+    weights : (W_1, ..., W_M)
+    bias : (outputs,), zeros without one
+    """
+
+    inputs: tuple[Array, ...]
+    weights: tuple[Array, ...]
+    bias: Array
+
+    def objective(self, task: Task) -> float:
+        """The canonical objective at (H, W, b); without a feature penalty, less that term."""
+        features = self.inputs[0]
+        value = objective(task.ufm, Parameters(self.weights, features.T, self.bias))
+        if task.regularization == "all":
+            value -= task.ufm.feature_decay / 2 * float(np.sum(features**2))
+        return value
+
+    def metrics(self, task: Task) -> dict[str, Any]:
+        """Objective, excess over the prediction, accuracy, and the metrics of KEYS; of deeper layers those of LAYER_KEYS.
+
+        A metric that is not defined (the Gram matrix of a zero matrix has no direction) is left out.
+        "nc2_simplex_H" is the distance of the uncentered Gram matrix of class means to the simplex's, to be held against nc2_gof_H and
+        nc2_of_H, which are not centered either (nc2_etf_H centers, and an orthogonal frame is a simplex once centered).
+        """
+        labels, prediction = task.dataset.labels, task.prediction
+        row: dict[str, Any] = {"objective": self.objective(task)}
+        if prediction is not None:
+            row["excess"] = (row["objective"] - prediction.value) / abs(prediction.value)
+        if not task.ufm.loss.one_hot:
+            return row
+        product = Parameters(self.weights, self.inputs[0].T, self.bias).end_to_end
+        logits = self.inputs[0] @ product.T + self.bias
+        row["accuracy"] = float(np.mean(logits.argmax(axis=1) == labels))
+        inputs, weights = self._seen()
+        layers = {f"W_{j + 1}": one for j, one in enumerate(inputs)}
+        names = np.array(task.dataset.names)
+        found = measure(
+            layers, names[labels], weights, self.bias, prediction, classes=names.tolist(), keys=KEYS
+        )
+        row |= {key: found[key] for key in KEYS if key in found}
+        gram = found.gram_features / (norm(found.gram_features) or 1.0)
+        row["nc2_simplex_H"] = float(np.linalg.norm(gram - simplex(len(gram))))
+        row["layers"] = [
+            {"input_of": name} | {key: layer[key] for key in LAYER_KEYS if key in layer}
+            for name, layer in found.layers.items()
+        ]
+        return row
+
+    def _seen(self) -> tuple[list[Array], list[Array]]:
+        """Inputs and weights to be measured: zeros where they are so small that squares underflow, as on the way to a minimum at zero."""
+        inputs = [x if np.abs(x).max() >= SMALLEST else np.zeros_like(x) for x in self.inputs]
+        sizes = [float(np.abs(one).max()) for one in self.weights]
+        if min(*sizes, math.prod(sizes)) >= SMALLEST:
+            return inputs, list(self.weights)
+        return inputs, [np.zeros_like(one) for one in self.weights]
+
+
+def reading(network: Network, samples: torch.Tensor) -> Reading:
+    """Capture what enters every linear layer of the head, in evaluation mode, and copy the head's parameters."""
+    caught = capture(network, samples, network.layers())
+    weights = tuple(_doubles(layer.weight) for layer in network.head)
+    last = network.head[-1].bias
+    bias = np.zeros(len(weights[-1])) if last is None else _doubles(last)
+    return Reading(tuple(caught.values()), weights, bias)
+
+
+def _doubles(tensor: torch.Tensor) -> Array:
+    copied: Array = tensor.detach().cpu().double().numpy().copy()
+    return copied

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,7 +21,7 @@ from ..problem.conventions import DecayConvention, convert
 from ..problem.losses import CrossEntropy
 
 if TYPE_CHECKING:
-    from .network import Network
+    from .models import Network
     from .task import Task
 
 
@@ -49,28 +50,22 @@ class TrainingLoss(nn.Module):
         self.backbone_decay = 0.0 if task.regularization == "ufm-head" else ufm.weight_decay[0]
         self.feature_decay = 0.0
         if task.regularization != "all":
-            summed = DecayConvention(
-                feature_penalty="batch", samples=samples, batch=samples / steps
-            )
-            self.feature_decay = (
-                convert(summed, feature_decay=ufm.feature_decay, back=True).feature_decay or 0.0
-            )
-        self.register_buffer(
-            "targets", torch.from_numpy(ufm.loss.targets(classes).T.copy()), persistent=False
-        )
-        per_class = ufm.loss.per_class(classes) if self.crossed else torch.ones(3, classes).numpy()
-        for name, row in zip(("offsets", "slopes", "scales"), per_class, strict=True):
-            self.register_buffer(name, torch.tensor(row), persistent=False)
+            batch = samples / steps
+            summed = DecayConvention(feature_penalty="batch", samples=samples, batch=batch)
+            found = convert(summed, feature_decay=ufm.feature_decay, back=True)
+            self.feature_decay = found.feature_decay or 0.0
+        per_class = ufm.loss.per_class(classes) if self.crossed else np.ones((3, classes))
+        arrays = (ufm.loss.targets(classes).T, *per_class)
+        for name, array in zip(("targets", "offsets", "slopes", "scales"), arrays, strict=True):
+            self.register_buffer(name, torch.tensor(array), persistent=False)
 
     def forward(
         self, network: Network, samples: torch.Tensor, labels: torch.Tensor
     ) -> torch.Tensor:
         """The loss of a step that sees these samples."""
         logits, features = network(samples)
-        total = (
-            self.share * self.data(logits, labels)
-            + self.feature_decay / 2 * features.square().sum()
-        )
+        total = self.share * self.data(logits, labels)
+        total = total + self.feature_decay / 2 * features.square().sum()
         for decay, layer in zip(self.weight_decay, network.head, strict=True):
             total = total + decay / 2 * layer.weight.square().sum()
         if 0 < self.bias_decay < math.inf:

@@ -13,9 +13,9 @@ from ncsolve.networks import MLP, Dataset, Task, Training  # noqa: E402
 
 torch.set_num_threads(1)
 
-from ncsolve.networks.network import build  # noqa: E402  # noqa: E402
+from ncsolve.networks.hooks import Reading, reading  # noqa: E402  # noqa: E402
+from ncsolve.networks.models import build  # noqa: E402  # noqa: E402
 from ncsolve.networks.objective import TrainingLoss  # noqa: E402  # noqa: E402
-from ncsolve.networks.reading import Reading, reading  # noqa: E402  # noqa: E402
 from ncsolve.networks.training import _Run  # noqa: E402  # noqa: E402
 
 COUNTS = [7, 4, 5]
@@ -48,7 +48,7 @@ def _by_hand(task, network):
     ufm, total = task.ufm, 0.0
     features = []
     for x, y in zip(DATA.samples, DATA.labels, strict=True):
-        h = network.backbone(torch.from_numpy(x)[None])[0].detach().numpy()
+        h = network.backbone(torch.tensor(x)[None])[0].detach().numpy()
         z = h
         for layer in network.head:
             z = layer.weight.detach().numpy() @ z
@@ -90,7 +90,7 @@ def _by_hand(task, network):
 def test_the_full_batch_loss_is_the_objective_written_out(loss, bias, regularization):
     task = _task(LOSSES[loss], bias, regularization, depth=1 if bias == 0.2 else 2)
     network = _network(task)
-    x, y = torch.from_numpy(DATA.samples), torch.from_numpy(DATA.labels)
+    x, y = torch.tensor(DATA.samples), torch.tensor(DATA.labels)
     value = float(TrainingLoss(task, 1).double()(network, x, y).detach())
     assert value == pytest.approx(_by_hand(task, network), rel=1e-13)
     if (
@@ -131,7 +131,7 @@ def test_a_feature_penalty_that_is_not_scaled_to_the_batch_would_be_seen(monkeyp
 def test_relu_features_are_nonnegative_and_linear_ones_are_not():
     for features in ("relu", "linear"):
         task = _task(features=features)
-        h = _network(task).backbone(torch.from_numpy(DATA.samples))
+        h = _network(task).backbone(torch.tensor(DATA.samples))
         assert bool((h >= 0).all()) == (features == "relu")
 
 

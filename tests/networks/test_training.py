@@ -16,7 +16,7 @@ import ncsolve
 torch = pytest.importorskip("torch")
 
 from ncsolve.networks import MLP, Dataset, Task, Training, train  # noqa: E402
-from ncsolve.networks.trained import Ending  # noqa: E402
+from ncsolve.networks.task import Ending  # noqa: E402
 
 torch.set_num_threads(1)
 

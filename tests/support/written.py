@@ -7,7 +7,7 @@ import numpy as np
 
 import ncsolve
 from ncsolve.cli import main
-from ncsolve.networks.journal import Journal
+from ncsolve.networks.task import RunLog
 
 COUNTS = {"cat": 60, "yak": 30, "a <b> & $c$": 20, "owl": 10}
 PROBLEM = [
@@ -76,7 +76,7 @@ def log(path, precision="double"):
         "training": {"precision": precision},
         "targets": ["predicted", "orthogonal"],
     }
-    journal = Journal(path, header, [], overwrite=False)
+    journal = RunLog(path, header, [], overwrite=False)
     for epoch in range(3):
         row = {
             "epoch": epoch,
