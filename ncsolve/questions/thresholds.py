@@ -7,7 +7,6 @@ Between that and kappa_max/kappa* times it, a non-zero local minimum still exist
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +14,15 @@ import numpy as np
 from ..analytic.prediction import Prediction
 from ..analytic.reduction import reduce
 from ..theorems.predict import predict
+from ..values import Value
 
 if TYPE_CHECKING:
-    from ..analytic.classes import ClassTable
-    from ..problem.losses import Array
+    from ..analytic.prediction import ClassTable
     from ..problem.ufm import UFM
 
 
-@dataclass(frozen=True, eq=False)
-class Thresholds:
+@dataclass(frozen=True, eq=False, repr=False)
+class Thresholds(Value):
     """Thresholds of one problem.
 
     Attributes
@@ -32,44 +31,27 @@ class Thresholds:
     mean_decay : g, the geometric mean of the M + 1 decays; the only way decays enter
     local_factor : kappa_max / kappa*, by how much decays may exceed a class's critical decay before its local minimum is gone, too;
         NaN where that is not known (cross-entropy at depth 2 or more)
+    first_loss : the smallest critical decay, up to which every class that can be kept is active; None where none is known
+    complete_collapse : the decay from which on the zero solution is the global minimizer; None where it is not known
     """
 
     prediction: Prediction
     mean_decay: float
     local_factor: float
+    first_loss: float | None
+    complete_collapse: float | None
+    entries = ("mean_decay", "local_factor", "first_loss", "complete_collapse")
 
     @property
     def classes(self) -> ClassTable:
         """The per-class table, with `critical_count` and `critical_decay`."""
         return self.prediction.classes
 
-    @cached_property
-    def _known(self) -> Array:
-        decay = self.classes.critical_decay
-        return decay[~np.isnan(decay)]
-
-    @cached_property
-    def first_loss(self) -> float | None:
-        """The smallest critical decay: up to it every class that can be kept is active."""
-        return float(self._known.min()) if self._known.size else None
-
-    @cached_property
-    def complete_collapse(self) -> float | None:
-        """The largest critical decay: from it on, the zero solution is the global minimizer."""
-        told = self.prediction.solution.states().complete_collapse
-        if told is not None:
-            return None if np.isnan(told) else told
-        return float(self._known.max()) if self._known.size else None
-
     def to_dict(self) -> dict[str, Any]:
-        """The thresholds as plain values."""
+        """The thresholds as plain values, after the problem, the theorem, the classes and the warnings of the prediction."""
         document = self.prediction.to_dict()
-        return {key: document[key] for key in ("ufm", "theorem", "classes", "warnings")} | {
-            "mean_decay": self.mean_decay,
-            "local_factor": self.local_factor,
-            "first_loss": self.first_loss,
-            "complete_collapse": self.complete_collapse,
-        }
+        kept = {key: document[key] for key in ("ufm", "theorem", "classes", "warnings")}
+        return kept | super().to_dict()
 
 
 def thresholds(problem: UFM | Prediction) -> Thresholds:
@@ -93,5 +75,11 @@ def thresholds(problem: UFM | Prediction) -> Thresholds:
     (['active', 'active', 'active', 'vanished'], 0.0004116)
     """
     prediction = problem if isinstance(problem, Prediction) else predict(problem)
-    factor = prediction.solution.states().local_factor
-    return Thresholds(prediction, reduce(prediction.ufm).mean_decay, factor)
+    states = prediction.solution.states()
+    known = states.critical_decay[~np.isnan(states.critical_decay)]
+    first, last = (float(known.min()), float(known.max())) if known.size else (None, None)
+    if states.complete_collapse is not None:
+        last = None if np.isnan(states.complete_collapse) else states.complete_collapse
+    return Thresholds(
+        prediction, reduce(prediction.ufm).mean_decay, states.local_factor, first, last
+    )

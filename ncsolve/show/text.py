@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..version import __version__
 
 if TYPE_CHECKING:
-    from ..analytic.classes import ClassRow, ClassTable
-    from ..analytic.prediction import Prediction
+    from ..analytic.prediction import ClassRow, ClassTable, Prediction
     from ..numeric.balls import Enclosure
     from ..numeric.certify import Certificate
     from ..numeric.descent import Descent
@@ -59,6 +58,11 @@ def prediction_lines(prediction: Prediction) -> list[Line]:
         ("unique", _unique(prediction)),
         *(("warning", warning) for warning in prediction.warnings),
     ]
+
+
+def prediction_text(prediction: Prediction, terminal: bool = False) -> str:
+    """What `ncsolve predict` prints of a prediction: its lines, then the table of classes."""
+    return f"{text(prediction_lines(prediction))}\n\n{table(prediction.classes, terminal)}"
 
 
 def thresholds_lines(found: Thresholds) -> list[Line]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import importlib
 from functools import cache
 
@@ -40,3 +41,6 @@ def theorem(name: str) -> Theorem:
     if name not in named:
         raise NoTheorem(f"theorem {name!r} is unknown; one of {', '.join(named)} works")
     return named[name]
+
+
+copyreg.pickle(Theorem, lambda one: (theorem, (one.name,)))  # type: ignore[arg-type,return-value]
