@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..analytic.refutation import Refutation
     from ..analytic.theorem import Theorem
     from ..problem.ufm import UFM
-    from ..questions.design.side import Design
+    from ..questions.design import Design
     from ..questions.trials import Attack, Trial
 
 #: Each question of design, what it asks, and the options that belong to it.
@@ -27,7 +27,7 @@ QUESTIONS = {
         ("share", "class", "keep_ratios", "margin", "theorem"),
     ),
     "count": ("the smallest count a minority needs", ("class",)),
-    "class-weights": ("weights in the loss that equalize thresholds or lengths", ("aim",)),
+    "class-weights": ("weights in the loss that equalize thresholds", ("aim",)),
     "ldt": ("label temperatures that equalize merge thresholds or make a simplex", ("aim",)),
     "bias-decay": ("the bias decay for a wanted angle", ("cosine", "angle")),
     "oversample": ("oversampling factors at which no class is lost", ("fixed_total",)),
@@ -36,7 +36,7 @@ QUESTIONS = {
 #: What a question asks for cannot be given.
 ASKED = {"bias-decay": "bias", "ldt": "label_scale", "width": "width"}
 AIMS = {
-    "class-weights": ("thresholds", "classifiers", "features"),
+    "class-weights": ("thresholds",),
     "ldt": ("thresholds", "limit", "classifiers"),
 }
 
@@ -101,7 +101,7 @@ def _check_question(args: Namespace) -> None:
 
 
 def _designed(ufm: UFM, args: Namespace) -> Design:
-    from ..questions.design import bias, count, decay, oversample, temperatures, weights, width
+    from ..questions import design, recount, reweigh
 
     classes, aim = getattr(args, "class"), args.aim or "thresholds"
     match args.question:
@@ -109,22 +109,22 @@ def _designed(ufm: UFM, args: Namespace) -> Design:
             wanted = {"classes": classes, "keep_ratios": args.keep_ratios, "theorem": args.theorem}
             wanted["share"] = options.number(args, "share", 1.0)
             wanted["margin"] = options.number(args, "margin", 0.01)
-            return decay.largest_decay(ufm, **wanted)
+            return design.largest_decay(ufm, **wanted)
         case "count":
-            return count.smallest_count(ufm, classes)
+            return recount.smallest_count(ufm, classes)
         case "class-weights":
-            return weights.class_weights(ufm, aim)
+            return reweigh.class_weights(ufm)
         case "ldt":
-            return temperatures.label_temperatures(ufm, aim)
+            return reweigh.label_temperatures(ufm, aim)
         case "oversample":
-            return oversample.oversampling(ufm, fixed_total=args.fixed_total)
+            return recount.oversampling(ufm, fixed_total=args.fixed_total)
         case "width":
-            return width.smallest_width(ufm)
+            return design.smallest_width(ufm)
     cosine, angle = options.number(args, "cosine", 0.0), options.number(args, "angle", 90.0)
     if not 0.0 <= angle <= 180.0:
         raise UsageError(f"--angle {shown(args.angle)} is not an angle from 0 to 180 degrees")
     at = cosine if args.angle is None else math.cos(math.radians(angle))
-    return bias.bias_decay_for_cosine(ufm, at)
+    return design.bias_decay_for_cosine(ufm, at)
 
 
 ENDS = (max, max, max, min)  # the worst of formula, slope, gap, excess

@@ -11,14 +11,9 @@ import numpy as np
 from .text import Line, columns, problem_words, text
 
 if TYPE_CHECKING:
-    from ..questions.design.bias import BiasDecay
-    from ..questions.design.count import SmallestCount
-    from ..questions.design.decay import LargestDecay
-    from ..questions.design.oversample import Oversampling
-    from ..questions.design.side import Design, Side
-    from ..questions.design.temperatures import LabelTemperatures
-    from ..questions.design.weights import ClassWeights
-    from ..questions.design.width import SmallestWidth
+    from ..questions.design import BiasDecay, Design, LargestDecay, Side, SmallestWidth
+    from ..questions.recount import Oversampling, SmallestCount
+    from ..questions.reweigh import ClassWeights, LabelTemperatures
 
 MOST_ROWS, SHOWN_ROWS = 40, 12  # a longer table shows so many rows from each end
 NEAR_ROWS = 8  # of the classes on each side of a boundary
@@ -122,32 +117,14 @@ def _count(found: SmallestCount) -> tuple[list[Line], str]:
 
 
 def _weights(found: ClassWeights) -> tuple[list[Line], str]:
-    equal = {
-        "thresholds": "critical decays",
-        "classifiers": "classifier lengths",
-        "features": "class mean lengths",
-    }[found.aim]
     lines = [
-        ("question", f"class weights in the loss with equal {equal}; sum of omega_k n_k = N"),
+        (
+            "question",
+            "class weights in the loss with equal critical decays; sum of omega_k n_k = N",
+        ),
         ("answer", f"relative spread {found.spread:.2g}; the weights are in the table"),
-        (
-            "inside",
-            _side(
-                found.inside,
-                "all decays"
-                if found.aim == "thresholds"
-                else "factor on the smallest class's weight",
-            ),
-        ),
-        (
-            "outside",
-            _side(
-                found.outside,
-                "all decays"
-                if found.aim == "thresholds"
-                else "factor on the smallest class's weight",
-            ),
-        ),
+        ("inside", _side(found.inside, "all decays")),
+        ("outside", _side(found.outside, "all decays")),
     ]
     more = {"own logit": found.own_logit, "|w_k|": found.weight_norm, "|h_k|": found.feature_norm}
     given = {name: column for name, column in more.items() if column is not None}

@@ -181,7 +181,7 @@ def test_a_mistake_or_a_question_without_an_answer_gets_one_line(capsys, name):
 
 def test_an_answer_that_its_predictions_contradict_ends_with_exit_code_one(capsys, monkeypatch):
     from ncsolve.analytic import scalar
-    from ncsolve.questions.design import rule
+    from ncsolve.questions import survival as rule
 
     monkeypatch.setattr(
         rule, "critical_power", lambda samples, decays: scalar.critical_power(samples, decays) * 2

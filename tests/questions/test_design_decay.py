@@ -12,8 +12,8 @@ import ncsolve
 from ncsolve.analytic import scalar
 from ncsolve.analytic.reduction import exact_sum
 from ncsolve.analytic.theorem import ACTIVE
-from ncsolve.questions.design.bracket import between, last_double
-from ncsolve.questions.design.survival import survival
+from ncsolve.questions.design import between, last_double
+from ncsolve.questions.survival import survival
 
 
 def draw(rng):
@@ -201,7 +201,7 @@ def test_the_simplex_of_deep_cross_entropy_is_asked_for_by_name():
 
 def test_a_fault_of_one_percent_in_the_threshold_is_seen(monkeypatch):
     monkeypatch.setattr(scalar, "threshold", scalar.threshold)
-    from ncsolve.questions.design import rule
+    from ncsolve.questions import survival as rule
 
     monkeypatch.setattr(rule, "threshold", lambda depth: 1.01 * scalar.threshold(depth))
     found = ncsolve.largest_decay(ncsolve.UFM([100, 30, 7], depth=3))

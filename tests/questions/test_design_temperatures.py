@@ -7,7 +7,7 @@ from oracles.descents import lowest
 import ncsolve
 from ncsolve.problem.losses import class_columns
 from ncsolve.problem.objective import Parameters, objective_over
-from ncsolve.questions.design import temperatures
+from ncsolve.questions import reweigh as temperatures
 
 COUNTS = {
     "step": [100, 100, 20, 20],

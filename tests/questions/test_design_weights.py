@@ -1,4 +1,4 @@
-"""Class weights: the weighted minimizer against descent and against unweighted problems, equal thresholds, equal lengths."""
+"""Class weights: the weighted minimizer against descent and against unweighted problems, and equal thresholds."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 import ncsolve
 from ncsolve.analytic import scalar
-from ncsolve.questions.design.weighted import weighted_cross_entropy, weighted_squared
+from ncsolve.questions.reweigh import weighted_cross_entropy, weighted_squared
 
 SQUARED = {
     f"M{depth}-{kind}": (depth, counts, width)
@@ -179,51 +179,6 @@ def test_the_exponent_of_one_layer_does_not_equalize_three():
     assert critical.max() / critical.min() > 1.5
 
 
-@pytest.mark.parametrize("aim", ["classifiers", "features"])
-@pytest.mark.parametrize(
-    ("depth", "counts"), [(1, [300, 40, 2]), (2, [40, 38, 25]), (3, [40, 36, 33])]
-)
-def test_weights_for_lengths_make_them_equal_in_descent_too(aim, depth, counts):
-    decays = np.array([2e-3, *[1e-3] * depth])
-    ufm = ncsolve.UFM(
-        counts, depth=depth, weight_decay=decays[1:].tolist(), feature_decay=decays[0]
-    )
-    found = ncsolve.class_weights(ufm, aim)
-    assert found.verified
-    assert found.weights @ ufm.counts == pytest.approx(ufm.samples, rel=1e-14)
-    _, parts = lowest(
-        ufm.counts, found.weights, decays, len(counts), np.random.default_rng(0), squared, starts=6
-    )
-    *factors, h = parts
-    product = factors[0]
-    for factor in factors[1:]:
-        product = factor @ product
-    rows, columns = product @ product.T, h.T @ h / np.sqrt(np.outer(counts, counts))
-    gram = rows if aim == "classifiers" else columns
-    assert gram / gram[0, 0] == pytest.approx(np.eye(len(counts)), abs=2e-4)
-
-
-def test_lengths_that_depth_forbids_are_refused_with_the_largest_ratio():
-    for depth, aim, most in (
-        (2, "classifiers", 4.0),
-        (3, "classifiers", 2.25),
-        (2, "features", 2.0),
-        (3, "features", 1.5 ** (2 / 3)),
-    ):
-        bad = ncsolve.UFM(
-            [100 * most * 1.01, 100], depth=depth, weight_decay=1e-6, feature_decay=1e-6
-        )
-        with pytest.raises(ncsolve.NoAnswer, match="times the smallest"):
-            ncsolve.class_weights(bad, aim)
-    with pytest.raises(ncsolve.NoAnswer, match="too large"):
-        ncsolve.class_weights(
-            ncsolve.UFM([40, 30], weight_decay=0.2, feature_decay=0.2), "classifiers"
-        )
-    assert ncsolve.class_weights(
-        ncsolve.UFM([390, 100], depth=2, weight_decay=1e-6, feature_decay=1e-6), "classifiers"
-    ).verified
-
-
 @pytest.mark.parametrize("bias", ["none", "free"])
 def test_cross_entropy_weights_give_every_group_one_threshold(bias):
     ufm = ncsolve.UFM([60, 60, 12, 12, 3, 3], "ce", bias=bias)
@@ -252,7 +207,7 @@ def test_descent_on_weighted_cross_entropy_keeps_or_merges_the_groups_together()
 
 
 def test_a_wrong_merge_rule_would_leave_a_duality_gap(monkeypatch):
-    from ncsolve.questions.design import weighted
+    from ncsolve.questions import reweigh as weighted
 
     ufm = ncsolve.UFM([60, 60, 12, 12], "ce")
     weights = np.ones(4)
@@ -265,17 +220,14 @@ def test_a_wrong_merge_rule_would_leave_a_duality_gap(monkeypatch):
 
 
 def test_problems_that_weights_are_not_solved_for_are_refused():
-    for ufm, aim in (
-        (ncsolve.UFM([20, 10], bias="free"), "thresholds"),
-        (ncsolve.UFM([20, 10, 5], ncsolve.Squared([[1.0, 0, 1]])), "thresholds"),
-        (ncsolve.UFM([20, 10, 10], "ce"), "classifiers"),
-        (ncsolve.UFM([20, 10, 10], "ce", features="relu"), "thresholds"),
+    for ufm in (
+        ncsolve.UFM([20, 10], bias="free"),
+        ncsolve.UFM([20, 10, 5], ncsolve.Squared([[1.0, 0, 1]])),
+        ncsolve.UFM([20, 10, 10], "ce", features="relu"),
     ):
         with pytest.raises(ncsolve.NoTheorem):
-            ncsolve.class_weights(ufm, aim)
+            ncsolve.class_weights(ufm)
     with pytest.raises(ncsolve.NoAnswer, match="none merges"):
         ncsolve.class_weights(ncsolve.UFM([20, 10], "ce"))
     with pytest.raises(ncsolve.NoAnswer, match="width"):
         ncsolve.class_weights(ncsolve.UFM([20, 10, 5], width=2))
-    with pytest.raises(ncsolve.ProblemError, match="'lengths'"):
-        ncsolve.class_weights(ncsolve.UFM([20, 10]), "lengths")

@@ -1,9 +1,24 @@
-r"""By which factors must classes be oversampled, so that none vanishes or merges?
+r"""Counts that keep classes alive: the smallest count that a minority needs, and the smallest oversampling at which no class is lost.
 
-Oversampling class k by r_k >= 1 makes its count n_k r_k, in the data term and in the feature penalty, and N grows to N' = sum n_k r_k. By
-the rule of rule.py a class that could be lost lives iff its count exceeds a_k N'^p, p = (M+1)/M, with a_k = (g/kappa*)^p phi/rho_k^2. So
+A minority. m classes share the count x, the others have N_0 samples together, so N = N_0 + m x grows with x. By the rule of survival.py
+they live iff
 
-    n_k r_k >= max(n_k, a_k N'^p),      N' = S(N'),      S(N) = sum_k max(n_k, a_k N^p)                                     (1)
+    f(x) = kappa* (x rho^2/phi)^(M/(M+1)) - g (N_0 + m x) >= 0        (M = 1: > 0).                                           (1)
+
+f is concave and negative at x = 0, so it holds on an interval [x_low, x_high] or nowhere: x_low is the answer, and beyond x_high the
+minority has drawn N so far up that it dies of its own number. f is largest at (kappa* M / ((M+1) g m))^(M+1) (rho^2/phi)^M, and there it is
+negative, so that no count helps, iff N_0 is too large. M = 1 is a quadratic in sqrt(x): with c' = c sqrt(phi)/rho
+
+    sqrt(x_low) = 2 N_0 c' / (1 + sqrt(1 - 4 m N_0 c'^2)),        none iff 4 m N_0 c'^2 >= 1.                                  (2)
+
+A rank bound R adds that the minority's modes must be among the R largest, which holds from some x on, since as many modes exceed a
+contrast as classes have larger counts: still an interval.
+
+Oversampling class k by r_k >= 1 makes its count n_k r_k, in the data term and in the feature penalty, and N grows to N' = sum n_k r_k.
+By the rule of survival.py a class that could be lost lives iff its count exceeds a_k N'^p, p = (M+1)/M, with
+a_k = (g/kappa*)^p phi/rho_k^2. So
+
+    n_k r_k >= max(n_k, a_k N'^p),      N' = S(N'),      S(N) = sum_k max(n_k, a_k N^p)                                     (3)
 
 (the second entry for classes with the rule only). S is convex and rises; factors that help have sum n_k r_k >= S(sum n_k r_k), and below
 the least root of S(N) = N no N does that. So the least root gives the smallest factors, all of them smallest at once; there
@@ -19,29 +34,207 @@ n_k r_k = max(a_k N^p, f n_k) with the f in (0, 1] that keeps the sum; possible 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ...analytic.theorem import ACTIVE
-from ...problem.errors import NoAnswer
-from ...problem.losses import Squared
-from ...theorems.predict import predict
-from .rule import rule
-from .side import Design, Side
+from ..analytic import scalar
+from ..analytic.reduction import reduce
+from ..analytic.theorem import ACTIVE
+from ..problem.errors import NoAnswer
+from ..problem.losses import Squared
+from ..problem.ufm import FEWEST, MOST
+from .design import Design, Side, between, class_indices, states_of
+from .survival import Rule, rule, survival
 
 if TYPE_CHECKING:
-    from ...problem.losses import Array
-    from ...problem.ufm import UFM
-    from .rule import Rule
+    from ..problem.losses import Array, Indices
+    from ..problem.ufm import UFM
 
 BESIDE = 1e-6  # relative distance in N (in the needed counts, where N is fixed) of the two sides
 MOST_ROUNDS = 100_000
 LARGEST_FACTOR = 2.0**53  # doubles hold every whole number up to here
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
+class SmallestCount(Design):
+    """The answer of `smallest_count`.
+
+    Attributes
+    ----------
+    classes : indices of the minority's m classes
+    count : the smallest real count at which they live (`outside` is the double before it)
+    integer : the smallest whole count at which they live; None where no whole number lies in the interval
+    largest : the largest count at which they live; None where it is beyond 1e100
+    samples : N at the whole count, or at `count` where there is none
+    at_integer, below_integer : Sides at the whole count and at the whole number before it; None where there is none
+    """
+
+    question: ClassVar[str] = "count"
+    own: ClassVar[tuple[str, ...]] = (
+        "classes",
+        "count",
+        "integer",
+        "largest",
+        "samples",
+        "at_integer",
+        "below_integer",
+    )
+
+    classes: Indices
+    count: float
+    integer: float | None
+    largest: float | None
+    samples: float
+    at_integer: Side | None
+    below_integer: Side | None
+
+    @property
+    def verified(self) -> bool:
+        """Whether all predictions beside the answer say what it says."""
+        whole = self.at_integer is None or self.at_integer.holds
+        return (
+            super().verified
+            and whole
+            and not (self.below_integer is not None and self.below_integer.holds)
+        )
+
+
+def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCount:
+    """The smallest count at which a minority is active, the other counts and the decays being given.
+
+    Parameters
+    ----------
+    ufm : UFM
+    classes : names, optional
+        The minority, whose classes all get the same count; by default the classes with the smallest count.
+
+    Returns
+    -------
+    SmallestCount
+        `inside` and `outside` are predictions at neighboring doubles: bisection on doubles, each decided in rational arithmetic,
+        ends where no double lies between.
+
+    Raises
+    ------
+    NoAnswer
+        No count keeps them, every count does, or the class has no threshold of its own (a class that shares its count with no other
+        merges with none).
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> found = ncsolve.smallest_count(ncsolve.UFM(counts=[1000, 100, 10, 2], depth=3, weight_decay=5e-4, feature_decay=5e-4))
+    >>> found.integer, round(found.count, 6), found.verified
+    (3.0, 2.593969, True)
+    """
+    chosen = (
+        np.flatnonzero(ufm.counts == ufm.counts.min())
+        if classes is None
+        else class_indices(ufm, classes)
+    )
+    named = (
+        f"class {ufm.names[int(chosen[0])]!r}"
+        if chosen.size == 1
+        else f"these {chosen.size} classes"
+    )
+
+    def problem(x: float) -> UFM:
+        counts = ufm.counts.copy()
+        counts[chosen] = x
+        return ufm.replace(counts=counts, names=ufm.names, width=ufm.width)
+
+    trial = rule(problem(_unused(ufm)))
+    if not trial.own[chosen].all():
+        raise NoAnswer(
+            f"{named} would share a count with no other: such a class merges with none, at any count; name two or more"
+        )
+    rank, bound = ufm.rank_limit, _bounded(ufm)
+    shared = int(bound == "contrasts")  # m classes that merge have m - 1 contrasts
+    if bound and chosen.size - shared > rank:
+        raise NoAnswer(
+            f"the width lets {rank} modes live, which is too few for {named}; a width of {ufm.classes} works"
+        )
+
+    def lives(x: float) -> bool:
+        at = problem(x)
+        living = survival(at).lives(at) if bound else trial.at(at).lives()
+        return bool(living[chosen].all())
+
+    rest = np.delete(ufm.counts, chosen)
+    top = _best(ufm, float((trial.slope[chosen] ** 2).min()) / float(trial.factor), chosen.size)
+    room = rank - chosen.size + shared  # larger counts that leave the minority its place
+    if bound and rest.size > room:
+        top = max(top, float(np.nextafter(np.sort(rest)[::-1][room], math.inf)))
+    if not FEWEST < top < MOST or not lives(top):
+        raise NoAnswer(
+            f"no count keeps {named} alive: with {float(rest.sum()):g} other samples N grows as fast as they do, the best count "
+            f"{top:.6g} is not enough; smaller decays or fewer other samples work"
+        )
+    if lives(FEWEST):
+        raise NoAnswer(
+            f"every count keeps {named} alive: the decays are too small to lose a class of {FEWEST:g} samples"
+        )
+    before, count = between(lambda x: not lives(x), FEWEST, top)
+    largest = None if lives(MOST) else between(lives, top, MOST)[0]
+    integer: float | None = float(math.ceil(count))
+    if not lives(float(math.ceil(count))):
+        integer = None
+
+    def side(x: float) -> Side:
+        states = states_of(problem(x))
+        living = states[chosen] == ACTIVE
+        return Side(x, bool(living.all()), float(living.mean()), states)
+
+    notes = (
+        ()
+        if integer is not None
+        else (f"no whole number lies between {count:.9g} and {largest:.9g}",)
+    )
+    return SmallestCount(
+        ufm=ufm,
+        inside=side(count),
+        outside=side(before),
+        notes=notes,
+        classes=chosen,
+        count=count,
+        integer=integer,
+        largest=largest,
+        samples=problem(count if integer is None else integer).samples,
+        at_integer=None if integer is None else side(integer),
+        below_integer=None if integer is None or integer < 2 else side(integer - 1.0),
+    )
+
+
+def _best(ufm: UFM, strength: float, classes: int) -> float:
+    """Where f of (1) is largest."""
+    depth = ufm.depth
+    per = math.log(
+        scalar.threshold(depth) * depth / ((depth + 1.0) * reduce(ufm).mean_decay * classes)
+    )
+    log = (depth + 1.0) * per + depth * math.log(strength)
+    return math.exp(min(max(log, -700.0), 700.0))
+
+
+def _bounded(ufm: UFM) -> str:
+    """What the rank bound cuts: "axes", "contrasts", or nothing."""
+    if ufm.bias == "none" and (isinstance(ufm.loss, Squared) or ufm.features == "relu"):
+        return "axes" if ufm.rank_limit < ufm.classes else ""
+    return (
+        "contrasts"
+        if isinstance(ufm.loss, Squared) and ufm.bias == "free" and ufm.rank_limit < ufm.classes - 1
+        else ""
+    )
+
+
+def _unused(ufm: UFM) -> float:
+    """A count that no class has."""
+    return float(np.nextafter(ufm.counts.max(), math.inf))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Oversampling(Design):
     """The answer of `oversampling`.
 
@@ -57,6 +250,16 @@ class Oversampling(Design):
     """
 
     question: ClassVar[str] = "oversample"
+    own: ClassVar[tuple[str, ...]] = (
+        "fixed_total",
+        "factors",
+        "counts",
+        "samples",
+        "whole_factors",
+        "whole_samples",
+        "at_whole",
+        "below_whole",
+    )
 
     fixed_total: bool
     factors: Array
@@ -77,18 +280,6 @@ class Oversampling(Design):
             and not (self.below_whole is not None and self.below_whole.holds)
         )
 
-    def _answer(self) -> dict[str, Any]:
-        sides = {"at_whole": self.at_whole, "below_whole": self.below_whole}
-        return {
-            "fixed_total": self.fixed_total,
-            "factors": self.factors.tolist(),
-            "counts": self.counts.tolist(),
-            "samples": self.samples,
-            "whole_factors": None if self.whole_factors is None else self.whole_factors.tolist(),
-            "whole_samples": self.whole_samples,
-            **{key: None if side is None else side.to_dict() for key, side in sides.items()},
-        }
-
 
 def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
     """The smallest oversampling factors at which no class vanishes or merges.
@@ -103,7 +294,7 @@ def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
     -------
     Oversampling
         The real factors lie on the boundary itself; `inside` and `outside` are predictions with N (the needed counts, where N is
-        fixed) larger and smaller by 1e-6. Newton's method on (1) ends when N no longer rises.
+        fixed) larger and smaller by 1e-6. Newton's method on (3) ends when N no longer rises.
 
     Raises
     ------
@@ -133,7 +324,7 @@ def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
     counts = finder.counts(1.0)
 
     def side(at: float, n: Array) -> Side:
-        states = predict(_recounted(ufm, n)).solution.states().state
+        states = states_of(_recounted(ufm, n))
         living = states == ACTIVE
         return Side(at, bool(living.all()), float(living.mean()), states)
 
@@ -170,7 +361,7 @@ def _recounted(ufm: UFM, counts: Array) -> UFM:
 
 
 class _Growing:
-    """Counts max(n_k, a_k N^p) at the least root N of (1), or at a multiple of it."""
+    """Counts max(n_k, a_k N^p) at the least root N of (3), or at a multiple of it."""
 
     def __init__(self, own: Rule) -> None:
         self.own, self.p = own, (own.ufm.depth + 1.0) / own.ufm.depth
