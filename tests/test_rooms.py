@@ -42,11 +42,7 @@ EXCEPTIONS = {
 STILL = {
     ("analytic/exact.py", "theorems/squared_spectral"),
     ("analytic/search/searched.py", "numeric/certify"),
-    ("analytic/theorem.py", "theorems/proofs/steps"),
     ("questions/statements.py", "show/text"),
-    ("theorems/proofs/bottleneck_results.py", "numeric/certify"),
-    ("theorems/proofs/imbalanced_results.py", "questions/thresholds"),
-    ("theorems/proofs/squared_results.py", "questions/thresholds"),
 }
 TWICE = {
     "Comparison",
@@ -56,7 +52,6 @@ TWICE = {
     "Run",
     "Step",
     "_Family",
-    "_Rational",
 }
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ..problem.losses import Array, Indices
     from ..problem.objective import Parameters
     from ..problem.ufm import UFM
-    from ..theorems.proofs.steps import Derivation
     from .spectrum import Frame
 
 
@@ -265,7 +264,7 @@ class Theorem:
     losses: Callable[[UFM], Losses] = lambda ufm: Losses()
     cases: tuple[Case, ...] = ()
     draw: Callable[[np.random.Generator], UFM] | None = None
-    derive: Callable[[], Derivation] | None = None
+    derive: Callable[[], Any] | None = None
     limit: str = ""
     iterative: bool = False
     preferred: bool = False

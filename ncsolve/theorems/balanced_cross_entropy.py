@@ -16,7 +16,6 @@ Source. Zhu et al. (2021, arXiv:2105.02375); with smoothing Guo et al. (2024, ar
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,9 +27,7 @@ from ..analytic.simplex_solution import simplex, simplex_solution
 from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Problems, Solution, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
-
-if TYPE_CHECKING:
-    from .proofs.steps import Derivation
+from .proofs import proof
 
 
 def solve(ufm: UFM) -> Solution:
@@ -56,78 +53,6 @@ def many(problems: Problems, wanted: Set[str]) -> Fates:
         np.where(alive, loss + c * (classes - 1) * a * np.sqrt(n), np.log(classes)),
         angles,
         angles,
-    )
-
-
-def derive() -> Derivation:
-    """From the objective on simplices to their length, its threshold, and the certificate that it is global."""
-    import sympy as sp
-
-    from .proofs.balance import one_layer_steps
-    from .proofs.simplex_results import one_layer_results
-    from .proofs.softmax import (
-        LARGER,
-        loss,
-        one_layer_margin,
-        one_layer_slope,
-        pull,
-        simplex_gradient_step,
-        simplex_loss_steps,
-        simplex_norm_steps,
-    )
-    from .proofs.steps import Derivation, Step
-    from .proofs.symbols import K, a, c, delta, eq, lambda_H, lambda_W, n, sigma
-
-    level = K * c * sp.sqrt(n) + delta
-    found = {a: one_layer_margin}
-    return Derivation(
-        "Cross-entropy, equal counts, M = 1: the simplex",
-        (
-            *one_layer_steps(),
-            *simplex_loss_steps(),
-            Step(
-                "Objective on simplices: the loss plus c (K - 1) sigma with sigma = sqrt(n) a. Its slope:",
-                eq(sp.Derivative(loss + c * (K - 1) * sp.sqrt(n) * a, a), one_layer_slope),
-            ),
-            Step(
-                "It is zero at a = log(K/(K c sqrt(n) + delta) - K + 1).",
-                eq(one_layer_slope, 0),
-                found,
-            ),
-            Step(
-                "The argument of the logarithm exceeds one, and a is positive, exactly if K c sqrt(n) + delta < 1:",
-                eq(K / level - K + 1, 1 + K * (1 - level) / level),
-            ),
-            Step(
-                "otherwise the slope at a = 0 is not negative and, the objective being convex, zero is the minimizer:",
-                eq(-pull.subs(a, 0) + c * (K - 1) * sp.sqrt(n), (K - 1) / K * (level - 1)),
-            ),
-            simplex_gradient_step(c, found),
-            Step(
-                "So the gradient is -c (I - J/K): its operator norm is c and its product with A is -c times the nuclear "
-                "norm of A. By convexity A is global among all matrices. The product, entry by entry:",
-                eq(
-                    K * (-c * (1 - 1 / K)) * sigma * (1 - 1 / K)
-                    + K * (K - 1) * (c / K) * (-sigma / K),
-                    -c * (K - 1) * sigma,
-                ),
-            ),
-            Step(
-                "Balanced factors: ||w_k||^2 = (c sigma/lambda_W)(1 - 1/K).",
-                eq(
-                    c * sigma / lambda_W * (1 - 1 / K),
-                    sp.sqrt(lambda_H / lambda_W) * sigma * (1 - 1 / K),
-                ),
-                {c: sp.sqrt(lambda_W * lambda_H)},
-            ),
-            *simplex_norm_steps(),
-            Step(
-                "At the minimizer the logarithm in the loss is that of K/(K - (K - 1)(K c sqrt(n) + delta)).",
-                eq(sp.log(1 + (K - 1) * sp.exp(-a)), sp.log(K / (K - (K - 1) * level))),
-                found | LARGER,
-            ),
-        ),
-        one_layer_results(),
     )
 
 
@@ -169,7 +94,7 @@ THEOREM = Theorem(
     solve=solve,
     many=many,
     losses=convex_losses,
-    derive=derive,
+    derive=proof("balanced_cross_entropy"),
     cases=(
         Case("Zhu et al. 2021, Theorem 3.1", lambda: UFM([100] * 4, "ce", bias=1e-3)),
         Case(

@@ -42,10 +42,10 @@ from ..analytic.theorem import (
     Theorem,
 )
 from ..problem.ufm import UFM
+from .proofs import proof
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
-    from .proofs.steps import Derivation
 
 NEAR = 1e-9  # of a threshold where exact arithmetic decides
 
@@ -108,157 +108,6 @@ def where_lost(ufm: UFM) -> Losses:
     root = math.sqrt(float(ufm.counts[0])) / ufm.samples
     simplex = root / (1.0 + 1.0 / ufm.bias_decay)
     return Losses(everything=root, named={("simplex", "mean mode lost: exact simplex"): simplex})
-
-
-def derive() -> Derivation:
-    """From the objective on invariant matrices to both regimes, their border and the angle between class means."""
-    import sympy as sp
-
-    from .proofs.balance import one_layer_steps
-    from .proofs.centered import centering
-    from .proofs.regularized_results import balanced_results
-    from .proofs.steps import Derivation, Step
-    from .proofs.symbols import K, N, c, eq, k, lambda_b, lambda_H, lambda_W, matrix, sigma, tau
-
-    mean, beta = sp.symbols("sigma_1 beta", positive=True)
-    objective = (
-        (K - 1) * ((sigma - tau) ** 2 / (2 * N) + c * sigma)
-        + (mean - tau * (1 - K * beta)) ** 2 / (2 * N)
-        + c * mean
-        + lambda_b * K * beta**2 / 2
-    )
-    balanced = {N: K * tau**2}  # tau^2 = n
-    both = {mean: tau - N * c * (1 + 1 / lambda_b), beta: c * tau / lambda_b} | balanced
-    simplex = {mean: sp.Integer(0), beta: 1 / (K * (1 + lambda_b))} | balanced
-    cosine = (mean - sigma) / (mean + (K - 1) * sigma)
-    border = N * c / (tau - N * c)
-    found = {mean: tau - N * c * (1 + 1 / lambda_b), sigma: tau - N * c}
-
-    def splits(classes: int) -> Step:
-        contrast, ones = centering(classes), sp.ones(classes) / classes
-        residual = (
-            sigma * contrast + mean * ones + beta * tau * sp.ones(classes) - tau * sp.eye(classes)
-        )
-        return Step(
-            "By symmetry A = sigma (I - J/K) + sigma_1 J/K and b = beta (1, ..., 1). The residual A + b sqrt(n) 1^T - "
-            f"sqrt(n) I splits; its square for K = {classes}:",
-            eq(
-                sum(entry**2 for entry in residual),
-                (classes - 1) * (sigma - tau) ** 2 + (mean - tau * (1 - classes * beta)) ** 2,
-            ),
-        )
-
-    return Derivation(
-        "Squared loss, equal counts, M = 1, regularized bias: from the simplex to an orthogonal frame",
-        (
-            *one_layer_steps(),
-            *(splits(classes) for classes in (2, 3, 4)),
-            Step(
-                "Objective: (K - 1) [(sigma - tau)^2/(2N) + c sigma] + (sigma_1 - tau (1 - K beta))^2/(2N) + c sigma_1 + "
-                "(lambda_b/2) K beta^2, tau = sqrt(n). It is convex; in (sigma_1, beta) its matrix of second derivatives "
-                "has the determinant",
-                eq(
-                    sp.Determinant(
-                        matrix(
-                            [[1 / N, tau * K / N], [tau * K / N, tau**2 * K**2 / N + lambda_b * K]]
-                        ),
-                    ),
-                    lambda_b * K / N,
-                ),
-            ),
-            *(
-                Step(
-                    f"whose entry {name} is this derivative:",
-                    eq(sp.Derivative(objective, *by), entry),
-                )
-                for name, by, entry in (
-                    ("(1, 1)", (mean, mean), 1 / N),
-                    ("(1, 2)", (mean, beta), tau * K / N),
-                    ("(2, 2)", (beta, beta), tau**2 * K**2 / N + lambda_b * K),
-                )
-            ),
-            Step(
-                "Contrasts: a soft threshold, sigma = tau - N c.",
-                eq(sp.Derivative(objective, sigma), 0),
-                {sigma: tau - N * c},
-            ),
-            Step(
-                "Both sigma_1 and beta free: sigma_1 = tau - N c (1 + 1/lambda_b) and beta = c tau/lambda_b make the "
-                "slope in sigma_1 zero (N = K tau^2),",
-                eq(sp.Derivative(objective, mean), 0),
-                both,
-            ),
-            Step("and the slope in beta.", eq(sp.Derivative(objective, beta), 0), both),
-            Step(
-                "sigma_1 = 0: the slope in beta vanishes at 1/(K (1 + lambda_b)),",
-                eq(sp.Derivative(objective, beta), 0),
-                simplex,
-            ),
-            Step(
-                "where the slope in sigma_1 has the opposite sign of tau - N c (1 + 1/lambda_b): zero is optimal exactly "
-                "where that is not positive. Then A is sigma (I - J/K), a simplex.",
-                eq(
-                    sp.Derivative(objective, mean),
-                    -(tau - N * c * (1 + 1 / lambda_b)) * lambda_b / (N * (1 + lambda_b)),
-                ),
-                simplex,
-            ),
-            Step(
-                "The border is lambda_b = N c/(tau - N c): there sigma_1 is zero",
-                eq(tau - N * c * (1 + 1 / lambda_b), 0),
-                {lambda_b: border},
-            ),
-            Step(
-                "and the two biases agree.",
-                eq(c * tau / lambda_b, 1 / (K * (1 + lambda_b))),
-                {lambda_b: border} | balanced,
-            ),
-            *(
-                Step(
-                    f"Features and classifier have Grams proportional to A, here for K = {classes}: the entry off the "
-                    "diagonal over the one on it is the cosine.",
-                    eq(
-                        (sigma * centering(classes) + mean * sp.ones(classes) / classes)[0, 1],
-                        cosine.subs(K, classes)
-                        * (sigma * centering(classes) + mean * sp.ones(classes) / classes)[0, 0],
-                    ),
-                )
-                for classes in (2, 3, 4)
-            ),
-            Step(
-                "It rises with sigma_1,",
-                sp.Gt(sp.Derivative(cosine, mean), 0, evaluate=False),
-                {K: 1 + k},
-            ),
-            Step(
-                "from -1/(K - 1) at sigma_1 = 0, the border and below it,",
-                eq(cosine, -1 / (K - 1)),
-                {mean: sp.Integer(0)},
-            ),
-            Step(
-                "and tends to zero, an orthogonal frame, as lambda_b grows,",
-                eq(sp.Limit(cosine.subs(found), lambda_b, sp.oo, "-"), 0),
-            ),
-            Step(
-                "as sigma_1 tends to sigma, that is to the problem without a bias.",
-                eq(sp.Limit(found[mean], lambda_b, sp.oo, "-"), tau - N * c),
-            ),
-            Step(
-                "As lambda_b goes to zero the bias tends to 1/K, that of the problem with a free bias.",
-                eq(sp.Limit(1 / (K * (1 + lambda_b)), lambda_b, 0), 1 / K),
-            ),
-            Step(
-                "||w_k||^2 is (c/lambda_W) times the diagonal entry of A, c = sqrt(lambda_W lambda_H).",
-                eq(
-                    c / lambda_W * ((K - 1) * sigma + mean) / K,
-                    sp.sqrt(lambda_H / lambda_W) * ((K - 1) * sigma + mean) / K,
-                ),
-                {c: sp.sqrt(lambda_W * lambda_H)},
-            ),
-        ),
-        balanced_results(),
-        {"sigma_1": "singular value of A on the mean", "beta": "the bias"},
-    )
 
 
 def _minimizer(
@@ -328,7 +177,7 @@ THEOREM = Theorem(
     solve=solve,
     many=many,
     losses=where_lost,
-    derive=derive,
+    derive=proof("balanced_regularized_bias"),
     cases=(
         Case(
             "Zhou et al. 2022 (simplex regime)",

@@ -15,8 +15,6 @@ Source. Dang et al. (2023, arXiv:2301.00437), Theorem 4.1, as far as it holds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..analytic import draws
@@ -25,9 +23,7 @@ from ..analytic.simplex_solution import simplex, simplex_solution
 from ..analytic.theorem import Case, Claim, Hypothesis, Losses, Solution, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
-
-if TYPE_CHECKING:
-    from .proofs.steps import Derivation
+from .proofs import proof
 
 
 def solve(ufm: UFM) -> Solution:
@@ -40,109 +36,6 @@ def where_lost(ufm: UFM) -> Losses:
     scalar = simplex(ufm)
     name = "complete collapse", "the simplex is no longer below zero"
     return Losses(named={name: scalar.critical_c() * scalar.q})
-
-
-def derive() -> Derivation:
-    """From the objective on simplices to the critical length, its criticality among all matrices, and the comparison with zero."""
-    import sympy as sp
-
-    from .proofs.balance import balance_steps
-    from .proofs.simplex_results import deep_results
-    from .proofs.softmax import (
-        LARGER,
-        loss,
-        pull,
-        simplex_gradient_step,
-        simplex_loss_steps,
-        simplex_norm_steps,
-        softmax_gradient_steps,
-    )
-    from .proofs.steps import Derivation, Step
-    from .proofs.symbols import K, M, a, c, eq, g, lambda_H, m, n, q, sigma
-
-    objective = loss + c * (K - 1) * (a * sp.sqrt(n)) ** q
-    u = (K - 1) / (sp.exp(a) + K - 1)
-    stationary = {c: pull / (q * (K - 1) * n ** (q / 2) * a ** (q - 1))}
-    return Derivation(
-        "Cross-entropy, equal counts, M >= 2: the simplex as a critical point",
-        (
-            *balance_steps(),
-            *simplex_loss_steps(),
-            Step(
-                "Objective on simplices: the loss plus c (K - 1) sigma^q, sigma = a sqrt(n). Its slope:",
-                eq(
-                    sp.Derivative(objective, a),
-                    -pull + c * q * (K - 1) * n ** (q / 2) * a ** (q - 1),
-                ),
-            ),
-            *softmax_gradient_steps(),
-            simplex_gradient_step(pull / (sp.sqrt(n) * (K - 1)), {}),
-            Step(
-                "The penalty's gradient at A = sigma (I - J/K) is c q sigma^(q - 1) (I - J/K) on the K - 1 directions "
-                "that A has. The two cancel exactly where the slope in a vanishes: the simplex is then a critical point "
-                "among all A of its rank (in the remaining direction the penalty rises infinitely fast and the loss has "
-                "slope zero).",
-                eq(
-                    -pull / (sp.sqrt(n) * (K - 1)) + c * q * sigma ** (q - 1),
-                    (-pull + c * q * (K - 1) * n ** (q / 2) * a ** (q - 1))
-                    / (sp.sqrt(n) * (K - 1)),
-                ),
-                {sigma: a * sp.sqrt(n)},
-            ),
-            Step(
-                "At most two lengths are critical: the logarithm of a^(1 - q) (u - d), d = delta (1 - 1/K), is concave "
-                "where u > d. Its last part without smoothing:",
-                sp.Lt(sp.Derivative(sp.log(u), a, a), 0, evaluate=False),
-                LARGER,
-            ),
-            Step(
-                "with it, (u - d) u'' - u'^2 is u u'' - u'^2 < 0 minus d u'' where u'' > 0, and both its terms are "
-                "negative elsewhere:",
-                sp.Lt(u * sp.Derivative(u, a, a) - sp.Derivative(u, a) ** 2, 0, evaluate=False),
-                LARGER,
-            ),
-            Step(
-                "and the other part is concave for M > 1.",
-                sp.Lt(sp.Derivative((1 - q) * sp.log(a), a, a), 0, evaluate=False),
-                {M: 1 + m},
-            ),
-            Step(
-                "Second derivative at a critical length: its sign is that of minus the slope of log(a^(1 - q) (u - d)), "
-                "so the outer one is a minimum along simplices and the inner one a maximum.",
-                eq(
-                    sp.Derivative(objective, a, a),
-                    -pull * (sp.Derivative(pull, a) / pull + (1 - q) / a),
-                ),
-                stationary,
-            ),
-            Step(
-                "At a critical length the penalty is a (u - d)/q = a (u - d)(M + 1)/2, so the objective is below log K, "
-                "its value at zero, exactly where log K - loss exceeds that.",
-                eq(sp.log(K) - objective, sp.log(K) - loss - a * pull * (M + 1) / 2),
-                stationary,
-            ),
-            Step(
-                "The least decay at which zero wins comes with a tie, log K - loss = c (K - 1) (a sqrt(n))^q at a "
-                "critical length; there the slope of (log K - loss)/(a sqrt(n))^q in a vanishes too:",
-                eq(
-                    sp.Derivative((sp.log(K) - loss) / (a * sp.sqrt(n)) ** q, a)
-                    * (a * sp.sqrt(n)) ** q,
-                    pull - q / a * (sp.log(K) - loss),
-                ),
-            ),
-            Step(
-                "Balanced factors: the squared norm of a class mean is s_H^2 (1 - 1/K)/n with lambda_H s_H^2 = g sigma^q. "
-                "The class means' own share of the decay terms is c (K - 1) sigma^q/(M + 1).",
-                eq(
-                    n * K / 2 * lambda_H * (g * sigma**q / lambda_H) * (1 - 1 / K) / n,
-                    c * (K - 1) * sigma**q / (M + 1),
-                ),
-                {c: g * (M + 1) / 2},
-            ),
-            *simplex_norm_steps(),
-        ),
-        deep_results(),
-    )
 
 
 def draw(rng: np.random.Generator) -> UFM:
@@ -170,7 +63,7 @@ THEOREM = Theorem(
     ),
     solve=solve,
     losses=where_lost,
-    derive=derive,
+    derive=proof("deep_simplex"),
     cases=(
         Case(
             "Dang et al. 2023, Theorem 4.1 (what holds of it)",

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,9 +28,7 @@ from ..analytic.merging import GroupMeans, convex_losses
 from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Losses, Problems, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
-
-if TYPE_CHECKING:
-    from .proofs.steps import Derivation
+from .proofs import proof
 
 
 def many(problems: Problems, wanted: Set[str]) -> Fates | None:
@@ -61,116 +58,6 @@ def where_lost(ufm: UFM) -> Losses:
     if ufm.bias == "none" and ufm.loss.plain and found.contrasts[0].size:
         found = replace(found, means=GroupMeans(ufm).vanishing())
     return found
-
-
-def derive() -> Derivation:
-    """From groups to the rule by which a group merges, complete collapse, and two classes in closed form."""
-    import sympy as sp
-
-    from .proofs.balance import one_layer_steps
-    from .proofs.groups import between, m_1, m_2, n_1, n_2, spectrum_steps, split_steps
-    from .proofs.imbalanced_results import cross_entropy_results, two_class_logit
-    from .proofs.steps import Derivation, Step
-    from .proofs.symbols import N, a, c, delta, eq, matrix, n, times
-
-    size, others, rho = sp.symbols("m m_h rho", positive=True)
-    mean, far = sp.symbols("C_gg C_hg", real=True)
-    own, rest = mean + a * (1 - 1 / size), mean - a / size
-    column = (
-        sp.log(sp.exp(rho * own) + (size - 1) * sp.exp(rho * rest) + others * sp.exp(rho * far))
-        - (1 - delta) * rho * own
-        - delta / (size + others) * rho * (own + (size - 1) * rest + others * far)
-    )
-    several = {size: 1 + sp.Symbol("l", positive=True)}
-    z, counts = sp.symbols("z_1:4", real=True), sp.symbols("n_1:4", positive=True)
-    zero = {one: sp.Integer(0) for one in z}
-    one, two = sp.symbols("z_1 z_2", positive=True)
-    scaled = sp.Matrix([[one, -two], [-one, two]]) * sp.diag(sp.sqrt(n_1), sp.sqrt(n_2))
-    length = sp.sqrt(2 * (n_1 * one**2 + n_2 * two**2))
-    pair = (
-        n_1 * sp.log(1 + sp.exp(-2 * one)) + n_2 * sp.log(1 + sp.exp(-2 * two))
-    ) / N + c * length
-    both = sp.Symbol("z", positive=True)
-    solved = {one: both, two: both, n_1: N - n_2, c: sp.sqrt(2 / N) / (1 + sp.exp(2 * both))}
-    return Derivation(
-        "Cross-entropy, M = 1, any counts: groups, merging, complete collapse",
-        (
-            *one_layer_steps(),
-            *split_steps(),
-            Step(
-                "The loss of a column of a group of m classes, with label smoothing and temperatures rho = s_g r_g, where "
-                "a = 0: its slope in a does not depend on any mean logit or bias.",
-                eq(sp.Subs(sp.Derivative(column, a), a, 0), -(1 - delta) * rho * (1 - 1 / size)),
-                several,
-            ),
-            Step(
-                "It is convex in a.", sp.Gt(sp.Derivative(column, a, a), 0, evaluate=False), several
-            ),
-            Step(
-                "Weighted with m n/N, and with the penalty c (m - 1) sqrt(n) a, the slope at a = 0 is a positive number "
-                "times N c - sqrt(n) (1 - delta) rho: the group merges exactly where sqrt(n) (1 - delta) s r <= N c.",
-                eq(
-                    size * n / N * (-(1 - delta) * rho * (1 - 1 / size))
-                    + c * (size - 1) * sp.sqrt(n),
-                    (size - 1) * sp.sqrt(n) / N * (N * c - sp.sqrt(n) * (1 - delta) * rho),
-                ),
-            ),
-            Step(
-                "Complete collapse (plain, no bias): the gradient in A at A = 0, by differentiating the loss of each "
-                "column (three classes), is -(I - J/K) D^(1/2)/N. All is zero exactly where its operator norm is at most "
-                "c.",
-                eq(
-                    matrix(
-                        sp.Matrix(
-                            3,
-                            3,
-                            lambda j, k: (
-                                sp.sqrt(counts[k])
-                                / N
-                                * sp.Derivative(sp.log(sum(map(sp.exp, z))) - z[k], z[j])
-                            ),
-                        )
-                    ),
-                    matrix((sp.ones(3) / 3 - sp.eye(3)) * sp.diag(*map(sp.sqrt, counts)) / N),
-                ),
-                zero,
-            ),
-            *spectrum_steps(),
-            Step(
-                "(m_1 n_2 + m_2 n_1)/K lies between n_1 and n_2, so the largest is that of the larger count if two "
-                "classes share it, and this one if not.",
-                eq(between - n_2, m_2 * (n_1 - n_2) / (m_1 + m_2)),
-            ),
-            Step(
-                "Two classes: logits z_1 (1, -1) and z_2 (-1, 1). A has rank one and the squared norm",
-                eq(sp.Trace(times(scaled.T, scaled)), length**2),
-            ),
-            Step(
-                "(its determinant is zero), so that is its nuclear norm.",
-                eq(sp.Determinant(matrix(scaled)), 0),
-            ),
-            Step(
-                "The objective (n_1 log(1 + e^(-2 z_1)) + n_2 log(1 + e^(-2 z_2)))/N + c ||A|| is stationary in z_1 where "
-                "both logits are one z with c sqrt(N/2) (1 + e^(2z)) = 1, whatever the counts are,",
-                eq(sp.Derivative(pair, one), 0),
-                solved,
-            ),
-            Step("and in z_2.", eq(sp.Derivative(pair, two), 0), solved),
-            Step("Solved for z:", eq(two_class_logit, both), {c: solved[c]}),
-            Step(
-                "That logit is zero exactly where N c reaches the operator norm at zero, sqrt(N/2):",
-                eq(two_class_logit, 0),
-                {c: 1 / sp.sqrt(2 * N)},
-            ),
-        ),
-        cross_entropy_results(),
-        {
-            "C_gg": "mean logit of a group at its own mean",
-            "rho": "s_g r_g, the temperatures",
-            "m": "classes in the group",
-            "m_h": "classes outside it",
-        },
-    )
 
 
 def draw(rng: np.random.Generator) -> UFM:
@@ -209,7 +96,7 @@ THEOREM = Theorem(
     solve=solution,
     many=many,
     losses=where_lost,
-    derive=derive,
+    derive=proof("imbalanced_cross_entropy"),
     cases=(
         Case(
             "Hong and Ling 2023 (groups of equal counts)",

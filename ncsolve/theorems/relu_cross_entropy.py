@@ -43,12 +43,12 @@ from ..analytic.theorem import (
 )
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
+from .proofs import proof
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..problem.losses import Array
-    from .proofs.steps import Derivation
 
 NEAR = 1e-9  # of a threshold that exact arithmetic decides
 
@@ -148,130 +148,6 @@ def _row_cosines(t: Array, ends: bool) -> tuple[Array, Array, Array]:
     return low, mean(apart / (classes - 1.0) + number, number), high
 
 
-def derive() -> Derivation:
-    """From one column's objective to its margin, threshold and norms, and why columns decouple for H >= 0."""
-    import sympy as sp
-
-    from .proofs.balance import one_layer_steps
-    from .proofs.relu_results import margin, relu_results
-    from .proofs.softmax import LARGER, loss, pull, simplex_loss_steps
-    from .proofs.steps import Derivation, Step
-    from .proofs.symbols import (
-        K,
-        N,
-        a,
-        c,
-        delta,
-        eq,
-        lambda_H,
-        lambda_W,
-        matrix,
-        n,
-        sigma,
-        times,
-        total,
-    )
-
-    share = sp.sqrt(1 - 1 / K)
-    objective = n / N * loss + c * sp.sqrt(n) * share * a
-    x = (N * c / sp.sqrt(n) / share + delta) * (K - 1) / K
-    found = {a: margin.subs(sp.Symbol("x", positive=True), x)}
-    size, h = sp.symbols("gamma_1:4", positive=True), sp.symbols("h_1:4", nonnegative=True)
-    bottom = 1 + (K - 1) * sp.exp(-a)
-    own, other = 1 / bottom - (1 - delta) - delta / K, sp.exp(-a) / bottom - delta / K
-
-    def spikes(classes: int) -> sp.Matrix:
-        return sp.eye(classes) - sp.ones(classes) / classes
-
-    gradient = -spikes(3) * sp.diag(*size)
-    return Derivation(
-        "Cross-entropy with ReLU features, M = 1, no bias: every class on its own axis",
-        (
-            *one_layer_steps(),
-            *simplex_loss_steps()[:2],
-            *(
-                Step(
-                    "A class alone on its axis with W h_k = a (e_k - 1/K) has a column of A of squared length n a^2 (1 - "
-                    f"1/K), here for K = {classes}: sigma = sqrt(n (1 - 1/K)) a.",
-                    eq(
-                        total((a * sp.sqrt(n) * entry) ** 2 for entry in spikes(classes)[:, 0]),
-                        n * a**2 * (1 - sp.Rational(1, classes)),
-                    ),
-                )
-                for classes in (2, 3, 4)
-            ),
-            Step(
-                "Its objective is (n/N) loss(a) + c sigma. The slope:",
-                eq(sp.Derivative(objective, a), -n / N * pull + c * sp.sqrt(n) * share),
-            ),
-            Step(
-                "The objective is convex.",
-                sp.Gt(sp.Derivative(objective, a, a), 0, evaluate=False),
-                LARGER,
-            ),
-            Step(
-                "The slope is zero at a = log((K - 1)(1/x - 1)), x = (N c sqrt(K/((K - 1) n)) + delta)(K - 1)/K.",
-                eq(-n / N * pull + c * sp.sqrt(n) * share, 0),
-                found | LARGER,
-            ),
-            Step(
-                "At a = 0 it is (n/N) (x - (K - 1)/K): the class vanishes where x >= (K - 1)/K,",
-                eq((-n / N * pull + c * sp.sqrt(n) * share).subs(a, 0), n / N * (x - (K - 1) / K)),
-                LARGER,
-            ),
-            Step(
-                "that is where n (1 - delta)^2 <= N^2 lambda_W lambda_H K/(K - 1): at equality",
-                eq(x, (K - 1) / K),
-                {
-                    n: N**2 * c**2 * K / (K - 1) / (1 - delta) ** 2,
-                    delta: 1 / (1 + sp.Symbol("t", positive=True)),
-                }
-                | LARGER,
-            ),
-            Step(
-                "Why no other H >= 0 is lower: the gradient's column is -gamma (e_k - 1/K), by its entries for the own "
-                "class and for another,",
-                eq(own * (-1 / K), other * (1 - 1 / K)),
-                LARGER,
-            ),
-            Step(
-                "such columns have negative products with each other (K = 3, two columns),",
-                sp.Lt((gradient[:, 0].T * gradient[:, 1])[0], 0, evaluate=False),
-            ),
-            Step(
-                "so that for h >= 0 the square of the gradient times h is at most the sum of h_k^2 gamma_k^2 (1 - 1/K), "
-                "never above the longest column:",
-                sp.Ge(
-                    sum((h[j] * size[j]) ** 2 for j in range(3)) * sp.Rational(2, 3)
-                    - sum(entry**2 for entry in gradient * sp.Matrix(h)),
-                    0,
-                    evaluate=False,
-                ),
-            ),
-            Step(
-                "with equality on the axes. At the solution the columns of active classes have length c exactly "
-                "(sqrt(n)/N times the slope of the loss over the length of e_k - 1/K): the dual certificate.",
-                eq(sp.sqrt(n) / N * pull / share, c),
-                found | LARGER,
-            ),
-            Step(
-                "Balanced factors: n lambda_H ||h||^2 = c sigma.",
-                eq(
-                    c * sigma / (n * lambda_H), sp.sqrt((K - 1) * lambda_W / (K * lambda_H * n)) * a
-                ),
-                {sigma: sp.sqrt(n) * share * a, c: sp.sqrt(lambda_W * lambda_H)} | LARGER,
-            ),
-            Step(
-                "Two active classes' means are orthogonal, their classifier rows are not: e_k - 1/K and e_l - 1/K have "
-                "the product -1/K (K = 4).",
-                eq(times(spikes(4)[:, 0].T, spikes(4)[:, 1]), matrix([-sp.Rational(1, 4)])),
-            ),
-        ),
-        relu_results(),
-        {"gamma": "lengths of the gradient's columns", "h": "a feature, not negative"},
-    )
-
-
 def _alive(ufm: UFM) -> np.ndarray:
     """N (1 - delta)^2 (K-1) > N^2 lambda_W lambda_H K, exactly."""
     kept = 1.0 - ufm.loss.smoothing
@@ -316,7 +192,7 @@ THEOREM = Theorem(
     solve=solve,
     many=many,
     losses=where_lost,
-    derive=derive,
+    derive=proof("relu_cross_entropy"),
     cases=(
         Case(
             "Dang et al. 2024 (imbalanced)", lambda: UFM([200, 100, 50, 50], "ce", features="relu")

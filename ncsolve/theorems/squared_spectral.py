@@ -25,7 +25,6 @@ from __future__ import annotations
 import math
 from collections.abc import Set
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -36,9 +35,7 @@ from ..analytic.spectral import Selection, centered_fates, death, losses, select
 from ..analytic.spectrum import AxisSpectrum, CenteredSpectrum
 from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Losses, Problems, Solution, Theorem
 from ..problem.ufm import UFM
-
-if TYPE_CHECKING:
-    from .proofs.steps import Derivation
+from .proofs import proof
 
 
 def solve(ufm: UFM) -> Solution:
@@ -85,47 +82,6 @@ def where_lost(ufm: UFM) -> Losses:
     return replace(modes, contrasts=(repeated, death(ufm, repeated)), means=means)
 
 
-def derive() -> Derivation:
-    """From the objective to shrunk singular values, norms and the simplex."""
-    import sympy as sp
-
-    from .proofs.balance import balance_steps
-    from .proofs.centered import centered_steps, simplex_steps
-    from .proofs.scalar import factor_steps, scalar_steps
-    from .proofs.squared_results import squared_results
-    from .proofs.steps import Derivation, Step
-    from .proofs.symbols import N, eq, g, lambda_H, lambda_W, n, sigma
-    from .proofs.trace import trace_steps
-
-    one, two = sp.symbols("n_1 n_2", positive=True)
-    z = sp.Matrix(2, 2, sp.symbols("z_11 z_12 z_21 z_22", real=True))
-    a = z * sp.diag(sp.sqrt(one), sp.sqrt(two)) - sp.diag(sp.sqrt(one), sp.sqrt(two))
-    data = one * ((z[0, 0] - 1) ** 2 + z[1, 0] ** 2) + two * (z[0, 1] ** 2 + (z[1, 1] - 1) ** 2)
-    at_one = {sigma: sp.sqrt(n) - N * g, g: sp.sqrt(lambda_W * lambda_H)}
-    return Derivation(
-        "Squared loss: shrunk singular values of the target",
-        (
-            *balance_steps(),
-            Step(
-                "Objective: the loss of two classes is ||A - T||^2/(2N) with A = Zbar D^(1/2) and T = D^(1/2) (bias none).",
-                eq(data, sum(entry**2 for entry in a)),
-            ),
-            *trace_steps(),
-            *scalar_steps(),
-            *factor_steps(),
-            Step(
-                "Bias none: T = D^(1/2) has tau^2 = n for a class of n samples and coordinate axes as singular vectors, "
-                "so ||w_k|| = S, ||h_k|| = s_H/sqrt(n) and the own logit is sigma/sqrt(n) = 1 - p. For M = 1:",
-                eq(lambda_H / g * sigma, sp.sqrt(n * lambda_H / lambda_W) - N * lambda_H),
-                at_one,
-            ),
-            *centered_steps(),
-            *simplex_steps(),
-        ),
-        squared_results(),
-    )
-
-
 def _example(**fields: object) -> UFM:
     return UFM(**({"counts": [100] * 4, "weight_decay": 5e-4, "feature_decay": 5e-4} | fields))  # type: ignore[arg-type]
 
@@ -162,7 +118,7 @@ THEOREM = Theorem(
     solve=solve,
     many=many,
     losses=where_lost,
-    derive=derive,
+    derive=proof("squared_spectral"),
     cases=(
         Case("Dang et al. 2023, Theorem 3.1 (balanced, deep, no bias)", lambda: _example(depth=3)),
         Case(

@@ -1,4 +1,4 @@
-"""Derivations: every step is proved, every fault in one is seen, and every result is the library's own number."""
+"""Derivations: every step is proved, and every fault in one is seen."""
 
 import doctest
 import os
@@ -14,10 +14,16 @@ import pytest
 import sympy as sp
 
 from ncsolve.theorems import theorems
-from ncsolve.theorems.proofs.proof import evaluated, positive, vanishes
-from ncsolve.theorems.proofs.rendering import escaped
-from ncsolve.theorems.proofs.steps import Derivation, Result, Step
-from ncsolve.theorems.proofs.symbols import eq, times
+from ncsolve.theorems.proofs.steps import (
+    Derivation,
+    Step,
+    eq,
+    escaped,
+    evaluated,
+    positive,
+    times,
+    vanishes,
+)
 
 ROOT = Path(__file__).parents[2]
 NAMES = [theorem.name for theorem in theorems()]
@@ -41,28 +47,6 @@ def test_no_step_says_that_something_is_itself(name):
     for step in derivation(name).steps:
         assert step.formula.lhs != step.formula.rhs
         assert not step.formula.lhs.has(sp.nan)
-
-
-RESULTS = [
-    pytest.param(name, i, id=f"{name}: {r.name}")
-    for name in NAMES
-    for i, r in enumerate(derivation(name).results)
-]
-
-
-@pytest.mark.parametrize(("name", "i"), RESULTS)
-def test_a_final_expression_equals_the_library_on_random_inputs(name, i):
-    result = derivation(name).results[i]
-    assert result.expression.free_symbols <= set(result.arguments)
-    assert (
-        result.deviation(np.random.default_rng(5)) < 1e-12
-    )  # measured 1.5e-13 for the certified bound, 3e-14 for all others
-    wrong = replace(result, expression=result.expression * sp.Rational(101, 100))
-    assert wrong.deviation(np.random.default_rng(5), trials=3) > 5e-3
-
-
-def test_every_theorem_has_a_result():
-    assert all(derivation(name).results for name in NAMES)
 
 
 # Faults
@@ -186,7 +170,6 @@ TRUE = {
     "power laws with a symbolic exponent": x ** (2 / (M + 1)) * x ** ((M - 1) / (M + 1)) - x,
     "the power of a product": (x * (1 + y)) ** (1 / M) - x ** (1 / M) * (1 + y) ** (1 / M),
     "a power of a power": (x ** (1 / M)) ** (2 * M) - x**2,
-    "a root of a sum": sp.sqrt(x**2 + 2 * x * y + y**2) - x - y,
     "roots of numbers": sp.sqrt(2) * sp.sqrt(3) - sp.sqrt(6),
     "a rationalized root": 1 / sp.sqrt(1 + x) - sp.sqrt(1 + x) / (1 + x),
     "an exponential of a fraction": sp.exp(a * (1 - 1 / K)) * sp.exp(a / K) - sp.exp(a),
@@ -331,13 +314,6 @@ def test_a_symbol_without_a_meaning_is_an_error():
     assert Derivation("A title", (step,), (), {"unheard_of": "a thing"}).symbols == (
         (sp.Symbol("unheard_of"), "a thing"),
     )
-
-
-def test_a_result_that_is_off_in_the_last_digits_is_measured():
-    result = Result(
-        "x", x, (x,), lambda value: value * (1 + 1e-10), lambda rng: (float(rng.uniform(1, 2)),)
-    )
-    assert result.deviation(1) == pytest.approx(1e-10, rel=1e-4)
 
 
 def test_what_the_documentation_shows_is_what_runs():
