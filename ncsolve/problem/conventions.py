@@ -27,40 +27,32 @@ objective has s = 1 and p = lambda / 2, so
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from ..values import Value, plain
 from .border import shown
 from .errors import NoConversion, ProblemError
 
 Decay = float | tuple[float, ...]
 
-#: Scale s of the loss averaged over samples: a number, and whether it is divided by the outputs K.
-_SCALES = {
-    "mse": (1, False),
-    "ce": (1, False),
-    "squared_error": (2, False),
-    "mse_loss": (2, True),
-    "half_mse_loss": (1, True),
+#: The words of a convention.
+WORDS = {
+    "loss": ("mse", "ce", "squared_error", "mse_loss", "half_mse_loss"),
+    "reduction": ("mean", "sum"),
+    "penalty": ("half", "full"),
+    "feature_penalty": ("all", "mean", "batch", "optimizer"),
+    "optimizer": ("none", "sgd", "adam", "adamw"),
 }
-LOSSES = tuple(_SCALES)
-PENALTIES = ("half", "full")
-REDUCTIONS = ("mean", "sum")
-FEATURE_PENALTIES = ("all", "mean", "batch", "optimizer")
-OPTIMIZERS = ("none", "sgd", "adam", "adamw")
-_ROWS = {
-    "squared_error": "the squared error has no 1/2, so the data term is twice the canonical one",
-    "mse_loss": "MSELoss() is the mean over N K entries, 2/K of the canonical data term",
-    "half_mse_loss": "half of MSELoss() is 1/K of the canonical data term",
-}
+DECAYS = ("weight_decay", "feature_decay", "bias")
 
 
-@dataclass(frozen=True, kw_only=True)
-class DecayConvention:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class DecayConvention(Value):
     """How somebody's training code writes the loss and its penalties.
 
     Parameters
@@ -106,19 +98,11 @@ class DecayConvention:
     batch: float | None = None
 
     def __post_init__(self) -> None:
-        words = {
-            "loss": LOSSES,
-            "reduction": REDUCTIONS,
-            "penalty": PENALTIES,
-            "feature_penalty": FEATURE_PENALTIES,
-            "optimizer": OPTIMIZERS,
-        }
-        for field, known in words.items():
-            if getattr(self, field) not in known:
+        for field, known in WORDS.items():
+            given = getattr(self, field)
+            if given not in known:
                 works = ", ".join(map(repr, known))
-                raise ProblemError(
-                    f"{field} {shown(getattr(self, field))} is unknown; one of {works} works"
-                )
+                raise ProblemError(f"{field} {shown(given)} is unknown; one of {works} works")
         if self.optimizer == "adamw":
             raise NoConversion(
                 "AdamW shrinks the weights beside the gradient step (decoupled decay): that is not an L2 penalty, its end depends on "
@@ -140,8 +124,8 @@ class DecayConvention:
             )
 
 
-@dataclass(frozen=True)
-class Step:
+@dataclass(frozen=True, eq=False, repr=False)
+class Step(Value):
     """One row of the table at work: which decay it multiplies, by what, and why."""
 
     decay: str
@@ -149,8 +133,8 @@ class Step:
     why: str
 
 
-@dataclass(frozen=True)
-class Converted(Mapping[str, Any]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Converted(Value, Mapping[str, Any]):
     """Converted decays: a mapping that `UFM(counts, **converted)` takes, with the steps that led there.
 
     Attributes
@@ -169,12 +153,15 @@ class Converted(Mapping[str, Any]):
     back: bool = False
 
     def __getitem__(self, name: str) -> Any:
-        if name not in _DECAYS or getattr(self, name) is None:
+        if name not in self:
             raise KeyError(name)
         return getattr(self, name)
 
+    def __contains__(self, name: object) -> bool:
+        return name in DECAYS and getattr(self, str(name)) is not None
+
     def __iter__(self) -> Iterator[str]:
-        return (name for name in _DECAYS if getattr(self, name) is not None)
+        return filter(self.__contains__, DECAYS)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -185,19 +172,13 @@ class Converted(Mapping[str, Any]):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the command line writes them."""
-        decays = {
-            name: list(value) if isinstance(value, tuple) else value for name, value in self.items()
-        }
         return {
-            "convention": vars(self.convention) | {},
+            "convention": self.convention.to_dict(),
             "direction": "from canonical" if self.back else "to canonical",
-            **decays,
+            **{name: plain(value) for name, value in self.items()},
             "factors": {name: self.factor(name) for name in self},
-            "steps": [vars(step) | {} for step in self.steps],
+            "steps": plain(self.steps),
         }
-
-
-_DECAYS = ("weight_decay", "feature_decay", "bias")
 
 
 def convert(
@@ -250,7 +231,11 @@ def convert(
     >>> [step.factor for step in found.steps if step.decay == "feature_decay"]
     [2.0, 5.0, 0.02]
     """
-    given = {"weight_decay": weight_decay, "feature_decay": feature_decay, "bias": bias}
+    given: dict[str, Any] = {
+        "weight_decay": weight_decay,
+        "feature_decay": feature_decay,
+        "bias": bias,
+    }
     steps: list[Step] = []
     converted: dict[str, Any] = {}
     for name, value in given.items():
@@ -262,15 +247,12 @@ def convert(
         chain = [(1 / factor if back else factor, why) for factor, why in _chain(convention, name)]
         steps += [Step(name, float(factor), why) for factor, why in chain]
         factor = math.prod((factor for factor, _ in chain), start=Fraction(1))
-        if (
-            name == "weight_decay"
-            and isinstance(value, Sequence | np.ndarray)
-            and not isinstance(value, str)
-        ):
+        several = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
+        if name == "weight_decay" and several:
             converted[name] = tuple(_scaled(entry, factor, name) for entry in value)
         else:
             converted[name] = _scaled(value, factor, name)
-    if not any(value is not None for value in given.values()):
+    if all(value is None for value in given.values()):
         raise ProblemError(
             "no decay was given to convert; give weight_decay, feature_decay or bias"
         )
@@ -278,71 +260,64 @@ def convert(
 
 
 def _chain(theirs: DecayConvention, decay: str) -> list[tuple[Fraction, str]]:
-    """Factors from their convention to the canonical one, exact, with their reasons."""
-    one = Fraction(1)
-    chain: list[tuple[Fraction, str]] = []
-    by_optimizer = (
-        theirs.feature_penalty == "optimizer"
-        if decay == "feature_decay"
-        else theirs.optimizer != "none"
+    """The rows of the module's table that hold: factors from their convention to the canonical one, exact, with their reasons."""
+    loss, mean, of_features = theirs.loss, theirs.reduction == "mean", decay == "feature_decay"
+    penalty = theirs.feature_penalty if of_features else ""
+    trained = penalty == "optimizer" if of_features else theirs.optimizer != "none"
+    half = "has no 1/2, so the data term is twice the canonical one"
+
+    def needed(field: str, what: str) -> Fraction:
+        if (value := getattr(theirs, field)) is None:
+            raise ProblemError(f"{field} is missing: this convention needs {what}; give {field}")
+        return Fraction(value)
+
+    def outputs() -> Fraction:
+        return needed("classes", "K, the outputs over which MSELoss() averages")
+
+    def step() -> Fraction:
+        whole = "N, as losses are summed over all samples"
+        return needed("samples", whole) if theirs.batch is None else Fraction(theirs.batch)
+
+    def share() -> Fraction:
+        batch = theirs.batch
+        return Fraction(1) if batch is None else Fraction(batch) / needed("samples", "N")
+
+    table: tuple[tuple[bool, Callable[[], Fraction], str], ...] = (
+        (
+            trained,
+            lambda: Fraction(1),
+            "the optimizer adds weight_decay * theta to the gradient, the gradient of (weight_decay/2) theta^2",
+        ),
+        (theirs.penalty == "full" and not trained, lambda: Fraction(2), "the penalty has no 1/2"),
+        (loss == "squared_error" and mean, lambda: Fraction(1, 2), f"the squared error {half}"),
+        (
+            loss == "mse_loss" and mean,
+            lambda: outputs() / 2,
+            "MSELoss() is the mean over N K entries, 2/K of the canonical data term",
+        ),
+        (
+            loss == "half_mse_loss" and mean,
+            outputs,
+            "half of MSELoss() is 1/K of the canonical data term",
+        ),
+        (
+            loss in ("squared_error", "mse_loss") and not mean,
+            lambda: Fraction(1, 2),
+            f"the sum of squared errors {half}",
+        ),
+        (
+            not mean,
+            lambda: 1 / step(),
+            "losses are summed over the samples of a step, not averaged",
+        ),
+        (
+            penalty == "mean",
+            lambda: 1 / needed("samples", "N"),
+            "features are averaged, 1/N of the sum over all of them",
+        ),
+        (penalty == "batch", share, "a step penalizes the features of its batch only, B of N"),
     )
-    if by_optimizer:
-        chain.append(
-            (
-                one,
-                "the optimizer adds weight_decay * theta to the gradient, the gradient of (weight_decay/2) theta^2",
-            )
-        )
-    elif theirs.penalty == "full":
-        chain.append((2 * one, "the penalty has no 1/2"))
-    number, by_output = _SCALES[theirs.loss]
-    if theirs.loss in _ROWS and theirs.reduction == "mean":
-        outputs = (
-            _needed(theirs, "classes", "K, the outputs over which MSELoss() averages")
-            if by_output
-            else one
-        )
-        chain.append((outputs / number, _ROWS[theirs.loss]))
-    elif number != 1:
-        chain.append(
-            (
-                one / number,
-                "the sum of squared errors has no 1/2, so the data term is twice the canonical one",
-            )
-        )
-    if theirs.reduction == "sum":
-        chain.append(
-            (1 / _batch(theirs), "losses are summed over the samples of a step, not averaged")
-        )
-    if decay == "feature_decay":
-        if theirs.feature_penalty == "mean":
-            chain.append(
-                (
-                    1 / _needed(theirs, "samples", "N"),
-                    "features are averaged, 1/N of the sum over all of them",
-                )
-            )
-        if theirs.feature_penalty == "batch":
-            share = (
-                one
-                if theirs.batch is None
-                else Fraction(theirs.batch) / _needed(theirs, "samples", "N")
-            )
-            chain.append((share, "a step penalizes the features of its batch only, B of N"))
-    return chain
-
-
-def _batch(theirs: DecayConvention) -> Fraction:
-    if theirs.batch is None:
-        return _needed(theirs, "samples", "N, as losses are summed over all samples")
-    return Fraction(theirs.batch)
-
-
-def _needed(theirs: DecayConvention, field: str, what: str) -> Fraction:
-    value = getattr(theirs, field)
-    if value is None:
-        raise ProblemError(f"{field} is missing: this convention needs {what}; give {field}")
-    return Fraction(value)
+    return [(factor(), why) for holds, factor, why in table if holds]
 
 
 def _scaled(value: object, factor: Fraction, name: str) -> float:

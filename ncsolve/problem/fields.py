@@ -178,6 +178,10 @@ def _widths(value: Any, field: Field, layers: int) -> tuple[int, ...]:
         raise ProblemError(
             f"width {brief(value)} is not made of whole numbers; give numbers of 1 or more"
         ) from None
+    if max(widths) > field.high:
+        raise ProblemError(
+            f"width {brief(max(widths))} is more than {field.high:g}; give fewer units"
+        )
     if min(widths) < 1:
         raise ProblemError(
             f"width {brief(min(widths))} is less than 1; every layer needs at least one unit"
@@ -318,6 +322,7 @@ FIELDS: dict[str, Field] = {
         Field(
             name="width",
             kind=_widths,
+            high=1e100,
             per="layer",
             metavar="D",
             help="feature dimension and hidden widths: one number, or M between commas",
@@ -484,6 +489,8 @@ def adjusted(tau: float, counts: Any) -> list[float]:
     """The offsets tau log(n_k / N) of logit adjustment."""
     from .ufm import UFM
 
+    if not -sys.float_info.max <= tau <= sys.float_info.max:
+        raise ProblemError(f"logit_adjustment {brief(tau)} is not a number such as 1")
     plain = UFM(counts)  # refuses counts that have no logarithm
     return [tau * math.log(count / plain.samples) for count in plain.counts.tolist()]
 

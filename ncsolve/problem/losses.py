@@ -78,6 +78,7 @@ class Loss(Value):
     """A loss, named, and able to lay out its data term. Its attributes are the fields of the table that belong to it."""
 
     name: ClassVar[str]  # the word used in `UFM(loss=...)`, on the command line and in JSON
+    words: ClassVar[str]  # what it is called where a problem is printed
 
     def __post_init__(self) -> None:
         for field in self._fields():
@@ -104,6 +105,16 @@ class Loss(Value):
             for key, (value, usual) in given.items()
             if value is not usual and (isinstance(value, np.ndarray) or value != usual)
         }
+
+    def __str__(self) -> str:
+        given = self.parameters().items()
+        said = [
+            f"{name.replace('_', ' ')} {value:g}"
+            if isinstance(value, float)
+            else name.replace("_", " ")
+            for name, value in given
+        ]
+        return self.words + (f" with {' and '.join(said)}" if said else "")
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Loss:
@@ -200,7 +211,12 @@ class Squared(Loss):
     """
 
     name = "mse"
+    words = "squared loss"
     codes: Any = None
+
+    def __str__(self) -> str:
+        to = "" if self.codes is None else f" to {' x '.join(map(str, self.codes.shape))} targets"
+        return self.words + to
 
     @property
     def one_hot(self) -> bool:
@@ -400,6 +416,7 @@ class CrossEntropy(Loss):
     """
 
     name = "ce"
+    words = "cross-entropy"
     smoothing: float = 0.0
     offsets: ArrayLike | None = None
     label_scale: ArrayLike | None = None

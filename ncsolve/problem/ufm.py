@@ -70,6 +70,7 @@ class UFM(Value):
     """
 
     counts: Array
+    names: Sequence[str]
     loss: Loss
     depth: int
     width: tuple[int, ...]
@@ -77,7 +78,6 @@ class UFM(Value):
     feature_decay: float
     bias: str | float
     features: str
-    names: Sequence[str]
 
     def __init__(
         self,
@@ -187,6 +187,37 @@ class UFM(Value):
                 if len(set(kept[name] or ())) == 1:
                     kept[name] = kept[name][0]
         return UFM(**(kept | changes))
+
+    def words(self, *, decays: bool = True) -> str:
+        """The problem on one line; without its decays where they are what is asked for.
+
+        Examples
+        --------
+        >>> import ncsolve
+        >>> str(ncsolve.UFM([20, 10], "ce", depth=2))[:60]
+        '2 classes, N = 30, cross-entropy, M = 2, width 2, weight dec'
+        """
+
+        def layers(values: Sequence[float]) -> str:
+            distinct = values[:1] if len(set(values)) == 1 else values
+            more = ", ..." if len(distinct) > 6 else ""
+            return ", ".join(f"{value:.6g}" for value in distinct[:6]) + more
+
+        whole = self.samples == math.floor(self.samples) and self.samples < 1e15
+        said = [
+            f"{self.classes} classes",
+            f"N = {self.samples:{'.0f' if whole else '.6g'}}",
+            str(self.loss),
+            f"M = {self.depth}",
+            f"width {layers(self.width)}",
+            f"weight decay {layers(self.weight_decay)}, feature decay {self.feature_decay:.6g}",
+            {"none": "no bias", "free": "free bias"}.get(str(self.bias), f"bias decay {self.bias}"),
+            f"{self.features} features",
+        ]
+        return ", ".join(said if decays else said[:5] + said[6:])
+
+    def __str__(self) -> str:
+        return self.words()
 
     def to_dict(self) -> dict[str, Any]:
         """The problem as plain Python values, the "ufm" entry of every JSON document."""

@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import statistics
-import threading
 import time
-from array import array
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..problem.border import shown
 from ..problem.errors import CampaignError, NcsolveError, ProblemError, TooLarge
 from ..values import Value, plain
-from .journal import VERDICTS, ResultsFile, read_results
+from .journal import VERDICTS, journal, read_results
 from .spec import Spec as Spec
 from .spec import read_spec as read_spec
 from .workers import Cluster as Cluster
-from .workers import Crew, Processes, Stopped, cores
+from .workers import Crew, Processes, Stopped, cores, one_thread
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
@@ -104,34 +102,45 @@ def run(
     (4, 4, 0)
     """
     spec = read_spec(spec)
-    with _solver(spec, workers, executor) as solve, ResultsFile(out, spec, force=force) as file:
-        tally, seen = Tally(spec), set()
-        for row in file.rows():
-            tally.add(row)
+    if workers is not None and (type(workers) is not int or workers < 1):
+        raise CampaignError(f"workers {workers!r} is not a whole number of 1 or more")
+    if workers is not None and executor is not None:
+        raise CampaignError(f"workers {workers} is for this machine; an executor has its own")
+    number = cores() if workers is None else workers
+    engine = executor or (partial(Processes, number) if number > 1 else None)
+    crew, stopped = Crew(engine, partial(solved, spec), partial(_died, spec)), ""
+    with one_thread(), crew, journal(out, spec, force=force) as (known, write):
+        seen, errors = set[int](), 0
+        for row in known:
             seen.add(row["index"])
-        before, left = tally.finished, spec.problems - tally.finished
-        if note is not None and before:
+            errors += "error" in row
+        finished, left = len(seen), spec.problems - len(seen)
+        if note is not None and finished:
             again = "the rest goes on from there" if left else "nothing is left to do"
-            note(f"{before} of {spec.problems} problems are in {os.fspath(out)!r} already; {again}")
-        stopped = ""
+            done = f"{finished} of {spec.problems} problems are in {os.fspath(out)!r} already"
+            note(f"{done}; {again}")
         try:
             if progress is not None:
-                progress(tally.finished, tally.errors)
+                progress(finished, errors)
             unseen = (index for index in range(spec.problems) if index not in seen)
-            with closing(solve(unseen, left)) as rows:
+            with closing(crew.rows(unseen, left)) as rows:
                 for row in rows:
-                    with interrupts_held():  # a row that is written is counted
-                        file.append(row)
-                        tally.add(row)
+                    try:
+                        write(row)
+                    except OSError as error:
+                        why = f"{shown(os.fspath(out))} cannot be written ({error.strerror})"
+                        cure = "its rows are whole: make room and run it again"
+                        raise Stopped(f"{why}; {cure}") from None
+                    finished, errors = finished + 1, errors + ("error" in row)
                     if progress is not None:
-                        progress(tally.finished, tally.errors)
+                        progress(finished, errors)
         except Stopped as reason:
             stopped = str(reason)
-        except KeyboardInterrupt:
-            if not tally.finished:
+        except KeyboardInterrupt:  # perhaps in the middle of a row, which then does not count
+            if not any(True for _ in results(out)):
                 raise
             stopped = "interrupted"
-    return tally.summary(stopped)
+        return replace(summarize(out), stopped=stopped)
 
 
 def problem(spec: Source, index: int) -> UFM:
@@ -193,10 +202,36 @@ def summarize(out: str | os.PathLike[str]) -> Summary:
     [(1, 'ProblemError: depth 0 is not between 1 and 1000; give the number of weight matrices')]
     """
     spec, rows = read_results(out)
-    tally = Tally(spec)
+    every: list[_Told] = []
+    groups: dict[tuple[str, str, str], list[_Told]] = defaultdict(list)
+    claims, failures, unexpected = Counter[str](), dict[str, Failure](), 0
     for row in rows:
-        tally.add(row)
-    return tally.summary()
+        fields, error = spec.common | row["problem"], row.get("error")
+        bias = fields.get("bias", "none")
+        loss, depth = str(fields.get("loss", "mse"))[:20], str(fields.get("depth", 1))[:20]
+        told: dict[str, Any] = {name: row.get(name) for name in _Told.__slots__}
+        every.append(_Told(**told))
+        groups[loss, depth, bias[:20] if isinstance(bias, str) else "decay"].append(every[-1])
+        claims.update([row["claim"]] if "claim" in row else [])
+        if error is not None:
+            message, index = f"{error['type']}: {error['message']}", row["index"]
+            same = failures.get(message, Failure(message, 0, index))
+            failures[message] = Failure(message, same.number + 1, min(same.first, index))
+            unexpected += bool(error.get("unexpected"))
+
+    def place(key: tuple[str, str, str]) -> tuple[str, float, str, str]:
+        loss, depth, bias = key
+        return loss, float(depth) if depth.isdecimal() else -1.0, depth, bias
+
+    return Summary(
+        spec,
+        tuple(_group(key, groups[key]) for key in sorted(groups, key=place)),
+        _group(("", "", ""), every),
+        dict(claims),
+        tuple(sorted(told.index for told in every if told.verdict in VERDICTS[2:])[:SHOWN]),
+        tuple(sorted(failures.values(), key=lambda failure: (-failure.number, failure.first))),
+        unexpected,
+    )
 
 
 def solved(spec: Spec, index: int) -> dict[str, Any]:
@@ -297,68 +332,6 @@ def _died(spec: Spec, index: int) -> dict[str, Any]:
     why = "the worker process died each time it had this problem and nothing else"
     error = {"type": "WorkerDied", "message": why}
     return {"index": index, "problem": spec.listed(index), "error": error, "seconds": None}
-
-
-@contextmanager
-def _solver(
-    spec: Spec, workers: int | None, executor: Executor | Callable[[], Executor] | None
-) -> Iterator[Callable[[Iterator[int], int], Generator[dict[str, Any], None, None]]]:
-    """What turns so many indices into rows: this process, several of this machine, or others."""
-    import scipy.linalg  # noqa: F401 - the BLAS libraries are there before they are limited
-    from threadpoolctl import threadpool_limits
-
-    if workers is not None and (type(workers) is not int or workers < 1):
-        raise CampaignError(f"workers {workers!r} is not a whole number of 1 or more")
-    if workers is not None and executor is not None:
-        raise CampaignError(f"workers {workers} is for this machine; an executor has its own")
-    number = cores() if workers is None else workers
-
-    def here(indices: Iterator[int], left: int) -> Generator[dict[str, Any], None, None]:
-        return (solved(spec, index) for index in indices)
-
-    with threadpool_limits(1, user_api="blas"):
-        if executor is None and number == 1:
-            yield here
-            return
-        with Crew(
-            executor or partial(Processes, number), partial(solved, spec), partial(_died, spec)
-        ) as crew:
-            yield crew.rows
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """What would raise KeyboardInterrupt waits until the block ends.
-
-    (A mask of signals would not do: other threads, such as an executor's, still receive them for this one.)
-
-    Examples
-    --------
-    >>> import os, signal
-    >>> try:
-    ...     with interrupts_held():
-    ...         os.kill(os.getpid(), signal.SIGINT)
-    ...         finished = True
-    ... except KeyboardInterrupt:
-    ...     print(finished)
-    True
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda which, frame: came.append(which))
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if callable(signal.getsignal(number))
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    for which in came:
-        signal.raise_signal(which)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -468,99 +441,36 @@ class Summary(Value):
         return entries
 
 
-class Tally:
-    """Rows, counted as they come."""
+@dataclass(slots=True)
+class _Told:
+    """What a summary needs of a row, None where the row does not have it."""
 
-    def __init__(self, spec: Spec) -> None:
-        self._spec, self._all = spec, _Counted()
-        self._groups: dict[tuple[str, str, str], _Counted] = {}
-        self._claims: Counter[str] = Counter()
-        self._contradicted: list[int] = []
-        self._failures: dict[str, Failure] = {}
-        self._unexpected = 0
-
-    @property
-    def finished(self) -> int:
-        """Number of rows."""
-        return self._all.number["finished"]
-
-    @property
-    def errors(self) -> int:
-        """Number of error rows."""
-        return self._all.number["errors"]
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Count a row."""
-        fields, index = self._spec.common | row["problem"], row["index"]
-        bias = fields.get("bias", "none")
-        key = (
-            str(fields.get("loss", "mse"))[:20],
-            str(fields.get("depth", 1))[:20],
-            bias[:20] if isinstance(bias, str) else "decay",
-        )
-        for counted in (self._all, self._groups.setdefault(key, _Counted())):
-            counted.add(row)
-        if "claim" in row:
-            self._claims[row["claim"]] += 1
-        if row.get("verdict") in ("REFUTED", "BEATEN"):
-            self._contradicted = sorted((*self._contradicted, index))[:SHOWN]
-        if (error := row.get("error")) is not None:
-            message = f"{error['type']}: {error['message']}"
-            known = self._failures.get(message, Failure(message, 0, index))
-            self._failures[message] = replace(
-                known, number=known.number + 1, first=min(known.first, index)
-            )
-            self._unexpected += bool(error.get("unexpected"))
-
-    def summary(self, stopped: str = "") -> Summary:
-        """The summary so far."""
-
-        def place(key: tuple[str, str, str]) -> tuple[str, float, str, str]:
-            loss, depth, bias = key
-            return loss, float(depth) if depth.isdigit() else -1.0, depth, bias
-
-        failures = self._failures.values()
-        return Summary(
-            self._spec,
-            tuple(self._groups[key].group(*key) for key in sorted(self._groups, key=place)),
-            self._all.group("", "", ""),
-            dict(self._claims),
-            tuple(self._contradicted),
-            tuple(sorted(failures, key=lambda failure: (-failure.number, failure.first))),
-            self._unexpected,
-            stopped,
-        )
+    index: int
+    error: Any
+    verdict: str | None
+    certified: bool | None
+    excess: float | None
+    relative_gap: float | None
+    seconds: float | None
 
 
-class _Counted:
-    """The rows of one group: how many of each kind, the worst of their values, their seconds."""
+def _group(key: tuple[str, str, str], rows: list[_Told]) -> Group:
+    verdicts, certified = Counter(row.verdict for row in rows), [row.certified for row in rows]
+    seconds = [row.seconds for row in rows if row.seconds is not None]
 
-    def __init__(self) -> None:
-        self.number: Counter[str] = Counter()
-        self._worst: dict[str, Worst] = {}
-        self._seconds = array("d")
+    def worst(name: str) -> Worst | None:
+        values = [(value, row.index) for row in rows if (value := getattr(row, name)) is not None]
+        # of equal ones the first, in whatever order the rows are
+        return Worst(*max(values, key=lambda each: (abs(each[0]), -each[1]))) if values else None
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        self.number["finished"] += 1
-        self.number["errors"] += "error" in row
-        if "verdict" in row:
-            self.number[row["verdict"]] += 1
-        if "certified" in row:
-            self.number["certified" if row["certified"] else "uncertified"] += 1
-        for name in ("excess", "relative_gap"):
-            if (value := row.get(name)) is not None:  # of equal ones the first, in whatever order
-                worst = self._worst.setdefault(name, Worst(value, row["index"]))
-                if (abs(value), -row["index"]) > (abs(worst.value), -worst.index):
-                    self._worst[name] = Worst(value, row["index"])
-        if row.get("seconds") is not None:
-            self._seconds.append(row["seconds"])
-
-    def group(self, loss: str, depth: str, bias: str) -> Group:
-        number, worst = self.number, self._worst
-        return Group(
-            *(loss, depth, bias, number["finished"], number["errors"]),
-            {verdict: number[verdict] for verdict in VERDICTS},
-            *(number["certified"], number["uncertified"]),
-            *(worst.get("excess"), worst.get("relative_gap")),
-            statistics.median(self._seconds) if self._seconds else None,
-        )
+    return Group(
+        *key,
+        len(rows),
+        sum(row.error is not None for row in rows),
+        {verdict: verdicts[verdict] for verdict in VERDICTS},
+        certified.count(True),
+        certified.count(False),
+        worst("excess"),
+        worst("relative_gap"),
+        statistics.median(seconds) if seconds else None,
+    )

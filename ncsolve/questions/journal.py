@@ -2,15 +2,17 @@
 
 Only whole lines count. A row is one write to the end of the file; a write that fails is taken back, and half a line that a kill or a
 power cut has left at the end is cut off before the next one. So whatever happens, the file is a header and whole rows, each
-problem at most once, and a campaign goes on from it.
+problem at most once, and a campaign goes on from it. The lock is on the file itself and goes with the process that holds it;
+no file is ever removed.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,20 +21,20 @@ from ..problem.border import finite_json, opened, shown
 from ..problem.errors import CampaignError, CountsError
 from ..version import __version__
 from .spec import Spec
-from .workers import Stopped
 
 SCHEMA = "ncsolve/campaign/1"
 LARGEST = 1 << 44  # bytes
 VERDICTS = ("AGREES", "STUCK", "REFUTED", "BEATEN")
 NUMBERS = ("value", "lower_bound", "relative_gap", "excess", "seconds")
 DAMAGED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+Row = dict[str, Any]
 
 
-class ResultsFile:
-    """A file of results, open to be gone on with; nobody else can open it so until it is closed.
-
-    The lock is on the file itself and goes with the process that holds it. A file is removed only
-    by the holder of its lock, who has made it and could not write a header.
+@contextmanager
+def journal(
+    path: str | os.PathLike[str], spec: Spec, *, force: bool = False
+) -> Iterator[tuple[Iterator[Row], Callable[[Row], None]]]:
+    """The rows in a file of results so far, and what writes another; nobody else can open it so in the block.
 
     Parameters
     ----------
@@ -48,119 +50,56 @@ class ResultsFile:
     OSError
         It cannot be opened or written, or is no regular file.
     """
+    name, given = shown(os.fspath(path)), os.fspath(path)
+    refuse_overwrite(Path(path), overwrite=True)  # folders, pipes and devices
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    file = os.open(path, flags, 0o666)
 
-    def __init__(self, path: str | os.PathLike[str], spec: Spec, *, force: bool = False) -> None:
-        self._given, self._spec, self._name = os.fspath(path), spec, shown(os.fspath(path))
-        refuse_overwrite(Path(path), overwrite=True)  # folders, pipes and devices
-        self._path = os.path.realpath(path)
-        made = self._open()
-        try:
-            if force:
-                os.ftruncate(self._file, 0)
-            self._begin()
-        except BaseException:
-            if made and os.fstat(self._file).st_size == 0:
-                os.unlink(self._path)
-            os.close(self._file)
-            raise
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows so far; half a line at the end is cut off."""
-        with open(self._path, "rb") as stream:
-            end = len(stream.readline())
-            for row, after in _rows(stream, end, self._spec.problems, self._name):
-                end = after
-                yield row
-        os.ftruncate(self._file, end)
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Write a row at the end, whole or not at all.
-
-        Raises
-        ------
-        Stopped
-            The disk is full, or the file can no longer be written; it is as it was.
-        """
-        try:
-            self._write(row)
-        except OSError as error:
-            why = f"{self._name} cannot be written ({error.strerror}); its rows are whole: make room and run it again"
-            raise Stopped(why) from None
-
-    def __enter__(self) -> ResultsFile:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        with suppress(OSError):  # every row is with the system already; this is for a power cut
-            os.fsync(self._file)
-        os.close(self._file)
-
-    def _open(self) -> bool:
-        """Open and lock the file that has the name; whether it was made for that."""
-        flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        while True:
-            try:
-                self._file, made = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, 0o666), True
-            except FileExistsError:
-                try:
-                    self._file, made = os.open(self._path, flags), False
-                except FileNotFoundError:  # removed meanwhile
-                    continue
-            try:
-                self._lock()
-                with suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(self._file), os.stat(self._path)):
-                        return made
-            except BaseException:
-                os.close(self._file)
-                raise
-            os.close(self._file)  # its maker has removed it: the name stands for another file
-
-    def _lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CampaignError(
-                f"{self._name} is being written by another campaign; wait for it, or choose another --out"
-            ) from None
-
-    def _begin(self) -> None:
-        """Write the header, or check the one that is there."""
-        spec = self._spec
-        numbers = {"digest": spec.digest, "seed": spec.seed, "problems": spec.problems}
-        header = {"schema": SCHEMA, "ncsolve_version": __version__} | numbers
-        header |= {"spec": spec.document}
-        with open(self._path, "rb") as stream:
-            first = stream.readline()
-        if not first.endswith(b"\n") and _line(header).startswith(first):
-            os.ftruncate(self._file, 0)  # new, or killed while its header was written
-            self._write(header)
-            return
-        digest, _ = _header(first, self._name)
-        if digest != spec.digest:
-            raise CampaignError(
-                f"{self._name} holds the results of another spec (digest {digest[:12]}, this one is "
-                f"{spec.digest[:12]}); choose another --out, or add --force to begin anew"
-            )
-
-    def _write(self, entries: Mapping[str, Any]) -> None:
-        line, before = _line(entries), os.fstat(self._file).st_size
+    def write(entries: Mapping[str, Any]) -> None:
+        line, before = _line(entries), os.fstat(file).st_size
         try:
             while line:  # a disk that is nearly full takes a part; the next write says why
-                line = line[os.write(self._file, line) :]
-        except BaseException as error:
+                line = line[os.write(file, line) :]
+        except OSError as error:
             with suppress(OSError):
-                os.ftruncate(self._file, before)
-            if isinstance(error, OSError):
-                raise type(error)(error.errno, error.strerror, self._given) from None
-            raise
+                os.ftruncate(file, before)
+            raise OSError(error.errno, error.strerror, given) from None
+
+    def rows(end: int) -> Iterator[Row]:
+        with open(path, "rb") as stream:
+            stream.seek(end)
+            for row, after in _rows(stream, end, spec.problems, name):
+                end = after
+                yield row
+        os.ftruncate(file, end)
+
+    try:
+        _lock(file, name)
+        if force:
+            os.ftruncate(file, 0)
+        about = {"digest": spec.digest, "seed": spec.seed, "problems": spec.problems}
+        header = {"schema": SCHEMA, "ncsolve_version": __version__} | about
+        header |= {"spec": spec.document}
+        with open(path, "rb") as stream:
+            first = stream.readline()
+        if not first.endswith(b"\n") and _line(header).startswith(first):
+            os.ftruncate(file, 0)  # new, or killed while its header was written
+            write(header)
+            first = _line(header)
+        digest, _ = _header(first, name)
+        if digest != spec.digest:
+            raise CampaignError(
+                f"{name} holds the results of another spec (digest {digest[:12]}, this one is "
+                f"{spec.digest[:12]}); choose another --out, or add --force to begin anew"
+            )
+        yield rows(len(first)), write
+        with suppress(OSError):  # every row is with the system already; this is for a power cut
+            os.fsync(file)
+    finally:
+        os.close(file)
 
 
-def read_results(path: str | os.PathLike[str]) -> tuple[Spec, Iterator[dict[str, Any]]]:
+def read_results(path: str | os.PathLike[str]) -> tuple[Spec, Iterator[Row]]:
     """The spec and the rows of a file of results; the file is left as it is, half a line at its end is passed over.
 
     Raises
@@ -179,17 +118,29 @@ def read_results(path: str | os.PathLike[str]) -> tuple[Spec, Iterator[dict[str,
     digest, document = _header(first, name)
     spec = Spec(document)
     if spec.digest != digest:
-        raise CampaignError(
-            f"{name}, line 1: the spec does not have the digest that is said; the header is damaged"
-        )
+        why = "the spec does not have the digest that is said; the header is damaged"
+        raise CampaignError(f"{name}, line 1: {why}")
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def rows() -> Iterator[Row]:
         with open(path, "rb") as stream:
             stream.seek(len(first))
-            for row, _ in _rows(stream, len(first), spec.problems, name):
+            for row, _ in _rows(stream, 0, spec.problems, name):
                 yield row
 
     return spec, rows()
+
+
+def _lock(file: int, name: str) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CampaignError(
+            f"{name} is being written by another campaign; wait for it, or choose another --out"
+        ) from None
 
 
 def _line(entries: Mapping[str, Any]) -> bytes:
@@ -198,32 +149,25 @@ def _line(entries: Mapping[str, Any]) -> bytes:
 
 def _header(line: bytes, name: str) -> tuple[str, dict[str, Any]]:
     """Digest and spec of the first line."""
-    try:
+    with suppress(*DAMAGED):
         header = finite_json(line)
         if header["schema"] == SCHEMA and header["spec"].keys() and line.endswith(b"\n"):
             return str(header["digest"]), header["spec"]
-    except DAMAGED:
-        pass
-    raise CampaignError(
-        f"{name} is not a file of a campaign's results (its first line is no header {SCHEMA})"
-    )
+    why = f"its first line is no header {SCHEMA}"
+    raise CampaignError(f"{name} is not a file of a campaign's results ({why})")
 
 
-def _rows(
-    stream: BinaryIO, end: int, problems: int, name: str
-) -> Iterator[tuple[dict[str, Any], int]]:
+def _rows(stream: BinaryIO, end: int, problems: int, name: str) -> Iterator[tuple[Row, int]]:
     """Each whole row after the header, and where it ends; what is neither whole nor half is refused with its line."""
     seen: set[int] = set()
     for number, line in enumerate(stream, start=2):
         if not line.endswith(b"\n"):
             return
-        try:
-            row = finite_json(line)
-            index = row["index"]
-            whole = _is_row(row)
-        except DAMAGED:
-            whole = False
-        if not whole:
+        index, row = None, Row()
+        with suppress(*DAMAGED):
+            row = finite_json(line, parse_int=_whole)
+            index = row["index"] if _is_row(row) else None
+        if index is None:
             why = f"{shown(line[:60])} is not a row"
         elif type(index) is not int or not 0 <= index < problems:
             why = f"{shown(index)} is not a problem of 0 .. {problems - 1}"
@@ -234,12 +178,18 @@ def _rows(
             end += len(line)
             yield row, end
             continue
-        raise CampaignError(
-            f"{name}, line {number}: {why}; remove the line to have its problem solved again, or begin anew with --force"
-        )
+        cure = "remove the line to have its problem solved again, or begin anew with --force"
+        raise CampaignError(f"{name}, line {number}: {why}; {cure}")
 
 
-def _is_row(row: Mapping[str, Any]) -> bool:
+def _whole(text: str) -> int:
+    """A whole number that a double can stand for."""
+    if math.isinf(float(text)):
+        raise ValueError
+    return int(text)
+
+
+def _is_row(row: Row) -> bool:
     """Whether all that a summary or a picture reads is of its kind."""
     error = row.get("error", {"type": "", "message": ""})
     words = (error["type"], error["message"], row.get("claim", ""))

@@ -251,23 +251,7 @@ def _finite(value: Any) -> Any:
 
 def problem_words(ufm: UFM, *, decays: bool = True) -> str:
     """The problem on one line; without its decays where they are what is asked for."""
-
-    def layers(values: Sequence[float]) -> str:
-        distinct = values[:1] if len(set(values)) == 1 else values
-        return ", ".join(f"{value:.6g}" for value in distinct[:6]) + (
-            ", ..." if len(distinct) > 6 else ""
-        )
-
-    bias = {"none": "no bias", "free": "free bias"}.get(str(ufm.bias), f"bias decay {ufm.bias}")
-    decayed = (
-        f"weight decay {layers(ufm.weight_decay)}, feature decay {ufm.feature_decay:.6g}, "
-        if decays
-        else ""
-    )
-    return (
-        f"{ufm.classes} classes, N = {_count(ufm.samples)}, {_loss(ufm)}, M = {ufm.depth}, width {layers(ufm.width)}, "
-        f"{decayed}{bias}, {ufm.features} features"
-    )
+    return ufm.words(decays=decays)
 
 
 def _unique(prediction: Prediction) -> str:
@@ -276,21 +260,6 @@ def _unique(prediction: Prediction) -> str:
     return (
         "yes, up to rotation" if prediction.unique else "no: other geometries have the same value"
     )
-
-
-def _loss(ufm: UFM) -> str:
-    if ufm.loss.name == "mse":
-        return (
-            "squared loss"
-            if ufm.loss.one_hot
-            else f"squared loss to {ufm.outputs} x {ufm.classes} targets"
-        )
-    given = ufm.loss.parameters()
-    said = [
-        f"smoothing {given[name]:g}" if name == "smoothing" else name.replace("_", " ")
-        for name in given
-    ]
-    return "cross-entropy" + (f" with {' and '.join(said)}" if said else "")
 
 
 def _states(classes: ClassTable) -> str:

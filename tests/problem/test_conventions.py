@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 import ncsolve
 from ncsolve.cli import main
-from ncsolve.problem.conventions import FEATURE_PENALTIES, LOSSES, OPTIMIZERS, PENALTIES, REDUCTIONS
+from ncsolve.problem.conventions import WORDS
 
 K, D, M = 3, 4, 2
 COUNTS = [4, 2, 2]
@@ -253,7 +253,7 @@ def test_a_factor_that_is_one_percent_off_is_seen(name):
 
 def _everything():
     words = itertools.product(
-        LOSSES, REDUCTIONS, PENALTIES, FEATURE_PENALTIES, [o for o in OPTIMIZERS if o != "adamw"]
+        *list(WORDS.values())[:4], [o for o in WORDS["optimizer"] if o != "adamw"]
     )
     for loss, reduction, penalty, features, optimizer in words:
         yield ncsolve.DecayConvention(

@@ -147,9 +147,3 @@ def test_an_executor_that_is_given_is_used_and_not_shut_down(tmp_path, monkeypat
         campaign.run(SIMPLE, tmp_path / "other.jsonl", executor=pool)
     with pytest.raises(ncsolve.CampaignError, match="an executor has its own"):
         campaign.run(SIMPLE, tmp_path / "other.jsonl", executor=pool, workers=2)
-
-
-def test_a_worker_of_another_version_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "__version__", "0.0.1")
-    with pytest.raises(ncsolve.CampaignError, match=r"a worker has ncsolve .*, this is 0\.0\.1"):
-        campaign.run(SIMPLE, tmp_path / "results.jsonl", workers=2)

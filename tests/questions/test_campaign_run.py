@@ -1,6 +1,7 @@
 """Campaigns run: rows are what the library says of each problem, and the file of results is whole, whatever happens."""
 
 import errno
+import fcntl
 import json
 import os
 import pty
@@ -33,7 +34,7 @@ from support.campaigns import (
 import ncsolve
 from ncsolve.cli import main
 from ncsolve.questions import campaign
-from ncsolve.questions.journal import ResultsFile
+from ncsolve.questions.journal import journal
 
 
 @pytest.fixture(scope="module")
@@ -250,23 +251,25 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path):
         campaign.run(QUICK, tmp_path / "other.jsonl", workers=1, progress=at_once)
 
 
-def test_an_interrupt_while_a_row_is_written_waits_for_it(tmp_path, monkeypatch):
-    """Also when it is another thread that the signal reaches."""
+@pytest.mark.parametrize("written", [False, True])
+def test_an_interrupt_while_a_row_is_written_leaves_it_whole_or_out(tmp_path, monkeypatch, written):
+    """Also when it is another thread that the signal reaches; a row counts exactly if it is in the file."""
     right = os.write
 
     def struck(file, data):
+        done = right(file, data) if written or b'"index":2' not in data else 0
         if b'"index":2' in data:
             killer = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
             killer.start()
             killer.join()
             time.sleep(0.01)
-        return right(file, data)
+        return done
 
     monkeypatch.setattr(os, "write", struck)
     path = tmp_path / "results.jsonl"
     summary = campaign.run(QUICK, path, workers=1)
-    assert (summary.stopped, summary.finished) == ("interrupted", 3)
-    assert sorted(rows(path)) == [0, 1, 2]
+    assert (summary.stopped, summary.finished) == ("interrupted", 2 + written)
+    assert sorted(rows(path)) == [0, 1, 2][: 2 + written]
 
 
 def test_an_interrupted_descent_is_no_row(tmp_path, monkeypatch):
@@ -327,6 +330,16 @@ DAMAGE = {
         lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":1e999', row),
         "is not a row",
     ),
+    "a value of 400 digits": (
+        lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":' + 400 * b"9", row),
+        "is not a row",
+    ),
+    "an index of 5000 digits": (
+        lambda row: row.replace(b'"index":2', b'"index":' + 5000 * b"2"),
+        "is not a row",
+    ),
+    "an error without a message": (lambda row: row[:-2] + b',"error":{"type":"x"}}\n', "not a row"),
+    "a verdict that is none": (lambda row: row[:-2] + b',"verdict":["AGREES"]}\n', "is not a row"),
     "a value that is a word": (
         lambda row: re.sub(rb'"value":[0-9.e-]+', b'"value":"x"', row),
         "is not a row",
@@ -375,7 +388,7 @@ def test_a_header_that_does_not_fit_its_spec_is_damaged(tmp_path):
 
 def test_two_campaigns_cannot_write_one_file(tmp_path):
     path = tmp_path / "results.jsonl"
-    with ResultsFile(path, campaign.read_spec(QUICK)):
+    with journal(path, campaign.read_spec(QUICK)):
         assert "is being written by another campaign" in refused(
             campaign.run, QUICK, path, workers=1
         )
@@ -384,6 +397,42 @@ def test_two_campaigns_cannot_write_one_file(tmp_path):
         )
         assert campaign.summarize(path).finished == 0  # reading is allowed
     assert campaign.run(QUICK, path, workers=1).complete
+
+
+def test_of_two_campaigns_started_at_once_on_one_file_one_works_and_the_other_says_so(tmp_path):
+    (tmp_path / "spec.toml").write_text(toml(MIXED | {"campaign": {"starts": 1, "trials": 40}}))
+    both = [started("spec.toml", "--workers", 1, cwd=tmp_path) for _ in range(2)]
+    said = {
+        process.returncode: process.communicate(timeout=300) for process in both if process.wait()
+    }
+    assert set(said) == {3, 4}  # the one that works has impossible problems
+    assert b"is being written by another campaign; wait for it" in said[4][1]
+    assert said[4][1].count(b"\n") == 1
+    assert sorted(rows(tmp_path / "spec.jsonl")) == list(range(240))
+
+
+def test_the_loser_leaves_an_empty_file_to_its_owner(tmp_path):
+    """The winner may not have written its header yet."""
+    path = tmp_path / "results.jsonl"
+    path.touch()
+    with path.open("rb") as owned:
+        fcntl.flock(owned, fcntl.LOCK_EX)
+        assert "another campaign" in refused(campaign.run, QUICK, path, workers=1, force=True)
+        assert path.read_bytes() == b""
+    assert campaign.run(QUICK, path, workers=1).complete
+
+
+def test_a_pipe_a_folder_and_a_device_are_refused_and_left_as_they_are(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "device").symlink_to(os.devnull)
+    for name, said in (("pipe", "a pipe"), ("folder", "a folder"), ("device", "a device")):
+        before = os.lstat(tmp_path / name)
+        for force in (False, True):
+            with pytest.raises(OSError, match=said):
+                campaign.run(QUICK, tmp_path / name, workers=1, force=force)
+        assert os.path.samestat(before, os.lstat(tmp_path / name))
+    assert "is a pipe" in refused(campaign.summarize, tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True])
@@ -438,7 +487,7 @@ def test_a_limit_on_the_size_of_files_is_a_full_disk(tmp_path, limit):
     path = tmp_path / "spec.jsonl"
     if limit == 100:  # not even the header
         assert done.returncode == 4
-        assert not path.exists()
+        assert path.read_bytes() == b""
         return
     assert done.returncode == 3
     assert "of 5 finished" in done.stdout

@@ -64,21 +64,8 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
             except (ArithmeticError, TypeError, ValueError):
                 why = f"{os.fspath(out)!r}: problem {row['index']} has no depth and decays to draw"
                 raise CampaignError(f"{why}; run it again") from None
-            height = value if quantity == "value" else max(abs(value), EPS)
-            points[depth, mark].append((row["index"], decay, height))
-    return _drawn(
-        spec, quantity, points, f"{errors} error{'' if errors == 1 else 's'}", nothing, ax
-    )
-
-
-def _drawn(
-    spec: Any,
-    quantity: str,
-    points: dict[tuple[int, str], list[tuple[float, float, float]]],
-    errors: str,
-    nothing: int,
-    ax: Axes | None,
-) -> Axes:
+            y = value if quantity == "value" else max(abs(value), EPS)
+            points[depth, mark].append((row["index"], decay, y))
     axes = new_axes((7.2, 4.6)) if ax is None else ax
     every = [point for each in points.values() for point in each]
     decays = [decay for _, decay, _ in every]
@@ -87,7 +74,7 @@ def _drawn(
     few = len(depths) <= len(CYCLE)
     colors = dict(zip(depths, ORDER, strict=False)) if few else _shades(depths, axes)
     for depth, mark in sorted(points):
-        number, decay, height = zip(*points[depth, mark], strict=True)
+        numbers, means, heights = zip(*points[depth, mark], strict=True)
         bad, color = mark in ("REFUTED", "BEATEN"), colors[depth]
         style: dict[str, Any] = (
             {"ms": 8.0, "mec": BLACK, "zorder": 3, "alpha": 1.0}
@@ -95,8 +82,8 @@ def _drawn(
             else {"ms": 4.5, "mec": color, "zorder": 2, "alpha": 0.7}
         )
         style["label"] = f"M = {depth}" + (f", {mark}" if mark else "") if few else mark
-        x = decay if against_decay else number
-        axes.plot(x, height, MARKS[mark], color=color, mew=0.8, **style)
+        x = means if against_decay else numbers
+        axes.plot(x, heights, MARKS[mark], color=color, mew=0.8, **style)
     if quantity != "value":
         axes.axhline(EPS, color="0.5", lw=1, ls=(0, (4, 3)), label="resolution of doubles")
         tolerance = spec.tolerance
@@ -109,7 +96,8 @@ def _drawn(
     across = "decay (geometric mean over all layers)" if against_decay else "problem"
     axes.set(xlabel=across, ylabel=LABELS[quantity])
     left_out = f", {nothing} without a value" if nothing else ""
-    title = f"{' and '.join(spec.actions)}: {len(every)} problems, {errors}{left_out}"
+    failed = f"{errors} error{'' if errors == 1 else 's'}"
+    title = f"{' and '.join(spec.actions)}: {len(every)} problems, {failed}{left_out}"
     axes.set_title(title, fontsize="medium")
     said = {str(line.get_label()): line for line in axes.get_lines()}
     handles = {label: line for label, line in said.items() if not label.startswith("_")}
