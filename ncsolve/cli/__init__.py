@@ -167,11 +167,12 @@ def parse(argv: list[str]) -> Namespace:
         works = f"one of {', '.join(COMMANDS)}"
         raise UsageError(f"a command is needed: {works}; see ncsolve --help")
     name = joined[0]
-    args, unknown = parser(name).parse_known_args(joined[1:])
+    asked = parser(name)
+    args, unknown = asked.parse_known_args(joined[1:])
     if unknown:
         parser().error(f"unrecognized arguments: {' '.join(unknown)}")
     args.command = name
-    return args
+    return options.read_numbers(asked, args)
 
 
 def _terminal(args: Namespace) -> Terminal:

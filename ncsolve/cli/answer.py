@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..verification import Verification
 
 DONE, CONTRADICTED, USAGE, INCONCLUSIVE, BAD_DATA = 0, 1, 2, 3, 4
+CLOSED = 1e-8  # --tol where nothing is said
 INTERRUPTED, UNREAD = 130, 141  # as shells report SIGINT and SIGPIPE
 
 
@@ -125,15 +126,16 @@ def predicted(
 
 def verified(args: Namespace, terminal: Terminal) -> tuple[Verification, Descent, int]:
     """The verification, how it descended, and the seed."""
-    given, method = options.whole(args, "rng", 0), options.method(args)
-    tolerance = options.tolerance(args)
+    method = options.method(args)
     prediction = predicted(args, terminal)
-    seed = terminal.seed(given)
+    seed = terminal.seed(args.rng)
     from ..verification import verify
 
-    chosen: dict[str, Any] = {"tolerance": tolerance, "hessian": getattr(args, "hessian", False)}
+    chosen: dict[str, Any] = {"hessian": getattr(args, "hessian", False)}
     with terminal.watched("bars", prediction.ufm, method) as watch:
-        verification = verify(prediction, method, rng=seed, progress=watch, **chosen)
+        verification = verify(
+            prediction, method, rng=seed, tolerance=args.tol or CLOSED, progress=watch, **chosen
+        )
     if verification.interrupted:
         terminal.note("interrupted; the partial result is kept")
     for note in verification.notes:

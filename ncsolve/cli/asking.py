@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..problem.border import shown
 from . import options
-from .answer import CONTRADICTED, DONE, INCONCLUSIVE, Answer, Terminal, command
-from .options import UsageError, flag, given
+from .answer import CLOSED, CONTRADICTED, DONE, INCONCLUSIVE, Answer, Terminal, command
+from .options import UsageError, flag, given, refuse
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -34,7 +34,7 @@ QUESTIONS = {
     "width": ("the smallest width that keeps the geometry", ()),
 }
 #: What a question asks for cannot be given.
-ASKED = {"bias-decay": "bias", "ldt": "label_scale", "width": "width"}
+ASKED = {"bias-decay": ("bias",), "ldt": ("label_scale",), "width": ("width",)}
 AIMS = {
     "class-weights": ("thresholds",),
     "ldt": ("thresholds", "limit", "classifiers"),
@@ -51,13 +51,13 @@ def _add_question(parser: ArgumentParser) -> None:
     options.add_problem,
     f"""
 design
-  --share X  decay: the share of classes that must live (1)
+  --share X(-inf,inf)  decay: the share of classes that must live (1)
   --class NAME...  decay, count: this class; repeatable
   --keep-ratios  decay: a common factor on the given decays
-  --margin X  decay: how far below the boundary to recommend (0.01)
+  --margin X(-inf,inf)  decay: how far below the boundary to recommend (0.01)
   --aim WORD  {"; ".join(f"{name}: {', '.join(aims)}" for name, aims in AIMS.items())}
-  --cosine X  bias-decay: between class means
-  --angle X  bias-decay: in degrees, instead of --cosine
+  --cosine X(-inf,inf)  bias-decay: between class means
+  --angle X(-inf,inf)  bias-decay: in degrees, instead of --cosine
   --fixed-total  oversample: keep N by subsampling the other classes
 """,
     options.output(),
@@ -81,20 +81,18 @@ def _check_question(args: Namespace) -> None:
                 f"design {one}" for one, (_, own) in QUESTIONS.items() if name in own
             )
             raise UsageError(f"{flag(name)} belongs to {owners}, not to design {question}")
-    if args.limit is not None:
-        shows = "ncsolve predict --limit shows a limit"
-        raise UsageError(f"--limit is not a question of design; {shows}")
-    if question in ASKED and (asked := given(args, [ASKED[question]])):
-        raise UsageError(f"{asked[0]} is what design {question} answers; leave it out")
-    decays = given(args, ("weight_decay", "feature_decay"))
-    if question == "decay" and decays and not args.keep_ratios:
+    shows = "ncsolve predict --limit shows a limit"
+    refuse(args.limit is not None, f"--limit is not a question of design; {shows}")
+    for asked in given(args, ASKED.get(question, ())):
+        raise UsageError(f"{asked} is what design {question} answers; leave it out")
+    decays = given(args, ("weight_decay", "feature_decay")) if question == "decay" else []
+    if decays and not args.keep_ratios:
         instead = "leave it out, or add --keep-ratios to scale it"
         raise UsageError(f"{decays[0]} is what design decay answers; {instead}")
-    if question == "decay" and args.keep_ratios and not decays:
-        needs = "--weight-decay or --feature-decay, whose ratios are kept"
-        raise UsageError(f"--keep-ratios needs {needs}")
-    if question == "bias-decay" and (args.cosine is None) == (args.angle is None):
-        raise UsageError("design bias-decay needs one of --cosine X and --angle DEGREES")
+    needs = "--keep-ratios needs --weight-decay or --feature-decay, whose ratios are kept"
+    refuse(question == "decay" and args.keep_ratios and not decays, needs)
+    one = question != "bias-decay" or (args.cosine is None) != (args.angle is None)
+    refuse(not one, "design bias-decay needs one of --cosine X and --angle DEGREES")
     if args.aim is not None and args.aim not in AIMS[question]:
         known = f"design {question} knows {', '.join(AIMS[question])}"
         raise UsageError(f"--aim {shown(args.aim)} is unknown; {known}")
@@ -106,10 +104,9 @@ def _designed(ufm: UFM, args: Namespace) -> Design:
     classes, aim = getattr(args, "class"), args.aim or "thresholds"
     match args.question:
         case "decay":
-            wanted = {"classes": classes, "keep_ratios": args.keep_ratios, "theorem": args.theorem}
-            wanted["share"] = options.number(args, "share", 1.0)
-            wanted["margin"] = options.number(args, "margin", 0.01)
-            return design.largest_decay(ufm, **wanted)
+            kept = {"keep_ratios": args.keep_ratios, "theorem": args.theorem}
+            numbers = options.said(args, "share", "margin")
+            return design.largest_decay(ufm, classes=classes, **kept, **numbers)
         case "count":
             return recount.smallest_count(ufm, classes)
         case "class-weights":
@@ -120,20 +117,20 @@ def _designed(ufm: UFM, args: Namespace) -> Design:
             return recount.oversampling(ufm, fixed_total=args.fixed_total)
         case "width":
             return design.smallest_width(ufm)
-    cosine, angle = options.number(args, "cosine", 0.0), options.number(args, "angle", 90.0)
-    if not 0.0 <= angle <= 180.0:
-        raise UsageError(f"--angle {shown(args.angle)} is not an angle from 0 to 180 degrees")
-    at = cosine if args.angle is None else math.cos(math.radians(angle))
-    return design.bias_decay_for_cosine(ufm, at)
+    if args.angle is None:
+        return design.bias_decay_for_cosine(ufm, args.cosine)
+    wrong = f"--angle '{args.angle:g}' is not an angle from 0 to 180 degrees"
+    refuse(not 0.0 <= args.angle <= 180.0, wrong)
+    return design.bias_decay_for_cosine(ufm, math.cos(math.radians(args.angle)))
 
 
 ENDS = (max, max, max, min)  # the worst of formula, slope, gap, excess
 ACTIONS = ("list", "show", "check", "derive")
 CHECK = f"""
 check
-  --trials N  random problems per theorem (20)
-  --starts N  descents per problem (3)
-  --rng INT  seed; without one a fresh seed is drawn and reported
+  --trials N[1..]  random problems per theorem (20)
+  --starts N[1..]  descents per problem (3)
+  --rng INT[0..]  seed; without one a fresh seed is drawn and reported
 {options.TOLERANCE}
 """
 
@@ -156,18 +153,17 @@ def _add_action(parser: ArgumentParser) -> None:
 def theorems(args: Namespace, terminal: Terminal) -> Answer:
     """List the theorems, show one in full, attack it on random problems, derive it."""
     action, name = args.action, args.name
-    needless = given(args, options.names(CHECK)) if action != "check" else []
-    if needless:
-        raise UsageError(f"{needless[0]} belongs to theorems check, not to theorems {action}")
-    if args.latex and action != "derive":
-        raise UsageError(f"--latex belongs to theorems derive, not to theorems {action}")
-    if args.out is not None and args.out.lower().endswith(".tex") and not args.latex:
-        instead = "add derive NAME --latex, or name a .json file"
-        raise UsageError(f"--out {args.out!r} is for LaTeX; {instead}")
-    if action == "list" and name is not None:
-        raise UsageError(f"theorems list takes no name; theorems show {name} shows one")
-    if action in ("show", "derive") and name is None:
-        raise UsageError(f"theorems {action} needs a name; ncsolve theorems lists them")
+    for needless in given(args, options.names(CHECK)) if action != "check" else []:
+        raise UsageError(f"{needless} belongs to theorems check, not to theorems {action}")
+    other = f"--latex belongs to theorems derive, not to theorems {action}"
+    refuse(args.latex and action != "derive", other)
+    tex = args.out is not None and args.out.lower().endswith(".tex")
+    instead = "add derive NAME --latex, or name a .json file"
+    refuse(tex and not args.latex, f"--out {args.out!r} is for LaTeX; {instead}")
+    instead = f"theorems show {name} shows one"
+    refuse(action == "list" and name, f"theorems list takes no name; {instead}")
+    nameless = action in ("show", "derive") and name is None
+    refuse(nameless, f"theorems {action} needs a name; ncsolve theorems lists them")
     actions: dict[str, Callable[[Namespace, Terminal], Answer]]
     actions = {"list": _list, "show": _show, "check": _check, "derive": _derive}
     return actions[action](args, terminal)
@@ -246,10 +242,9 @@ def _check(args: Namespace, terminal: Terminal) -> Answer:
     from ..questions.trials import attack
     from ..theorems import theorems
 
-    trials, starts = options.whole(args, "trials", 1) or 20, options.whole(args, "starts", 1) or 3
-    tolerance, seed = options.tolerance(args), options.whole(args, "rng", 0)
+    trials, starts, tolerance = args.trials or 20, args.starts or 3, args.tol or CLOSED
     chosen: Any = theorems() if args.name is None else (statements.entry(args.name),)
-    seed = terminal.seed(seed)
+    seed = terminal.seed(args.rng)
     if isinstance(chosen[0], Refutation):
         return _compared(chosen[0], trials, seed)
     attacks: list[Attack] = []

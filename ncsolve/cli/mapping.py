@@ -48,7 +48,7 @@ map
       the first
   --rule WORD  continuous (default where an axis moves counts) or floored (default else) long tail
   --no-boundaries  a picture without the lines
-  --most-solved N  how many cells may be solved iteratively, one by one (10000)
+  --most-solved N[0..]  how many cells may be solved iteratively, one by one (10000)
 """,
     options.PICTURE,
     options.output("also write the map to FILE: .csv, .npz, .json, or a picture .png, .svg, .pdf"),
@@ -65,7 +65,6 @@ def phase(args: Namespace, terminal: Terminal) -> Answer:
         instead = "give --out a name ending in .png, .svg or .pdf"
         raise UsageError(f"{needless[0]} is about a picture; {instead}")
     settings = options.picture(args)
-    most = options.whole(args, "most_solved", 0)
     problem, x, y, tail = _family(args)
 
     def say(done: int, total: int) -> None:
@@ -83,7 +82,7 @@ def phase(args: Namespace, terminal: Terminal) -> Answer:
             theorem=args.theorem,
             limit=args.limit or "",
             full_width=args.width is None,
-            most_solved=MOST_SOLVED if most is None else most,
+            most_solved=MOST_SOLVED if args.most_solved is None else args.most_solved,
             progress=progress or say,
         )
     save: dict[str, Callable[[str], object]] = {
@@ -209,16 +208,16 @@ def _span(found: PhaseMap, x: np.ndarray, y: np.ndarray) -> str:
     options.add_problem,
     """
 descent
-  --learning-rate X  of the objective over all N features (0.1)
-  --momentum X  of heavy-ball descent (0)
-  --start-scale LIST  singular value of H, W_1, ..., W_M along every mode at the start: one number,
+  --learning-rate X(0,inf)  of the objective over all N features (0.1)
+  --momentum X[0,1)  of heavy-ball descent (0)
+  --start-scale LIST(0,inf)  singular value of H, W_1, ..., W_M along every mode at the start: one number,
       or one per mode (0.1); gaussian: standard deviation of every entry
   --start {aligned,gaussian}  aligned with the modes (default), or gaussian, seen through its
       projection
-  --steps N  length of the time course (1.5 times what the last class needs)
-  --share X  a class is learned at this share of its final value (0.5)
+  --steps N[1..]  length of the time course (1.5 times what the last class needs)
+  --share X(0,1)  a class is learned at this share of its final value (0.5)
   --measured  also descend on the raw objective, and compare
-  --rng INT  seed of a gaussian start and of the hidden bases of an aligned one (0)
+  --rng INT[0..]  seed of a gaussian start and of the hidden bases of an aligned one (0)
 """,
     options.PICTURE + "  --picture FILE  modes against the step (.png, .svg or .pdf)",
     options.output(
@@ -237,21 +236,15 @@ def dynamics(args: Namespace, terminal: Terminal) -> Answer:
     gaussian = args.start == "gaussian"
     if args.rng is not None and not args.measured and not gaussian:
         raise UsageError("--rng has an effect with --measured or --start gaussian only")
-    planned = {
-        "learning_rate": options.positive(args, "learning_rate"),
-        "momentum": options.positive(args, "momentum", below=1.0, zero=True),
-        "steps": options.whole(args, "steps", 1),
-        "share": options.positive(args, "share", below=1.0),
-    }
-    scales = options.positives(args, "start_scale") or [0.1]
-    seed = options.whole(args, "rng", 0) or 0
+    scales, seed = args.start_scale or [0.1], args.rng or 0
+    planned = options.said(args, "learning_rate", "momentum", "steps", "share")
     prediction = predicted(args, terminal)
     start: Any = scales if len(scales) > 1 else scales[0]
     if gaussian and len(scales) > 1:
         raise UsageError("--start gaussian takes one --start-scale")
     if gaussian:
         start = gaussian_start(prediction.ufm, start, rng=seed)
-    course = time_course(prediction.ufm, start=start, **options.said(planned))
+    course = time_course(prediction.ufm, start=start, **planned)
     tracked = track(course, rng=seed) if args.measured else None
     body = course.to_dict() if tracked is None else tracked.to_dict()
     if args.picture is not None:
@@ -378,7 +371,7 @@ landscape
       modes=0,2+unstable=1
   --columns {auto,samples,means}  columns of H: samples (all N), means (K class means), auto (samples
       if few enough)
-  --tol X  share of the largest eigenvalue that counts as zero (1e-10)
+  --tol X(0,1)  share of the largest eigenvalue that counts as zero (1e-10)
 """,
     options.PICTURE + "  --picture FILE  all eigenvalues in order (.png, .svg or .pdf)",
     options.output(),
@@ -391,10 +384,9 @@ def landscape(args: Namespace, terminal: Terminal) -> Answer:
     from ..show.text import grid, prediction_lines, text
 
     drawing = options.check_picture(args, "picture")
-    tolerance = options.positive(args, "tol", below=1.0) or ZERO
     prediction = predicted(args, terminal)
     point = critical_point(prediction, args.at or "minimizer")
-    found = measure_inertia(point, columns=args.columns or "auto", tolerance=tolerance)
+    found = measure_inertia(point, columns=args.columns or "auto", tolerance=args.tol or ZERO)
     if args.picture is not None:
         plots.save(plots.hessian_spectrum(found), args.picture, **drawing)
 

@@ -6,7 +6,6 @@ import math
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from ..problem.border import shown
 from . import options
 from .answer import (
     CONTRADICTED,
@@ -19,7 +18,7 @@ from .answer import (
     new_seed,
     predicted,
 )
-from .options import UsageError, flag, given
+from .options import UsageError, flag, given, refuse
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -58,7 +57,7 @@ def _add_picture(parser: ArgumentParser) -> None:
     lambda parser: options.add_problem(parser, counted=True),
     f"""
 comparison
-  --tol X  distances up to X agree ({CLOSE})
+  --tol X(0,inf)  distances up to X agree ({CLOSE})
   --scale-free  hold only nc1_quotient, nc2_gof_H, nc2_gof_W and nc3_gof against --tol
   --subset  FILE holds a part of the samples: counts may differ from --counts
 {options.PRESET}
@@ -79,12 +78,11 @@ def compare(args: Namespace, terminal: Terminal) -> Answer:
     from ..show.plots import gallery
 
     drawing = options.check_picture(args, "picture", "kind")
-    tolerance = options.tolerance(args, CLOSE)
     found = measured(args, terminal)
     classes = zip(found.classes, found.counts, strict=True)
     prediction = predicted(args, terminal, {str(name): float(count) for name, count in classes})
     scale_free = args.scale_free or bool(prediction.theorem.limit)  # a limit is known up to scale
-    settings = {"tolerance": tolerance, "scale_free": scale_free, "subset": args.subset}
+    settings = {"tolerance": args.tol or CLOSE, "scale_free": scale_free, "subset": args.subset}
     compared = metrics.compare(found, prediction, **settings)
     if args.picture is not None:
         name, _, which = (args.kind or "norms").partition("-")
@@ -115,9 +113,9 @@ their convention
   --feature-penalty WORD  all (default) | batch (summed) | mean | optimizer (H a parameter)
   --optimizer NAME  whose weight_decay it is: none (default) | sgd | adam | adamw
 sizes, where the convention needs them
-  --classes K  number of outputs
-  --samples N  number of training samples
-  --batch B  samples per step (default: all)
+  --classes K[-inf..]  number of outputs
+  --samples N(-inf,inf)  number of training samples
+  --batch B(-inf,inf)  samples per step (default: all)
   --counts TEXT  class counts, from which K and N are taken
 """,
     options.output(),
@@ -130,8 +128,9 @@ def convert(args: Namespace, terminal: Terminal) -> Answer:
     from ..show.text import text
 
     words = ("loss", "reduction", "penalty", "feature_penalty", "optimizer")
-    settings: dict[str, Any] = options.said({name: getattr(args, name) or None for name in words})
-    settings = {name: word.lower().replace("-", "_") for name, word in settings.items()}
+    settings: dict[str, Any] = {
+        name: word.lower().replace("-", "_") for name, word in options.said(args, *words).items()
+    }
     if args.counts is not None:
         if given(args, ("classes", "samples")):
             instead = "leave out --classes and --samples"
@@ -139,20 +138,12 @@ def convert(args: Namespace, terminal: Terminal) -> Answer:
         counts = parse_counts(args.counts)
         sizes = counts.values() if isinstance(counts, dict) else counts
         settings |= {"classes": len(counts), "samples": math.fsum(sizes)}
-    for name in ("classes", "samples", "batch"):
-        if (size := getattr(args, name)) is not None:
-            try:
-                settings[name] = int(size) if name == "classes" else float(size)
-            except ValueError:
-                raise UsageError(f"{flag(name)} {shown(size)} is not a number") from None
-    decays = options.said({name: getattr(args, name) for name in DECAYS})
-    decays = {name: numbers(word, name) for name, word in decays.items()}
+    settings |= options.said(args, "classes", "samples", "batch")
+    texts = options.said(args, "weight_decay", "feature_decay", "bias")
+    decays = {name: numbers(text, name) for name, text in texts.items()}
     convention = conventions.DecayConvention(**settings)
     found = conventions.convert(convention, **decays, back=args.back)
     return Answer(found.to_dict(), lambda _: [text(_chains(found, decays))])
-
-
-DECAYS = ("weight_decay", "feature_decay", "bias")
 
 
 def _chains(found: Converted, decays: dict[str, Any]) -> list[Line]:
@@ -198,34 +189,34 @@ def _add_experiment(parser: ArgumentParser) -> None:
     """
 data (--counts draws a subset)
   --data PATH  digits (default) | .npz with X, y | MNIST IDX | CIFAR-10 .bin, or a folder
-  --image-size S  resample images to S x S pixels
+  --image-size S[1..]  resample images to S x S pixels
 """,
     lambda parser: options.add_problem(parser, counted=True),
     """
 network
   --network NAME  backbone: mlp (default) | resnet18 | vgg16
-  --backbone-depth L  mlp: hidden layers (3)
-  --backbone-width C  mlp: units (256); else channels of the first stage (64)
+  --backbone-depth L[1..]  mlp: hidden layers (3)
+  --backbone-width C[1..]  mlp: units (256); else channels of the first stage (64)
   --regularization NAME  ufm-head (default: decay of the linear head, penalty on all features) |
       ufm-all (and decay of the backbone, which theory does not cover) | all (weight decay alone, on
       everything: nothing is predicted)
-  --head-gain X  linear layers start as isometries times X (1)
+  --head-gain X(0,inf)  linear layers start as isometries times X (1)
 training
   --optimizer NAME  lbfgs (default, full batch) | adam | sgd
-  --epochs N  passes over the data (100); of lbfgs, 10 iterations each
-  --steps N  limit on optimizer steps
-  --learning-rate X  1 (lbfgs), 1e-3 (adam), .1 (sgd)
-  --momentum X  sgd only (0.9)
+  --epochs N[1..]  passes over the data (100); of lbfgs, 10 iterations each
+  --steps N[1..]  limit on optimizer steps
+  --learning-rate X(0,inf)  1 (lbfgs), 1e-3 (adam), .1 (sgd)
+  --momentum X[0,1)  sgd only (0.9)
   --schedule NAME  constant | cosine | step; cosine but for lbfgs
-  --batch B  samples per step (all)
+  --batch B[1..]  samples per step (all)
   --precision WORD  double (default) | single
   --device NAME  cpu (default) | cuda | cuda:1 ...
-  --threads N  threads of torch
-  --rng INT  seed; without one a fresh seed is drawn and reported
-  --tol X  exit 3 unless the distances end below X and below every other target's
+  --threads N[1..]  threads of torch
+  --rng INT[0..]  seed; without one a fresh seed is drawn and reported
+  --tol X(0,inf)  exit 3 unless the distances end below X and below every other target's
 files
   --log FILE  measurements as JSON lines
-  --log-every N  epochs between measurements
+  --log-every N[1..]  epochs between measurements
   --checkpoint FILE  written every ten seconds and at the end: .pt, .pth or .ckpt
   --resume  go on from --checkpoint
   --figure FILE  curves against the epoch: .png, .svg or .pdf
@@ -240,17 +231,17 @@ def train(args: Namespace, terminal: Terminal) -> Answer:
 
     take_experiment(args)
     drawing = _check_train(args)
-    seed, tolerance = options.whole(args, "rng", 0), options.positive(args, "tol")
+    seed = args.rng
     with missing_is_named():
         from ..networks import training
     if args.checkpoint is not None and not args.resume:
         training.refuse_foreign(args.checkpoint)
     method = _training(args)
     training.device_named(method.device)
-    if (threads := options.whole(args, "threads", 1)) is not None:
+    if args.threads is not None:
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(args.threads)
     drawn = seed is None and not args.resume
     if seed is None:
         seed = new_seed() if drawn else training.seed_of(args.checkpoint)
@@ -272,41 +263,41 @@ def train(args: Namespace, terminal: Terminal) -> Answer:
         precision = trained.method.precision
         panels = plots.training_curves(trained.records, trained.targets(), precision=precision)
         plots.save(panels[0], args.figure, **drawing)
-    return _trained_answer(args, trained, tolerance, seed)
+    return _trained_answer(args, trained, args.tol, seed)
 
 
 def take_experiment(args: Namespace) -> None:
     """Fill in the options of --experiment that were not given."""
     from ..networks.experiments import EXPERIMENTS
+    from . import parse
 
     if args.experiment is None:
         return
     if args.experiment not in EXPERIMENTS:
         works = f"one of {', '.join(EXPERIMENTS)} works"
         raise UsageError(f"--experiment {args.experiment!r} is unknown; {works}")
-    for name, value in EXPERIMENTS[args.experiment].options.items():
+    chosen = parse(EXPERIMENTS[args.experiment].command().split()[1:])
+    for name in EXPERIMENTS[args.experiment].options:
         if getattr(args, name) is None and not (name == "counts" and args.long_tail is not None):
-            setattr(args, name, value)
-    args.tol = args.tol or str(CLOSE)
+            setattr(args, name, getattr(chosen, name))
+    args.tol = args.tol or CLOSE
 
 
 def _check_train(args: Namespace) -> dict[str, Any]:
     """Refuse options that would be ignored and files that cannot be written; give the settings of the figure."""
-    if needless := given(args, ("theorem", "limit", "targets")):
+    for needless in given(args, ("theorem", "limit", "targets")):
         why = "does not go with train, which compares with the strongest theorem's prediction"
-        raise UsageError(f"{needless[0]} {why}")
-    if args.momentum is not None and args.optimizer != "sgd":
-        other = f"not to {args.optimizer or 'lbfgs'}"
-        raise UsageError(f"--momentum belongs to --optimizer sgd, {other}")
-    if args.backbone_depth is not None and args.network not in (None, "mlp"):
-        raise UsageError(f"--backbone-depth belongs to --network mlp, not to {args.network}")
-    if args.feature_decay is not None and args.regularization == "all":
-        why = "does not go with --regularization all, which penalizes no features"
-        raise UsageError(f"--feature-decay {why}")
-    if args.resume and args.checkpoint is None:
-        raise UsageError("--resume needs the --checkpoint to go on from")
-    if args.log_every is not None and args.log is None and args.figure is None:
-        raise UsageError("--log-every needs --log or --figure")
+        raise UsageError(f"{needless} {why}")
+    other = f"--momentum belongs to --optimizer sgd, not to {args.optimizer or 'lbfgs'}"
+    refuse(args.momentum is not None and args.optimizer != "sgd", other)
+    other = f"--backbone-depth belongs to --network mlp, not to {args.network}"
+    refuse(args.backbone_depth is not None and args.network not in (None, "mlp"), other)
+    all_ = "--feature-decay does not go with --regularization all, which penalizes no features"
+    refuse(args.feature_decay is not None and args.regularization == "all", all_)
+    resumed = args.resume and args.checkpoint is None
+    refuse(resumed, "--resume needs the --checkpoint to go on from")
+    unread = args.log_every is not None and args.log is None and args.figure is None
+    refuse(unread, "--log-every needs --log or --figure")
     for name, suffixes in FILES.items():
         path = getattr(args, name)
         if path is not None and suffixes and PurePath(path).suffix.lower() not in suffixes:
@@ -322,16 +313,10 @@ def _check_train(args: Namespace) -> dict[str, Any]:
 def _training(args: Namespace) -> Training:
     from ..networks.task import Training
 
-    words = ("optimizer", "schedule", "precision", "device")
-    settings: dict[str, Any] = {name: getattr(args, name) for name in words}
-    for name in ("epochs", "steps", "batch", "log_every"):
-        settings[name] = options.whole(args, name, 1)
-    for name in ("learning_rate", "head_gain"):
-        settings[name] = options.positive(args, name)
-    settings["momentum"] = options.positive(args, "momentum", below=1.0, zero=True)
-    if settings["batch"] is not None and settings["optimizer"] is None:
-        settings["optimizer"] = "adam"
-    return Training(**options.said(settings))
+    words = ["optimizer", "schedule", "precision", "device", "epochs", "steps", "batch"]
+    words += ["log_every", "learning_rate", "head_gain", "momentum"]
+    usual = {} if args.batch is None else {"optimizer": "adam"}
+    return Training(**usual | options.said(args, *words))
 
 
 def _data(args: Namespace, seed: int) -> Dataset:
@@ -343,8 +328,7 @@ def _data(args: Namespace, seed: int) -> Dataset:
         data = data.subset(parse_counts(args.counts), rng=seed)
     elif args.long_tail is not None:
         data = data.subset(parse_long_tail(args.long_tail), rng=seed)
-    side = options.whole(args, "image_size", 1)
-    return data if side is None else data.resized(side)
+    return data if args.image_size is None else data.resized(args.image_size)
 
 
 def _task(args: Namespace, seed: int) -> Task:
@@ -358,11 +342,13 @@ def _task(args: Namespace, seed: int) -> Task:
     args.counts = args.long_tail = None  # the subset has them
     args.width = args.width or str(max(32, 2 * len(data.names)))
     ufm = options.problem(args, data.counts)
-    sizes = {size: options.whole(args, f"backbone_{size}", 1) for size in ("depth", "width")}
+    sizes = options.said(args, "backbone_depth", "backbone_width")
     architectures: dict[str, Any] = {kind.name: kind for kind in (MLP, ResNet18, VGG16)}
     if (name := args.network or "mlp") not in architectures:
         raise UsageError(f"--network {name!r} is unknown; one of {', '.join(architectures)} works")
-    network = architectures[name](**options.said(sizes))
+    network = architectures[name](
+        **{size.removeprefix("backbone_"): n for size, n in sizes.items()}
+    )
     task = Task(ufm, data, network, args.regularization or "ufm-head")
     with torch.device("meta"):
         network.trunk(data.shape)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..problem.ufm import UFM
 
 PICTURES = (".png", ".svg", ".pdf")
-LARGEST_DPI, MOST_PIXELS = 2400, 30_000
+MOST_PIXELS = 30_000
 TAKEN = "choose another name, or add --force to replace it"
 
 
@@ -66,29 +66,24 @@ def method(args: argparse.Namespace) -> Descent:
     from ..numeric.optimizers import LBFGS, GradientDescent, Momentum
 
     name = args.method or "lbfgs"
-    for option in ("learning_rate", "momentum"):
-        if getattr(args, option) is not None and name != "sgd":
-            raise UsageError(f"{flag(option)} belongs to --method sgd, not to {name}")
+    for option in given(args, ("learning_rate", "momentum")):
+        refuse(name != "sgd", f"{option} belongs to --method sgd, not to {name}")
     chosen: Any = {"lbfgs": LBFGS, "gradient": GradientDescent, "sgd": Momentum}[name]
-    fields = {
-        "steps": whole(args, "steps", 1),
-        "learning_rate": positive(args, "learning_rate"),
-        "momentum": positive(args, "momentum", below=1.0, zero=True),
-    }
-    settings = said({"starts": whole(args, "starts", 1), "scale": positive(args, "scale")})
     every: dict[str, Any] = {"rotate": False, "replicas": 0} if args.no_rotate else {}
     unaided: dict[str, Any] = {} if name == "lbfgs" else {"polish": None, "switch": False}
-    return Descent(chosen(**said(fields)), **every, **settings, **unaided)
+    optimizer = chosen(**said(args, "steps", "learning_rate", "momentum"))
+    return Descent(optimizer, **every, **unaided, **said(args, "starts", "scale"))
 
 
-def said(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that were given."""
-    return {name: value for name, value in settings.items() if value is not None}
+def said(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Those of the options that were given, by name."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
-def tolerance(args: argparse.Namespace, usual: float = 1e-8) -> float:
-    """--tol."""
-    return positive(args, "tol") or usual
+def refuse(wrong: object, line: str) -> None:
+    """Raise a UsageError of this line where something is wrong."""
+    if wrong:
+        raise UsageError(line)
 
 
 def flag(name: str) -> str:
@@ -106,54 +101,9 @@ def names(text: str) -> list[str]:
     return [name.replace("-", "_") for name in re.findall(r"^  --([\w-]+)", text, re.MULTILINE)]
 
 
-def whole(args: argparse.Namespace, name: str, least: int) -> int | None:
-    """A whole number of at least `least`, or None if the option was not given."""
-    text = getattr(args, name)
-    try:
-        number = None if text is None else int(text)
-        if number is not None and number < least:
-            raise ValueError
-    except ValueError:
-        wanted = f"a whole number of {least} or more"
-        raise UsageError(f"{flag(name)} {shown(text)} is not {wanted}") from None
-    return number
-
-
-def positive(
-    args: argparse.Namespace, name: str, *, below: float = math.inf, zero: bool = False
-) -> float | None:
-    """A positive number less than `below` (or zero, if that is allowed); None if the option was not given."""
-    text = getattr(args, name)
-    return None if text is None else _positive(text, name, below, zero)
-
-
-def positives(args: argparse.Namespace, name: str) -> list[float] | None:
-    """One positive number, or several between commas; None if the option was not given."""
-    text = getattr(args, name)
-    return None if text is None else [_positive(word.strip(), name) for word in text.split(",")]
-
-
-def _positive(text: str, name: str, below: float = math.inf, zero: bool = False) -> float:
-    number = _plain(text)
-    if not (0 < number < below or (zero and number == 0)):
-        wanted = "a number from 0" if zero else "a positive number"
-        end = "" if math.isinf(below) else f" below {below:g}"
-        raise UsageError(f"{flag(name)} {shown(text)} is not {wanted}{end}")
-    return number
-
-
-def number(args: argparse.Namespace, name: str, usual: float) -> float:
-    """Any number that Python reads as one."""
-    text = getattr(args, name)
-    try:
-        return usual if text is None else float(text)
-    except ValueError:
-        raise UsageError(f"{flag(name)} {shown(text)} is not a number") from None
-
-
 def picture(args: argparse.Namespace) -> dict[str, Any]:
     """Settings of `plots.save`: size in inches (None for the picture's own), dots per inch, whether to overwrite."""
-    dpi = positive(args, "dpi", below=LARGEST_DPI) or 150.0
+    dpi = args.dpi or 150.0
     size = None
     if args.size is not None:
         size = tuple(_plain(side) for side in args.size.lower().split("x"))
@@ -167,14 +117,15 @@ def check_picture(
     args: argparse.Namespace, name: str, *others: str, taken: str = TAKEN
 ) -> dict[str, Any]:
     """Settings of a picture beside --out; refused is one that cannot be written, and its options where there is none."""
-    path = getattr(args, name)
-    if path is None and (needless := given(args, (*others, "size", "dpi"))):
-        raise UsageError(f"{needless[0]} needs {flag(name)} FILE")
-    if path is not None and (suffix := PurePath(path).suffix.lower()) not in PICTURES:
-        works = " or ".join(PICTURES)
-        raise UsageError(f"{flag(name)} {shown(path)} has suffix {suffix!r}; {works} works")
-    if path is not None and path == args.out:
-        raise UsageError(f"{flag(name)} and --out both name {shown(path)}; give two names")
+    path, option = getattr(args, name), flag(name)
+    if path is None:
+        for needless in given(args, (*others, "size", "dpi")):
+            raise UsageError(f"{needless} needs {option} FILE")
+        return picture(args)
+    suffix, works = PurePath(path).suffix.lower(), " or ".join(PICTURES)
+    wrong = f"{option} {shown(path)} has suffix {suffix!r}"
+    refuse(suffix not in PICTURES, f"{wrong}; {works} works")
+    refuse(path == args.out, f"{option} and --out both name {shown(path)}; give two names")
     check_place(args, name, taken)
     return picture(args)
 
@@ -254,22 +205,22 @@ PRESET = "  --preset NAME  conventions and names of a paper: papyan, zhu, dang, 
 #: How to descend, for `method`.
 DESCENT = """
 descent
-  --rng INT  seed; without one a fresh seed is drawn and reported
-  --starts N  independent random starts (2)
+  --rng INT[0..]  seed; without one a fresh seed is drawn and reported
+  --starts N[1..]  independent random starts (2)
   --method {lbfgs,gradient,sgd}  lbfgs (default; with a Newton polish), gradient (automatic step),
       sgd (momentum)
-  --learning-rate X  sgd only (0.1)
-  --momentum X  sgd only (0.9)
-  --steps N  limit on steps (sgd: takes exactly so many)
-  --scale X  Gaussian start with this standard deviation (default: scaled isometries)
+  --learning-rate X(0,inf)  sgd only (0.1)
+  --momentum X[0,1)  sgd only (0.9)
+  --steps N[1..]  limit on steps (sgd: takes exactly so many)
+  --scale X(0,inf)  Gaussian start with this standard deviation (default: scaled isometries)
   --no-rotate  move all N features one by one, not their exact rotation or shared ones
 """
-TOLERANCE = "--tol X  relative difference that counts as none (1e-8)"
+TOLERANCE = "--tol X(0,inf)  relative difference that counts as none (1e-8)"
 #: For `picture`.
 PICTURE = """
 picture
   --size WxH  width x height in inches
-  --dpi X  dots per inch (150)
+  --dpi X(0,2400)  dots per inch (150)
 """
 
 
@@ -289,14 +240,15 @@ def declare(parser: argparse.ArgumentParser, text: str) -> None:
 
     An option has two blanks before its help, which may go on in deeper lines: `--name` is a flag, `--name X` has a value,
     `--name X!` must be given, `--name X...` may be given again, `--name {a,b}` is one of these words, FILE is a file's place and
-    [FILE] one that may stay empty. A line without help begins a group, which the indented options below it belong to.
+    [FILE] one that may stay empty. What follows X in brackets are its bounds: (0,1) of a number, [1..] of a whole one.
+    A line without help begins a group, which the indented options below it belong to.
 
     Examples
     --------
     >>> parser = argparse.ArgumentParser()
-    >>> declare(parser, "sizes\n  --width D  of a layer\n--deep  add layers")
-    >>> parser.parse_args(["--width", "3"])
-    Namespace(width='3', deep=False)
+    >>> declare(parser, "sizes\n  --width N[1..]  of a layer\n--deep  add layers")
+    >>> read_numbers(parser, parser.parse_args(["--width", "3"]))
+    Namespace(width=3, deep=False)
     """
     group: Any = parser
     for entry in re.split(r"\n+(?!   )", text.strip("\n")):
@@ -304,7 +256,7 @@ def declare(parser: argparse.ArgumentParser, text: str) -> None:
         signature, _, says = re.sub(r"\n +", " ", entry).strip().partition("  ")
         name, _, shape = signature.partition(" ")
         settings: dict[str, Any] = {"help": says.strip()}
-        value = shape.rstrip("!.")
+        value, bounds = re.fullmatch(r"(.*?)([\[(].*[\])])?[!.]*", shape).groups()  # type: ignore[union-attr]
         if not says:
             group = parser.add_argument_group(entry)
         elif not name.startswith("-"):
@@ -318,4 +270,34 @@ def declare(parser: argparse.ArgumentParser, text: str) -> None:
         elif value.startswith("{"):
             target.add_argument(name, choices=value[1:-1].split(","), **settings)
         else:
-            target.add_argument(name, metavar=value, required=shape.endswith("!"), **settings)
+            settings |= {"metavar": value, "required": shape.endswith("!")}
+            option: Any = target.add_argument(name, **settings)
+            option.bounds = bounds
+
+
+def read_numbers(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.Namespace:
+    """The arguments, with numbers for the texts of options that have bounds: one, or those of a LIST."""
+    for action in parser._actions:
+        text, bounds = getattr(args, action.dest, None), getattr(action, "bounds", None)
+        if text is not None and bounds is not None:
+            words = text.split(",") if action.metavar == "LIST" else [text]
+            values = [_number(word.strip(), action.option_strings[0], bounds) for word in words]
+            setattr(args, action.dest, values if action.metavar == "LIST" else values[0])
+    return args
+
+
+def _number(text: str, option: str, bounds: str) -> int | float:
+    """The number, if it lies between the bounds; where there are none, any that Python reads."""
+    whole, zero = ".." in bounds, bounds.startswith("[")
+    low, high = (float(end or "inf") for end in re.split(r",|\.\.", bounds[1:-1]))
+    try:
+        number = int(text) if whole else float(text)
+    except ValueError:
+        number = math.nan
+    if low < number < high or (zero and number == low) or (math.isinf(low) and number == number):
+        return number
+    wanted = f"a whole number of {low:g} or more" if whole else "a positive number"
+    wanted = "a number from 0" if zero and not whole else wanted
+    wanted = "a number" if math.isinf(low) else wanted
+    end = "" if math.isinf(high) else f" below {high:g}"
+    raise UsageError(f"{option} {shown(text)} is not {wanted}{end}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import options
 from .answer import (
+    CLOSED,
     CONTRADICTED,
     DONE,
     INCONCLUSIVE,
@@ -89,7 +90,7 @@ def certify(args: Namespace, terminal: Terminal) -> Answer:
     from ..problem.errors import ProblemError, TooLarge
     from ..show.text import certificate_lines
 
-    tolerance = options.tolerance(args)
+    tolerance = args.tol or CLOSED
     if args.rigorous:
         return _rigorously(args, terminal, tolerance)
     prediction = predicted(args, terminal)

@@ -21,7 +21,7 @@ from .answer import (
     predicted,
     verified,
 )
-from .options import UsageError, given
+from .options import UsageError, given, refuse
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -100,17 +100,15 @@ def _check_plot(args: Namespace) -> None:
     if args.file is not None:
         own = ["command", "argv", "kind", "file", "out", "json", "force", "quiet", "size", "dpi"]
         own += options.names(CHOICES)
-        if needless := given(args, (name for name in vars(args) if name not in own)):
+        for needless in given(args, (name for name in vars(args) if name not in own)):
             has = f"FILE {args.file!r} has one already"
-            raise UsageError(f"{needless[0]} belongs to a problem, and {has}")
+            raise UsageError(f"{needless} belongs to a problem, and {has}")
         return
-    if kind.made is None and not kind.descends:
-        raise UsageError(f"plot {args.kind} needs a result FILE; {kind.file} writes one")
-    if not given(args, ("counts", "labels", "long_tail")):
-        problem = "or a problem: one of --counts --labels --long-tail"
-        raise UsageError(
-            f"plot {args.kind} needs a result FILE ({kind.file} writes one), {problem}"
-        )
+    needs = f"plot {args.kind} needs a result FILE"
+    refuse(kind.made is None and not kind.descends, f"{needs}; {kind.file} writes one")
+    problem = "or a problem: one of --counts --labels --long-tail"
+    stated = given(args, ("counts", "labels", "long_tail"))
+    refuse(not stated, f"{needs} ({kind.file} writes one), {problem}")
     run = given(args, RUN)
     if run and not (kind.descends or args.measured):
         none = f", and plot {args.kind} shows none"
@@ -164,7 +162,7 @@ def report(args: Namespace, terminal: Terminal) -> Answer:
 [SPEC.toml]  actions, and problems as grids and random draws
 --summarize RESULTS.jsonl  solve nothing: summarize this file of results, finished or not
 who computes
-  --workers N  processes of this machine (all cores)
+  --workers N[1..]  processes of this machine (all cores)
   --dask ADDRESS  the workers of a Dask cluster: address of its scheduler
 """,
     options.output(
@@ -212,23 +210,21 @@ def _check_campaign(args: Namespace) -> None:
         wrong = "a spec or --summarize is needed" if args.spec is None else wrong
         write = "ncsolve campaign SPEC.toml, or ncsolve campaign --summarize RESULTS.jsonl"
         raise UsageError(f"{wrong}; write {write}")
-    if args.summarize is not None and (run := given(args, ("workers", "dask", "out"))):
-        raise UsageError(f"{run[0]} belongs to a run; --summarize solves nothing")
-    if args.workers is not None and args.dask is not None:
-        decides = "with --dask the cluster decides"
-        raise UsageError(f"--workers counts processes of this machine; {decides}")
-    if args.dask is not None and ":" not in args.dask:
-        raise UsageError(f"--dask {args.dask!r} is not an address such as tcp://10.0.0.1:8786")
+    for run in given(args, ("workers", "dask", "out")) if args.summarize is not None else []:
+        raise UsageError(f"{run} belongs to a run; --summarize solves nothing")
+    decides = "--workers counts processes of this machine; with --dask the cluster decides"
+    refuse(args.workers is not None and args.dask is not None, decides)
+    wrong = f"--dask {args.dask!r} is not an address such as tcp://10.0.0.1:8786"
+    refuse(args.dask is not None and ":" not in args.dask, wrong)
 
 
 def _run(args: Namespace, terminal: Terminal) -> Summary:
     from ..questions import campaign
 
     spec = campaign.read_spec(args.spec)
-    workers = options.whole(args, "workers", 1)
     args.out = args.out or str(Path(args.spec).with_suffix(".jsonl"))
     cluster = None if args.dask is None else partial(campaign.Cluster, args.dask)
-    settings: dict[str, Any] = {"workers": workers, "executor": cluster, "force": args.force}
+    settings: dict[str, Any] = {"workers": args.workers, "executor": cluster, "force": args.force}
     with _termination_interrupts(), terminal.watched("counted", spec.problems) as progress:
         summary = campaign.run(spec, args.out, **settings, progress=progress, note=terminal.note)
     if summary.stopped:
