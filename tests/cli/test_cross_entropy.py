@@ -8,16 +8,7 @@ import pytest
 import ncsolve
 from ncsolve.cli import main
 
-COUNTS = [
-    "--counts",
-    "20,20,10,5",
-    "--loss",
-    "ce",
-    "--weight-decay",
-    "4e-3",
-    "--feature-decay",
-    "2e-3",
-]
+COUNTS = "--counts 20,20,10,5 --loss ce --weight-decay 4e-3 --feature-decay 2e-3".split()
 UFM = ncsolve.UFM([20, 20, 10, 5], "ce", weight_decay=4e-3, feature_decay=2e-3)
 
 
@@ -79,18 +70,9 @@ def test_a_negative_list_is_understood(capsys):
 
 def test_verify_agrees_and_the_deep_simplex_is_beaten(capsys):
     assert document(capsys, "verify", *COUNTS, "--rng", "0")["verdict"] == "AGREES"
-    deep = [
-        "--counts",
-        "20,20,20,20",
-        "--loss",
-        "ce",
-        "--depth",
-        "3",
-        "--weight-decay",
-        "2e-3",
-        "--feature-decay",
-        "2e-3",
-    ]
+    deep = (
+        "--counts 20,20,20,20 --loss ce --depth 3 --weight-decay 2e-3 --feature-decay 2e-3".split()
+    )
     found = document(
         capsys, "verify", *deep, "--theorem", "deep_simplex", "--rng", "0", "--starts", "4", code=1
     )
@@ -115,15 +97,7 @@ def test_certify_and_thresholds(capsys):
 def test_decays_so_large_that_all_is_zero_are_done_with_a_certificate(capsys):
     for options in ([], ["--bias", "free"], ["--features", "relu"]):
         argv = [
-            "predict",
-            "--counts",
-            "20,20,10,5",
-            "--loss",
-            "ce",
-            "--weight-decay",
-            "3",
-            "--feature-decay",
-            "2",
+            *"predict --counts 20,20,10,5 --loss ce --weight-decay 3 --feature-decay 2".split(),
             *options,
         ]
         found = document(capsys, *argv)

@@ -16,16 +16,7 @@ ASKED = {
     "class-weights": ["--counts", "1000,100,10,2", "--depth", "2"],
     "ldt": ["--counts", "100,100,20,20", "--loss", "ce"],
     "bias-decay": ["--counts", "50,50,50", "--angle", "100"],
-    "oversample": [
-        "--counts",
-        "500,500,50,50,5,5",
-        "--loss",
-        "ce",
-        "--weight-decay",
-        "4e-3",
-        "--feature-decay",
-        "4e-3",
-    ],
+    "oversample": "--counts 500,500,50,50,5,5 --loss ce --weight-decay 4e-3 --feature-decay 4e-3".split(),
     "width": ["--counts", "1000,100,10,2", "--depth", "3"],
 }
 
@@ -74,11 +65,7 @@ def test_named_classes_and_kept_ratios(capsys):
     words = [
         "--counts",
         '{"cat": 90, "dog": 20, "owl": 5}',
-        "--class",
-        "cat",
-        "--class",
-        "dog",
-        "--json",
+        *"--class cat --class dog --json".split(),
     ]
     assert main(["design", "decay", *words]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -55,13 +55,7 @@ def test_the_table_shows_flow_recursion_and_descent(capsys):
             [
                 "dynamics",
                 *DEEP,
-                "--start-scale",
-                "0.3,0.2,0.25",
-                "--learning-rate",
-                "0.2",
-                "--measured",
-                "--momentum",
-                "0.5",
+                *"--start-scale 0.3,0.2,0.25 --learning-rate 0.2 --measured --momentum 0.5".split(),
             ]
         )
         == 0
@@ -87,17 +81,7 @@ def test_a_free_bias_has_a_table_of_modes_too(capsys):
 
 
 def test_a_gaussian_start_is_repeated_by_its_seed(capsys):
-    argv = [
-        "--counts",
-        "30,20,8",
-        "--width",
-        "40",
-        "--start",
-        "gaussian",
-        "--start-scale",
-        "0.01",
-        "--measured",
-    ]
+    argv = "--counts 30,20,8 --width 40 --start gaussian --start-scale 0.01 --measured".split()
     _, one = document(capsys, *argv, "--rng", "4")
     _, two = document(capsys, *argv, "--rng", "4")
     _, three = document(capsys, *argv, "--rng", "5")
@@ -112,12 +96,7 @@ def test_the_csv_has_a_line_per_step_and_mode(capsys, tmp_path):
             [
                 "dynamics",
                 *DEEP,
-                "--start-scale",
-                "0.3",
-                "--steps",
-                "100",
-                "--measured",
-                "--out",
+                *"--start-scale 0.3 --steps 100 --measured --out".split(),
                 str(path),
             ]
         )
@@ -135,16 +114,7 @@ def test_the_csv_has_a_line_per_step_and_mode(capsys, tmp_path):
 
 
 def test_many_classes_are_cut_in_the_table_and_kept_in_the_document(capsys):
-    argv = [
-        "--long-tail",
-        "K=60,n=500,ratio=100",
-        "--weight-decay",
-        "1e-4",
-        "--feature-decay",
-        "1e-4",
-        "--start-scale",
-        "0.3",
-    ]
+    argv = "--long-tail K=60,n=500,ratio=100 --weight-decay 1e-4 --feature-decay 1e-4 --start-scale 0.3".split()
     argv += ["--learning-rate", "5"]
     assert main(["dynamics", *argv]) == 0
     out = capsys.readouterr().out
@@ -227,10 +197,7 @@ def test_the_command_draws_the_picture(capsys, tmp_path):
         "0.3",
         "--picture",
         str(path),
-        "--size",
-        "4x3",
-        "--dpi",
-        "50",
+        *"--size 4x3 --dpi 50".split(),
     ]
     assert main(argv) == 0
     from matplotlib.image import imread
@@ -240,17 +207,7 @@ def test_the_command_draws_the_picture(capsys, tmp_path):
 
 
 def test_a_run_that_parts_from_the_recursion_where_rounding_grows_is_inconclusive(capsys):
-    words = [
-        "dynamics",
-        "--counts",
-        "30,20,8",
-        "--learning-rate",
-        "15",
-        "--measured",
-        "--steps",
-        "300",
-        "--quiet",
-    ]
+    words = "dynamics --counts 30,20,8 --learning-rate 15 --measured --steps 300 --quiet".split()
     assert main(words) == 3
     assert "UNSTABLE" in capsys.readouterr().out
     assert main(["dynamics", "--counts", "30,20,8", "--steps", "1000000000"]) == 3

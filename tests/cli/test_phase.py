@@ -3,8 +3,6 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -59,14 +57,7 @@ def test_the_text_names_problem_axes_theorem_range_and_boundaries(capsys):
 
 def test_counts_are_floored_where_they_stand_still_so_that_cells_are_those_of_predict(capsys):
     out = answer(
-        capsys,
-        "--long-tail",
-        "K=6,n=300,ratio=31",
-        "--x",
-        "decay=1e-4:1e-1:7",
-        "--y",
-        "depth=1:3",
-        "--json",
+        capsys, *"--long-tail K=6,n=300,ratio=31 --x decay=1e-4:1e-1:7 --y depth=1:3 --json".split()
     ).out
     document = json.loads(out)
     assert document["long_tail"]["rule"] == "floored"
@@ -112,18 +103,7 @@ def test_cells_without_a_theorem_are_null_and_the_reason_is_said(capsys):
 
 
 def test_cells_that_are_solved_one_by_one_are_announced(capsys):
-    argv = [
-        "--counts",
-        "20,20,20",
-        "--loss",
-        "ce",
-        "--theorem",
-        "deep_simplex",
-        "--x",
-        "decay=1e-3:1:30",
-        "--y",
-        "depth=2:3",
-    ]
+    argv = "--counts 20,20,20 --loss ce --theorem deep_simplex --x decay=1e-3:1:30 --y depth=2:3".split()
     out, err = answer(capsys, *argv)
     assert (
         err
@@ -229,16 +209,7 @@ def test_the_json_file_is_the_json_answer(capsys, tmp_path):
         ([*LONG, "--x", "width=1.5:4", "--y", "ratio=1:2"], "whole numbers only", 2),
         ([*LONG, "--x", "decay=1e-4:1:1000000", "--y", "ratio=1:10:1000000"], "3.73e+04 GiB", 3),
         (
-            [
-                "--counts",
-                "5,4,3",
-                "--depth",
-                "2",
-                "--x",
-                "decay=1e-3:1",
-                "--y",
-                "bias-decay=1e-3:1",
-            ],
+            "--counts 5,4,3 --depth 2 --x decay=1e-3:1 --y bias-decay=1e-3:1".split(),
             "the bias is none or free",
             2,
         ),
@@ -264,20 +235,6 @@ def test_the_json_file_is_the_json_answer(capsys, tmp_path):
 )
 def test_careless_words_get_one_line_and_the_right_code(capsys, argv, says, code):
     assert says in refusal(capsys, *argv, code=code)
-
-
-def test_help_and_import_stay_light():
-    heavy = ("numpy", "scipy", "matplotlib", "rich")
-    code = (
-        "import sys; from ncsolve.cli import COMMANDS, command; list(map(command, COMMANDS)); "
-        f"print([m for m in {heavy} if m in sys.modules])"
-    )
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout
-        == "[]\n"
-    )
 
 
 # What is drawn

@@ -21,12 +21,7 @@ ROOT = Path(ncsolve.__file__).parents[1]
 SMALL = [
     "--counts",
     ",".join(["8"] * 10),
-    "--weight-decay",
-    "5e-3",
-    "--feature-decay",
-    "5e-3",
-    "--backbone-width",
-    "48",
+    *"--weight-decay 5e-3 --feature-decay 5e-3 --backbone-width 48".split(),
 ]
 QUICK = ["train", *SMALL, "--rng", "0", "--threads", "1", "--quiet"]
 
@@ -67,12 +62,7 @@ def test_a_run_answers_with_prediction_distances_and_verdict(capsys, tmp_path):
     compared = [
         "compare",
         str(tmp_path / "features.npz"),
-        "--width",
-        "32",
-        "--weight-decay",
-        "5e-3",
-        "--feature-decay",
-        "5e-3",
+        *"--width 32 --weight-decay 5e-3 --feature-decay 5e-3".split(),
     ]
     assert main([*compared, "--quiet"]) == 0
     capsys.readouterr()
@@ -85,11 +75,7 @@ def test_a_run_answers_with_prediction_distances_and_verdict(capsys, tmp_path):
     unseeded = [
         "train",
         *SMALL,
-        "--threads",
-        "1",
-        "--epochs",
-        "42",
-        "--checkpoint",
+        *"--threads 1 --epochs 42 --checkpoint".split(),
         str(tmp_path / "run.pt"),
         "--resume",
     ]
@@ -117,14 +103,7 @@ def test_weight_decay_on_everything_says_that_nothing_is_predicted(capsys):
             [
                 "train",
                 *SMALL[:4],
-                "--regularization",
-                "all",
-                "--epochs",
-                "2",
-                "--rng",
-                "0",
-                "--backbone-width",
-                "16",
+                *"--regularization all --epochs 2 --rng 0 --backbone-width 16".split(),
             ]
         )
         == 0
@@ -146,26 +125,10 @@ def test_mini_batches_names_and_your_own_data(capsys, tmp_path):
     words = [
         "--data",
         str(tmp_path / "mine.npz"),
-        "--rng",
-        "1",
-        "--quiet",
-        "--loss",
-        "ce",
-        "--smoothing",
-        ".1",
-        "--batch",
-        "7",
+        *"--rng 1 --quiet --loss ce --smoothing .1 --batch 7".split(),
     ]
     code, document = _json(
-        capsys,
-        "train",
-        *words,
-        "--epochs",
-        "5",
-        "--weight-decay",
-        "1e-2",
-        "--feature-decay",
-        "1e-2",
+        capsys, "train", *words, *"--epochs 5 --weight-decay 1e-2 --feature-decay 1e-2".split()
     )
     assert code == 0
     assert document["ufm"]["names"] == ["cat", "dog", "owl"]
@@ -190,13 +153,7 @@ def test_rows_of_the_classifier_belong_to_classes_in_order_of_their_numbers(caps
     words = [
         "--data",
         str(tmp_path / "mine.npz"),
-        "--rng",
-        "1",
-        "--quiet",
-        "--epochs",
-        "40",
-        "--backbone-width",
-        "48",
+        *"--rng 1 --quiet --epochs 40 --backbone-width 48".split(),
         *decays,
     ]
     assert main(["train", *words, "--tol", ".05", "--save-features", path]) == 0
@@ -208,11 +165,7 @@ def test_an_interrupt_keeps_the_checkpoint(tmp_path):
     path, log = tmp_path / "run.pt", tmp_path / "log.jsonl"
     words = [
         *QUICK,
-        "--epochs",
-        "100000",
-        "--log-every",
-        "1",
-        "--checkpoint",
+        *"--epochs 100000 --log-every 1 --checkpoint".split(),
         str(path),
         "--log",
         str(log),
