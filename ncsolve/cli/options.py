@@ -33,7 +33,6 @@ def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
     """The UFM that the problem options describe; `counts` are used where the options give none."""
     from ..problem.counts import parse_counts, parse_long_tail, read_labels
     from ..problem.fields import built
-    from ..problem.labels import read_targets
 
     if args.counts is not None:
         counts = parse_counts(args.counts)
@@ -56,6 +55,8 @@ def problem(args: argparse.Namespace, counts: Any = None) -> UFM:
     if args.targets is not None:
         if args.loss not in (None, "mse"):
             raise ProblemError(f"loss {args.loss!r} takes no --targets; 'mse' does")
+        from ..problem.labels import read_targets
+
         given["targets"] = read_targets(args.targets, len(counts)).codes
     return built(given)
 
