@@ -350,14 +350,13 @@ def nc2_equiangle(m: Measurement, rows: Array, what: str) -> float:
     return float(np.abs(cosines[off] + 1.0 / (len(rows) - 1.0)).mean())
 
 
-def nc2_etf(rows: Array, what: str) -> float:
-    """||nrm(Gram of mu_k - mu_G) - E||_F; W as it is (Zhu et al. 2021, Dang et al. 2023) or centered (Zhou et al. 2022)."""
-    return float(np.linalg.norm(unit(gram(rows), what) - simplex(len(rows))))
+def off(matrix: Array, target: Callable[[int], Array], what: str) -> float:
+    """||nrm(A) - target||_F.
 
-
-def nc2_of(rows: Array, what: str) -> float:
-    """||nrm(Gram) - I/sqrt K||_F, Hbar not centered: the target of bias-free squared loss (Dang et al. 2023)."""
-    return float(np.linalg.norm(unit(gram(rows), what) - np.eye(len(rows)) / math.sqrt(len(rows))))
+    nc2_etf: Gram of mu_k - mu_G, and of W as it is (Zhu et al. 2021, Dang et al. 2023) or centered (Zhou et al. 2022), to E; nc3_etf:
+    W H to E (Zhu et al. 2021); nc2_of: Gram of Hbar and of W to I/sqrt K, the target of bias-free squared loss (Dang et al. 2023).
+    """
+    return float(np.linalg.norm(unit(matrix, what) - target(len(matrix))))
 
 
 def gof(found: Array, predicted: Array, what: str) -> float:
@@ -365,9 +364,8 @@ def gof(found: Array, predicted: Array, what: str) -> float:
 
     Nothing is centered, and the bias takes no part. It does not see a common factor; `relative` does.
     """
-    return float(
-        np.linalg.norm(unit(found, f"the {what}") - unit(predicted, f"the predicted {what}"))
-    )
+    apart = unit(found, f"the {what}") - unit(predicted, f"the predicted {what}")
+    return float(np.linalg.norm(apart))
 
 
 def relative(found: Array, predicted: Array, what: str) -> float:
@@ -424,12 +422,6 @@ def nc3_selfdual_sq(m: Measurement) -> float:
     return float((apart**2).sum())
 
 
-def nc3_etf(m: Measurement) -> float:
-    """||nrm(W H) - E||_F (Zhu et al. 2021)."""
-    found = unit(m.weight @ m.centered.T, "the product of classifier and class means")
-    return float(np.linalg.norm(found - simplex(len(found))))
-
-
 def nc3_cos(m: Measurement) -> float:
     """mean_k (1 - cos(w_k, mu_k)), as half the squared distance of the directions, which keeps its digits near 0."""
     rows, means = m.weight, m.means
@@ -484,10 +476,10 @@ METRICS = {
     "nc2_equinorm_W": Metric(lambda m: nc2_equinorm(m, m.weight_rows, "the classifier is"), W),
     "nc2_equiangle_H": Metric(lambda m: nc2_equiangle(m, m.centered, "centered class mean")),
     "nc2_equiangle_W": Metric(lambda m: nc2_equiangle(m, m.weight_rows, "classifier row"), W),
-    "nc2_etf_H": Metric(lambda m: nc2_etf(m.centered, f"the centered {GRAM_H}")),
-    "nc2_etf_W": Metric(lambda m: nc2_etf(m.weight_rows, f"the {GRAM_W}"), W),
-    "nc2_of_H": Metric(lambda m: nc2_of(m.means, f"the {GRAM_H}")),
-    "nc2_of_W": Metric(lambda m: nc2_of(m.weight, f"the {GRAM_W}"), W),
+    "nc2_etf_H": Metric(lambda m: off(gram(m.centered), simplex, f"the centered {GRAM_H}")),
+    "nc2_etf_W": Metric(lambda m: off(gram(m.weight_rows), simplex, f"the {GRAM_W}"), W),
+    "nc2_of_H": Metric(lambda m: off(m.gram_features, frame, f"the {GRAM_H}")),
+    "nc2_of_W": Metric(lambda m: off(m.gram_weights, frame, f"the {GRAM_W}"), W),
     "nc2_gof_H": Metric(lambda m: gof(m.gram_features, m.geometry.features, GRAM_H), P),
     "nc2_gof_W": Metric(lambda m: gof(m.gram_weights, m.geometry.weights, GRAM_W), W + P),
     "nc2_abs_H": Metric(lambda m: relative(m.gram_features, m.geometry.features, GRAM_H), P),
@@ -496,7 +488,7 @@ METRICS = {
     "nc3_abs": Metric(lambda m: relative(m.products, m.geometry.products, PRODUCT), W + P),
     "nc3_selfdual": Metric(lambda m: math.sqrt(nc3_selfdual_sq(m)), W),
     "nc3_selfdual_sq": Metric(nc3_selfdual_sq, W),
-    "nc3_etf": Metric(nc3_etf, W),
+    "nc3_etf": Metric(lambda m: off(m.weight @ m.centered.T, simplex, f"the {PRODUCT}"), W),
     "nc3_cos": Metric(nc3_cos, W),
     "nc4_ncc_mismatch": Metric(nc4_ncc_mismatch, ("weight", "mismatch")),
     "nc_bias": Metric(nc_bias, ("weight", "bias")),
@@ -631,6 +623,11 @@ def quotients(gram: Array, norms: Array) -> Array:
 def simplex(classes: int) -> Array:
     """E = (I - J/K) / sqrt(K - 1), the Gram matrix of a simplex at norm 1."""
     return np.asarray((np.eye(classes) - 1.0 / classes) / math.sqrt(classes - 1.0))
+
+
+def frame(classes: int) -> Array:
+    """I / sqrt K, the Gram matrix of an orthogonal frame at norm 1."""
+    return np.eye(classes) / math.sqrt(classes)
 
 
 def principal(rows: Array) -> Array:

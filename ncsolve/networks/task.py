@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ..files import atomic_write, refuse_overwrite
-from ..metrics.metrics import simplex
+from ..metrics.metrics import frame, simplex
 from ..problem.errors import DataError, ProblemError
 from ..problem.losses import CrossEntropy, Squared
 from ..values import Value
@@ -114,12 +114,12 @@ class Task(Value):
         that are not the predicted one themselves.
         """
         size = self.ufm.classes
-        others = {"simplex": simplex(size), "orthogonal": np.eye(size) / math.sqrt(size)}
+        others = {"simplex": simplex(size), "orthogonal": frame(size)}
         if self.prediction is None:
             return others
         gram = self.prediction.gram_features
         unit = gram / (float(np.linalg.norm(gram)) or 1.0)
-        apart = {name: float(np.linalg.norm(unit - frame)) for name, frame in others.items()}
+        apart = {name: float(np.linalg.norm(unit - other)) for name, other in others.items()}
         return {"predicted": unit} | {k: x for k, x in others.items() if apart[k] > DISTINCT}
 
     def fingerprint(self) -> str:
