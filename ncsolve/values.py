@@ -99,6 +99,8 @@ def same(one: Any, other: Any) -> bool:
         return bool(np.array_equal(one, other, equal_nan=not exact))
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return False
+    if isinstance(one, Value):  # some are mappings, too
+        return bool(one == other)
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple) and type(one) is type(other):

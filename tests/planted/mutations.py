@@ -108,8 +108,8 @@ MUTATIONS = [
     ("bound: lines", "numeric/certify.py", "c, q = (depth + 1) / 2.0", "c, q = 1.03 * (depth + 1) / 2.0"),
     # metrics
     ("metric: pinv, weights", "metrics/metrics.py", "root = np.sqrt(_between", "root = 1.005 * np.sqrt(_between"),
-    ("metric: pinv, N", "metrics/metrics.py", "s.within / s.samples, v,", "s.within / (1.01 * s.samples), v,"),
-    ("metric: quotient", "metrics/metrics.py", "/ s.samples / between", "/ s.samples / (1.01 * between)"),
+    ("metric: pinv, N", "metrics/metrics.py", "m.within / m.counts.sum(), v,", "m.within / (1.01 * m.counts.sum()), v,"),
+    ("metric: quotient", "metrics/metrics.py", "counts.sum()) / between", "counts.sum()) / (1.01 * between)"),
     ("metric: cdnv, one variance", "metrics/metrics.py", "(v[i] + v[i + 1 :])", "(1.01 * v[i] + v[i + 1 :])"),
     ("metric: cdnv, pairs", "metrics/metrics.py", "(size - 1) / 2.0", "(size - 1) / 2.02"),
     ("metric: spread", "metrics/metrics.py", "/ length.mean())", "/ length.mean() * 1.01)"),
