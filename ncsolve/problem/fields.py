@@ -7,7 +7,7 @@ an attribute of `UFM` or of its loss, and its mathematics; docs/howto/add_field.
 Three entries are shorthands: `decay` for weight_decay and feature_decay at once, `long_tail` (K, n, ratio, step) for counts, and
 one number tau as `logit_adjustment` for the offsets tau log(n_k/N).
 
-Axes. `AXES` maps the name of every axis to its `Range` (low, high, below, whole, says): the fields that are one number, with hyphens,
+Axes. `AXES` maps the name of every axis to its `Field` (low, high, below, whole, says): the fields that are one number, with hyphens,
 `bias-decay` for a bias that is a number, `mean-decay` for the geometric mean of the decays, and K, n, ratio of a long tail (`TAIL`,
 which need a rule for counts and are no business of `moved`). `moved(ufm, {"depth": 3, "smoothing": 0.1})` is the problem with the
 named axes at these values; further changes, such as counts or width=None, are given as to `UFM.replace`. An axis may begin at zero or
@@ -21,7 +21,7 @@ import operator
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import ProblemError
@@ -34,55 +34,46 @@ DEEPEST = 1000
 
 
 @dataclass(frozen=True)
-class Range:
-    """What an axis of a map may be: from `low` to `high` (or below it), whole numbers or all, and what it is in words."""
-
-    low: float
-    high: float
-    says: str
-    whole: bool = False
-    below: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Field:
     """One field of the question.
 
     Attributes
     ----------
     name : its word in TOML and, with hyphens, on the command line
-    key : its JSON key, where that is another word
-    attribute : its name in Python, where that is another word
     kind : what judges its values: kind(value, field, layers) -> the value that is kept
-    low, high, below : bounds of its numbers; `below` leaves out `high` itself
+    low, high : least and largest number, on an axis at least
+    metavar, help : of the option
+    whole, below : whether its numbers are whole; whether `high` itself is left out
     words : words that are values
     per : "layer" or "class" where it may be a list of numbers, one for each
     loss : the loss that it belongs to
     usual : its value where nothing is said
     advice : what would work, the end of an error line
-    metavar, help : of the option
-    axis : how it moves as an axis of a map, if it does
+    key, attribute : its JSON key and its name in Python, where they are other words
+    says : what it is as an axis of a map, if it may be one
     """
 
     name: str
-    kind: Callable[[Any, Field, int], Any] = lambda value, field, layers: value
-    key: str = ""
-    attribute: str = ""
+    kind: Callable[[Any, Field, int], Any] | None = None
     low: float = -math.inf
     high: float = math.inf
+    metavar: str = ""
+    help: str = ""
+    _: KW_ONLY
+    whole: bool = False
     below: bool = False
     words: tuple[str, ...] = ()
     per: str = ""
     loss: str = ""
     usual: Any = None
     advice: str = ""
-    metavar: str = ""
-    help: str = ""
-    axis: Range | None = None
+    key: str = ""
+    attribute: str = ""
+    says: str = ""
 
     def __post_init__(self) -> None:
-        self.__dict__.update(key=self.key or self.name)
-        self.__dict__.update(attribute=self.attribute or self.key)
+        key = self.key or self.name
+        self.__dict__.update(key=key, attribute=self.attribute or key)
 
     @property
     def option(self) -> str:
@@ -97,7 +88,7 @@ class Field:
 
     def check(self, value: Any, layers: int) -> Any:
         """The value that is kept, for a problem of so many layers; a ProblemError where it cannot be."""
-        return self.kind(value, self, layers)
+        return value if self.kind is None else self.kind(value, self, layers)
 
 
 def brief(value: object) -> str:
@@ -148,11 +139,11 @@ def _depth(value: Any, field: Field, layers: int) -> int:
             raise TypeError
     except TypeError:
         raise ProblemError(
-            f"depth {brief(value)} is not a whole number; {field.advice}, 1 or more"
+            f"depth {brief(value)} is not a whole number; give the number of weight matrices, 1 or more"
         ) from None
     if not field.low <= depth <= field.high:
         raise ProblemError(
-            f"depth {brief(depth)} is not between 1 and {field.high}; {field.advice}"
+            f"depth {brief(depth)} is not between 1 and {field.high}; give the number of weight matrices"
         )
     return depth
 
@@ -178,10 +169,8 @@ def _widths(value: Any, field: Field, layers: int) -> tuple[int, ...]:
         raise ProblemError(
             f"width {brief(value)} is not made of whole numbers; give numbers of 1 or more"
         ) from None
-    if max(widths) > field.high:
-        raise ProblemError(
-            f"width {brief(max(widths))} is more than {field.high:g}; give fewer units"
-        )
+    if max(widths) > 10**100:
+        raise ProblemError(f"width {brief(max(widths))} is more than 1e100; give fewer units")
     if min(widths) < 1:
         raise ProblemError(
             f"width {brief(min(widths))} is less than 1; every layer needs at least one unit"
@@ -294,145 +283,139 @@ def _loss(value: Any, field: Field, layers: int) -> Any:
     )
 
 
-_ANY = (1e-300, 1e100)
+DECAYS, SCALES = (1e-300, 1e100), (1e-6, 1e6)
 #: All fields. A field's place numbers its random generator in a campaign: new fields go to the end.
 FIELDS: dict[str, Field] = {
     field.name: field
     for field in (
         Field(
-            name="counts",
+            "counts",
             metavar="TEXT",
             help="200,100,50,50 | counts.csv (class,count) | counts.json | - | places-lt | mnist",
         ),
-        Field(name="long_tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]"),
-        Field(name="long_tail.K", axis=Range(2, 10**7, "number of classes", whole=True)),
-        Field(name="long_tail.n", axis=Range(1.0, 1e100, "largest count (samples)")),
-        Field(name="long_tail.ratio", axis=Range(1.0, 1e100, "largest count / smallest")),
-        Field(name="long_tail.step"),
+        Field("long_tail", metavar="SPEC", help="K=10,n=500,ratio=100[,step]"),
+        Field("long_tail.K", None, 2, 10**7, whole=True, says="number of classes"),
+        Field("long_tail.n", None, 1.0, 1e100, says="largest count (samples)"),
+        Field("long_tail.ratio", None, 1.0, 1e100, says="largest count / smallest"),
+        Field("long_tail.step"),
         Field(
-            name="depth",
-            kind=_depth,
-            low=1,
-            high=DEEPEST,
-            advice="give the number of weight matrices",
-            metavar="M",
-            help="number of weight matrices on top of the features (1)",
-            axis=Range(1, DEEPEST, "depth M", whole=True),
+            "depth",
+            _depth,
+            1,
+            DEEPEST,
+            "M",
+            "number of weight matrices on top of the features (1)",
+            whole=True,
+            says="depth M",
         ),
         Field(
-            name="width",
-            kind=_widths,
-            high=1e100,
+            "width",
+            _widths,
+            1,
+            10**9,
+            "D",
+            "feature dimension and hidden widths: one number, or M between commas",
+            whole=True,
             per="layer",
-            metavar="D",
-            help="feature dimension and hidden widths: one number, or M between commas",
-            axis=Range(1, 10**9, "width of every layer", whole=True),
+            says="width of every layer",
         ),
         Field(
-            name="weight_decay",
-            kind=_decays,
+            "weight_decay",
+            _decays,
+            *DECAYS,
+            "X",
+            "one number, or M between commas (5e-4)",
             per="layer",
-            metavar="X",
-            help="one number, or M between commas (5e-4)",
-            axis=Range(*_ANY, "decay of every weight"),
+            says="decay of every weight",
         ),
         Field(
-            name="feature_decay",
-            kind=_decay,
-            metavar="X",
-            help="decay of all N features (5e-4)",
-            axis=Range(*_ANY, "feature decay"),
+            "feature_decay",
+            _decay,
+            *DECAYS,
+            "X",
+            "decay of all N features (5e-4)",
+            says="feature decay",
         ),
-        Field(name="decay", axis=Range(*_ANY, "all decays")),
+        Field("decay", None, *DECAYS, says="all decays"),
         Field(
-            name="bias",
-            kind=_bias,
+            "bias",
+            _bias,
+            *DECAYS,
+            "WORD",
+            "none (default), free, or a decay",
             words=("none", "free"),
-            metavar="WORD",
-            help="none (default), free, or a decay",
-            axis=Range(*_ANY, "bias decay"),
+            says="bias decay",
         ),
         Field(
-            name="features",
-            kind=_word,
-            words=("linear", "relu"),
+            "features",
+            _word,
             metavar="WORD",
             help="linear (default) or relu",
+            words=("linear", "relu"),
         ),
+        Field("loss", _loss, metavar="NAME", help="mse (default) or ce, cross-entropy"),
         Field(
-            name="loss",
-            kind=_loss,
-            words=("mse", "ce"),
-            metavar="NAME",
-            help="mse (default) or ce, cross-entropy",
-        ),
-        Field(
-            name="smoothing",
-            kind=_number,
-            low=0.0,
-            high=1.0,
+            "smoothing",
+            _number,
+            0.0,
+            1.0,
+            "X",
+            "ce: label smoothing, from 0 to below 1",
             below=True,
             loss="ce",
             usual=0.0,
             advice="0 is plain cross-entropy, 0.1 is usual",
-            metavar="X",
-            help="ce: label smoothing, from 0 to below 1",
-            axis=Range(0.0, 1.0, "label smoothing", below=True),
+            says="label smoothing",
         ),
         Field(
-            name="logit_adjustment",
+            "logit_adjustment",
+            _classes,
+            -1e6,
+            1e6,
+            "LIST",
+            "ce: K numbers added to the logits, or tau: tau log(n_k/N)",
+            per="class",
+            loss="ce",
             key="offsets",
-            kind=_classes,
-            low=-1e6,
-            high=1e6,
-            per="class",
-            loss="ce",
-            metavar="LIST",
-            help="ce: K numbers added to the logits, or tau: tau log(n_k/N)",
-            axis=Range(-1e6, 1e6, "tau of logit adjustment"),
+            says="tau of logit adjustment",
         ),
         Field(
-            name="label_scale",
-            kind=_classes,
-            low=1e-6,
-            high=1e6,
+            "label_scale",
+            _classes,
+            *SCALES,
+            "LIST",
+            "ce: K temperatures by label (LDT)",
             per="class",
             loss="ce",
-            metavar="LIST",
-            help="ce: K temperatures by label (LDT)",
         ),
         Field(
-            name="class_scale",
-            kind=_classes,
-            low=1e-6,
-            high=1e6,
+            "class_scale",
+            _classes,
+            *SCALES,
+            "LIST",
+            "ce: K temperatures by output (CDT)",
             per="class",
             loss="ce",
-            metavar="LIST",
-            help="ce: K temperatures by output (CDT)",
         ),
         Field(
-            name="targets",
-            attribute="codes",
-            kind=_matrix,
-            loss="mse",
+            "targets",
+            _matrix,
             metavar="FILE",
             help="matrix of targets (.npy, .csv), column k for class k; default one-hot",
+            loss="mse",
+            attribute="codes",
         ),
     )
 }
 LONG_TAIL = tuple(name.partition(".")[2] for name in FIELDS if name.startswith("long_tail."))
 TAIL = ("ratio", "n", "K")
-AXES: dict[str, Range] = {
-    {"bias": "bias-decay"}.get(name, name.removeprefix("long_tail.").replace("_", "-")): field.axis
+AXES: dict[str, Field] = {
+    {"bias": "bias-decay"}.get(name, name.removeprefix("long_tail.").replace("_", "-")): field
     for name, field in FIELDS.items()
-    if field.axis is not None
-} | {"mean-decay": Range(*_ANY, "geometric mean of the decays")}
-
-CROSS_ENTROPY = tuple(field.name for field in FIELDS.values() if field.loss == "ce")
-LOSS = ("name", *CROSS_ENTROPY, "targets")
-PER_CLASS = tuple(field.name for field in FIELDS.values() if field.per == "class")
-PER_LAYER = tuple(field.name for field in FIELDS.values() if field.per == "layer")
+    if field.says
+}
+AXES["mean-decay"] = Field("mean_decay", None, *DECAYS, says="geometric mean of the decays")
+LOSS = ("name", *(name for name, field in FIELDS.items() if field.loss))
 
 #: Words of which a problem may have only one, with what each of them replaces.
 RIVALS = (
@@ -526,17 +509,32 @@ def built(fields: Mapping[str, Any]) -> UFM:
     >>> built({"long_tail.K": 3, "long_tail.n": 100, "long_tail.ratio": 10, "decay": 1e-3}).counts.tolist()
     [100.0, 31.0, 10.0]
     """
+    from .losses import LOSSES
     from .ufm import UFM
 
     counts = _counts(fields)
-    given: dict[str, Any] = {
-        name: fields[name] for name in ("depth", "width", "bias", "features") if name in fields
-    }
-    for name in ("weight_decay", "feature_decay"):
-        if name in fields or "decay" in fields:
-            given[name] = fields.get(name, fields.get("decay"))
-    if "loss" in fields or any(name in fields for name in LOSS):
-        given["loss"] = _described_loss(fields, counts)
+    given: dict[str, Any] = {}
+    if "decay" in fields:
+        given |= {"weight_decay": fields["decay"], "feature_decay": fields["decay"]}
+    for name, field in FIELDS.items():
+        if name in fields and field.kind is not None and not field.loss:
+            given[name] = fields[name]
+    word = given.get("loss", "mse")
+    own: dict[str, Any] = {}
+    for name in LOSS[1:]:
+        field, value = FIELDS[name], fields.get(name)
+        # zero smoothing and zero logit adjustment are the plain loss, whichever it is
+        idle = isinstance(value, int | float) and not isinstance(value, bool) and value == 0
+        if field.loss == word and value is not None:
+            own[field.attribute] = value
+        elif value is not None and not idle:
+            belongs = "belong" if name.endswith("s") else "belongs"
+            raise ProblemError(f"{name} {belongs} to loss {field.loss!r}, not to {word!r}")
+    tau = own.get("offsets")
+    if isinstance(tau, int | float) and not isinstance(tau, bool):
+        own["offsets"] = adjusted(tau, counts)
+    if own:
+        given["loss"] = LOSSES[word](**own)
     return UFM(counts, **given)
 
 
@@ -556,28 +554,3 @@ def _counts(fields: Mapping[str, Any]) -> Any:
     if not isinstance(step, bool):
         raise ProblemError(f"long_tail.step {step!r} is neither true nor false")
     return long_tail(fields["long_tail.K"], fields["long_tail.n"], ratio, step)
-
-
-def _described_loss(fields: Mapping[str, Any], counts: Any) -> Any:
-    """The loss: its word where nothing else is said, else the value with its parameters."""
-    from .losses import CrossEntropy, Squared
-
-    word = fields.get("loss", "mse")
-    entries = {name: fields[name] for name in CROSS_ENTROPY if fields.get(name) is not None}
-    targets = fields.get("targets")
-    if word != "ce":  # zero smoothing and zero logit adjustment are the plain loss, whichever it is
-        entries = {
-            name: value for name, value in entries.items() if isinstance(value, bool) or value != 0
-        }
-    if entries and word != "ce":
-        raise ProblemError(f"{next(iter(entries))} belongs to loss 'ce', not to {word!r}")
-    if targets is not None and word != "mse":
-        raise ProblemError(f"targets belong to loss 'mse', not to {word!r}")
-    if targets is not None:
-        return Squared(targets)
-    if not entries:
-        return word
-    offsets = entries.pop("logit_adjustment", None)
-    if isinstance(offsets, int | float) and not isinstance(offsets, bool):
-        offsets = adjusted(offsets, counts)
-    return CrossEntropy(offsets=offsets, **entries)
