@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from ncsolve.questions import campaign
-from ncsolve.questions.workers import one_thread
+from ncsolve.questions.workers import Processes, one_thread
 
 from .timing import seconds
 
@@ -52,15 +52,16 @@ def workers() -> dict[int, float]:
     return found
 
 
-def measured(spec: campaign.Spec, number: int) -> tuple[float, float, float]:
-    """Wall seconds, processor seconds of all processes, and of the busiest one, of a campaign with so many workers."""
+def measured(spec: campaign.Spec, pool: Processes | None = None) -> tuple[float, float, float]:
+    """Wall seconds, processor seconds of all processes, and of the busiest one, of a campaign with a pool or here."""
+    who = {"workers": 1} if pool is None else {"executor": pool}
     with tempfile.TemporaryDirectory() as folder:
         before, cpu = workers(), time.process_time()
-        wall = seconds(lambda: campaign.run(spec, Path(folder) / "results.jsonl", workers=number))
+        wall = seconds(lambda: campaign.run(spec, Path(folder) / "results.jsonl", **who))
         main = time.process_time() - cpu
         each = (
             [after - before.get(worker, 0.0) for worker, after in workers().items()]
-            if number > 1
+            if pool is not None
             else []
         )
     return wall, main + sum(each), max([main, *each])
@@ -78,13 +79,14 @@ def plain(spec: campaign.Spec) -> float:
 def rows(repeats: int = 3) -> list[tuple[str, str, str]]:
     """(what, measured, promise)."""
     table = []
+    pool = Processes(2)
     for what, document in (("50 ms", SPEC), ("0.5 ms", QUICK)):
         spec = campaign.read_spec(document)
-        plain(spec), measured(spec, 2)  # warm up: imports, and workers that start
+        plain(spec), measured(spec, pool)  # warm up: imports, and workers that start
         over: dict[int, list[float]] = {1: [], 2: []}
         walls, busiest = [], []
         for _ in range(repeats):
-            loop, one, two = plain(spec), measured(spec, 1), measured(spec, 2)
+            loop, one, two = plain(spec), measured(spec), measured(spec, pool)
             for number, run in ((1, one), (2, two)):
                 over[number].append(1e3 * (run[1] - loop) / spec.problems)
             walls.append(one[0] / two[0])
