@@ -9,7 +9,7 @@ from pathlib import Path
 import ncsolve
 from ncsolve.analytic.refutation import Refutation
 from ncsolve.cli import COMMANDS, parser
-from ncsolve.questions import statements
+from ncsolve.theorems import statements
 
 API = {
     "The problem": ["UFM", "Squared", "CrossEntropy", "Parameters", "objective"],

@@ -42,7 +42,6 @@ EXCEPTIONS = {
 STILL = {
     ("analytic/exact.py", "theorems/squared_spectral"),
     ("analytic/search/searched.py", "numeric/certify"),
-    ("questions/statements.py", "show/text"),
 }
 TWICE = {
     "Comparison",

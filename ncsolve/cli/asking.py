@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ..analytic.refutation import Refutation
     from ..analytic.theorem import Theorem
     from ..problem.ufm import UFM
+    from ..questions.attacks import Attack, Trial
     from ..questions.design import Design
-    from ..questions.trials import Attack, Trial
 
 #: Each question of design, what it asks, and the options that belong to it.
 QUESTIONS = {
@@ -170,8 +170,8 @@ def theorems(args: Namespace, terminal: Terminal) -> Answer:
 
 
 def _list(args: Namespace, terminal: Terminal) -> Answer:
-    from ..questions import statements
     from ..show.text import grid
+    from ..theorems import statements
 
     rows = statements.rows()
 
@@ -186,8 +186,8 @@ def _list(args: Namespace, terminal: Terminal) -> Answer:
 
 
 def _show(args: Namespace, terminal: Terminal) -> Answer:
-    from ..questions import statements
     from ..show.text import text
+    from ..theorems import statements
 
     one = statements.entry(args.name)
 
@@ -203,7 +203,7 @@ def _derive(args: Namespace, terminal: Terminal) -> Answer:
     from ..analytic.refutation import Refutation
     from ..files import atomic_write
     from ..problem.errors import NoTheorem
-    from ..questions import statements
+    from ..theorems import statements
 
     one = statements.entry(args.name)
     if isinstance(one, Refutation):
@@ -238,9 +238,8 @@ def _derive(args: Namespace, terminal: Terminal) -> Answer:
 
 def _check(args: Namespace, terminal: Terminal) -> Answer:
     from ..analytic.refutation import Refutation
-    from ..questions import statements
-    from ..questions.trials import attack
-    from ..theorems import theorems
+    from ..questions.attacks import attack
+    from ..theorems import statements, theorems
 
     trials, starts, tolerance = args.trials or 20, args.starts or 3, args.tol or CLOSED
     chosen: Any = theorems() if args.name is None else (statements.entry(args.name),)
@@ -260,8 +259,8 @@ def _check(args: Namespace, terminal: Terminal) -> Answer:
 
 
 def _judged(attacks: list[Attack], seed: int, *, alone: bool) -> Answer:
-    from ..questions.statements import command
     from ..show.text import grid, number, text
+    from ..theorems.statements import command
     from ..verification import Verdict
 
     verdicts = {attack.verdict for attack in attacks}
@@ -327,8 +326,8 @@ def _verdict_lines(attack: Attack) -> list[tuple[str, str]]:
 
 
 def _compared(one: Refutation, trials: int, seed: int) -> Answer:
-    from ..questions.statements import command
     from ..show.text import grid, text
+    from ..theorems.statements import command
 
     found = one.compare(trials, seed)
     refuting = sum(comparison.refutes for comparison in found)

@@ -144,7 +144,7 @@ def _hypotheses(prediction: Prediction) -> str:
 
 
 def _statement(prediction: Prediction) -> list[str]:
-    from ..questions.statements import sections
+    from ..theorems.statements import sections
 
     return [
         f"<h3>{_text(heading)}</h3>{_prose(words)}"

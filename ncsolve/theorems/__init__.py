@@ -22,9 +22,8 @@ def theorems() -> tuple[Theorem, ...]:
     """
     import pkgutil
 
-    names = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg} - {
-        "predict"
-    }
+    names = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg}
+    names -= {"predict", "statements"}
     found = [importlib.import_module(f"{__name__}.{name}").THEOREM for name in sorted(names)]
     return tuple(sorted(found, key=lambda theorem: (theorem.claim.rank, theorem.name)))
 

@@ -6,8 +6,7 @@ import pytest
 
 from ncsolve.analytic.scalar import threshold
 from ncsolve.cli import main
-from ncsolve.questions import statements
-from ncsolve.theorems import theorems
+from ncsolve.theorems import statements, theorems
 from ncsolve.theorems.refuted import refutations
 
 EVERY = pytest.mark.parametrize("name", [one.name for one in (*theorems(), *refutations())])

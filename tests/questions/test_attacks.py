@@ -13,8 +13,8 @@ import pytest
 import ncsolve
 from ncsolve.analytic.theorem import Claim
 from ncsolve.numeric.margin import margin_certificate
-from ncsolve.questions import trials
-from ncsolve.questions.trials import attack
+from ncsolve.questions import attacks
+from ncsolve.questions.attacks import attack
 from ncsolve.theorems import theorem, theorems
 from ncsolve.verification import Verdict
 
@@ -227,7 +227,7 @@ def test_where_nothing_settles_it_the_verdict_is_stuck(monkeypatch):
 
         return Above()
 
-    monkeypatch.setattr(trials, "verify", above)
+    monkeypatch.setattr(attacks, "verify", above)
     found = attack(theorem("squared_spectral"), 2, rng=0)
     assert found.verdict is Verdict.STUCK
     assert "every descent ends above" in found.trials[0].why
