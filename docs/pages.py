@@ -20,8 +20,6 @@ API = {
         "Claim",
         "thresholds",
         "Thresholds",
-        "exact",
-        "Exact",
     ],
     "Checks": [
         "certify",

@@ -1,7 +1,5 @@
 """The public names, each with its home: type checkers read them here, and so does the package when it is imported."""
 
-from .analytic.exact import Exact as Exact
-from .analytic.exact import exact as exact
 from .analytic.prediction import Prediction as Prediction
 from .analytic.theorem import Claim as Claim
 from .metrics.compare import Comparison as Comparison

@@ -1,21 +1,12 @@
 """Exact answers: against 50 digits of an independent road, against predict, and decisions that doubles cannot make."""
 
-import json
-import os
-import subprocess
-import sys
-from fractions import Fraction
-from pathlib import Path
-
 import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from oracles.exact import decimal, exact
 
 import ncsolve
-from ncsolve.problem.exact_decimals import exact_decimal
-
-ROOT = Path(__file__).parents[2]
 
 
 def _oracle(ufm, digits=60):
@@ -89,7 +80,7 @@ PROBLEMS = {
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_fifty_digits_agree_with_an_independent_road(name):
     ufm = PROBLEMS[name]
-    answer = ncsolve.exact(ufm)
+    answer = exact(ufm)
     expected, value = _oracle(ufm)
     with mpmath.workdps(60):
         found = [mpmath.mpf(str(sigma)) for sigma in answer.evaluated(52)]
@@ -105,7 +96,7 @@ def test_fifty_digits_agree_with_an_independent_road(name):
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_doubles_agree_with_predict(name):
     ufm = PROBLEMS[name]
-    answer, prediction = ncsolve.exact(ufm), ncsolve.predict(ufm)
+    answer, prediction = exact(ufm), ncsolve.predict(ufm)
     found = np.array([float(sigma) for sigma in answer.evaluated(30)])
     np.testing.assert_allclose(
         prediction.singular_values, found, rtol=1e-15, atol=1e-15 * found.max()
@@ -126,10 +117,10 @@ def test_doubles_agree_with_predict(name):
 def test_the_numbers_satisfy_their_equations_exactly(name):
     """Not to some digits: the minimal polynomial of the stationarity equation's left side is that of its right side."""
     ufm = PROBLEMS[name]
-    answer = ncsolve.exact(ufm)
+    answer = exact(ufm)
     depth = ufm.depth
-    samples = sum(map(exact_decimal, ufm.counts.tolist()))
-    level = sp.Rational(samples ** (depth + 1) * exact_decimal(ufm.feature_decay) ** (depth + 1))
+    samples = sum(map(decimal, ufm.counts))
+    level = sp.Rational(samples ** (depth + 1) * decimal(ufm.feature_decay) ** (depth + 1))
     for mode in answer.modes:
         if not mode.alive or not mode.tau_squared.is_Rational:
             continue
@@ -146,7 +137,7 @@ def test_the_numbers_satisfy_their_equations_exactly(name):
 
 
 def test_one_layer_gives_radicals_and_exact_zeros():
-    answer = ncsolve.exact(ncsolve.UFM([50, 18, 1], weight_decay=0.02, feature_decay=0.02))
+    answer = exact(ncsolve.UFM([50, 18, 1], weight_decay=0.02, feature_decay=0.02))
     assert answer.singular_values == (
         5 * sp.sqrt(2) - sp.Rational(69, 50),
         3 * sp.sqrt(2) - sp.Rational(69, 50),
@@ -160,7 +151,7 @@ def test_one_layer_gives_radicals_and_exact_zeros():
 
 
 def test_the_free_bias_gives_nested_radicals_for_three_counts():
-    answer = ncsolve.exact(PROBLEMS["M1-free-three"])
+    answer = exact(PROBLEMS["M1-free-three"])
     assert answer.modes[0].tau_squared == sp.Rational(425, 4) + 25 * sp.sqrt(33) / 4
     assert [mode.copies for mode in answer.modes] == [1, 1, 1]
     assert answer.bias == (
@@ -173,7 +164,7 @@ def test_the_free_bias_gives_nested_radicals_for_three_counts():
 
 
 def test_equal_counts_are_one_mode_with_copies():
-    answer = ncsolve.exact(ncsolve.UFM([50] * 4, depth=3, bias="free"))
+    answer = exact(ncsolve.UFM([50] * 4, depth=3, bias="free"))
     assert [(mode.tau_squared, mode.copies, mode.kept) for mode in answer.modes] == [(50, 3, 3)]
     assert answer.unique
 
@@ -181,16 +172,16 @@ def test_equal_counts_are_one_mode_with_copies():
 def test_a_decimal_tie_is_seen_where_doubles_see_none():
     """N = 25, M = 2: zero ties iff Pi = n^2 / (16 N^3) = 1/1600, here as 0.05 * 0.05 * 0.25, whose doubles are not that."""
     ufm = ncsolve.UFM([12.5, 12.5], depth=2, weight_decay=[0.05, 0.05], feature_decay=0.25)
-    answer = ncsolve.exact(ufm)
+    answer = exact(ufm)
     assert answer.modes[0].shrinkage == sp.Rational(1, 2)
     assert answer.modes[0].tied
     assert answer.ties == answer.modes
     assert not answer.unique
     assert answer.singular_values == (5 * sp.sqrt(2) / 4,) * 2
     assert answer.value == sp.Rational(1, 2)  # that of zero
-    above = ncsolve.exact(ufm.replace(feature_decay=0.2500000000000001))
+    above = exact(ufm.replace(feature_decay=0.2500000000000001))
     assert above.singular_values == (0, 0)
-    below = ncsolve.exact(ufm.replace(feature_decay=0.2499999999999999))
+    below = exact(ufm.replace(feature_decay=0.2499999999999999))
     assert below.unique
     assert below.modes[0].alive
     assert not below.modes[0].tied
@@ -198,7 +189,7 @@ def test_a_decimal_tie_is_seen_where_doubles_see_none():
 
 def test_at_the_threshold_of_one_layer_zero_is_the_only_minimizer():
     """N c = 20 * 0.1 = 2 = sqrt(4), with a decay that is no double."""
-    answer = ncsolve.exact(ncsolve.UFM([16, 4], weight_decay=0.1, feature_decay=0.1))
+    answer = exact(ncsolve.UFM([16, 4], weight_decay=0.1, feature_decay=0.1))
     assert answer.singular_values == (2, 0)
     assert answer.unique
     assert answer.ties == ()
@@ -209,13 +200,13 @@ def test_at_the_threshold_of_one_layer_zero_is_the_only_minimizer():
 @pytest.mark.parametrize("mode", [0, 1])
 def test_an_irrational_mode_lives_just_below_its_threshold_and_dies_just_above(depth, mode):
     counts = [30, 20, 7]
-    tau_squared = ncsolve.exact(ncsolve.UFM(counts, bias="free")).modes[mode].tau_squared
+    tau_squared = exact(ncsolve.UFM(counts, bias="free")).modes[mode].tau_squared
     assert not tau_squared.is_rational
     limit = (depth - 1) ** ((depth - 1) / (depth + 1)) / depth ** (2 * depth / (depth + 1))
     critical = float(tau_squared) ** (depth / (depth + 1)) * limit / sum(counts)
     for factor, lives in ((1 - 1e-13, True), (1 + 1e-13, False)):
         decay = critical * factor
-        answer = ncsolve.exact(
+        answer = exact(
             ncsolve.UFM(counts, depth=depth, bias="free", weight_decay=decay, feature_decay=decay)
         )
         assert answer.modes[mode].alive is lives
@@ -224,9 +215,7 @@ def test_an_irrational_mode_lives_just_below_its_threshold_and_dies_just_above(d
 
 
 def test_the_largest_stationary_root_is_not_returned_where_zero_is_lower():
-    answer = ncsolve.exact(
-        ncsolve.UFM([1000, 100, 10, 2], depth=3, weight_decay=5e-4, feature_decay=5e-4)
-    )
+    answer = exact(ncsolve.UFM([1000, 100, 10, 2], depth=3, weight_decay=5e-4, feature_decay=5e-4))
     assert [sigma == 0 for sigma in answer.singular_values] == [False, False, False, True]
     assert answer.modes[3].shrinkage == 1
 
@@ -234,7 +223,7 @@ def test_the_largest_stationary_root_is_not_returned_where_zero_is_lower():
 @pytest.mark.parametrize("bias", ["none", "free"])
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_the_rank_bound_keeps_the_largest_and_reports_what_it_splits(width, bias):
-    answer = ncsolve.exact(ncsolve.UFM([50, 50, 50, 20], depth=2, width=width, bias=bias))
+    answer = exact(ncsolve.UFM([50, 50, 50, 20], depth=2, width=width, bias=bias))
     assert sum(sigma != 0 for sigma in answer.singular_values) == width
     numbers = [float(sigma.n(30)) for sigma in answer.singular_values]
     assert numbers == sorted(numbers, reverse=True)
@@ -246,14 +235,14 @@ def test_the_rank_bound_keeps_the_largest_and_reports_what_it_splits(width, bias
 
 def test_sympy_evaluates_the_numbers_to_the_same_digits():
     for name in ("M2-free-three", "M3-free-two", "M3-none-three"):
-        answer = ncsolve.exact(PROBLEMS[name])
+        answer = exact(PROBLEMS[name])
         for sigma, digits in zip(answer.singular_values, answer.evaluated(40), strict=True):
             assert abs(sigma.n(40) - digits) <= sp.Float(10, 40) ** -38 * max(answer.evaluated(40))
 
 
 def test_eight_distinct_counts_and_a_free_bias():
     ufm = ncsolve.UFM([200, 100, 60, 50, 30, 20, 10, 5], depth=2, bias="free")
-    answer = ncsolve.exact(ufm)
+    answer = exact(ufm)
     found = np.array([float(sigma) for sigma in answer.evaluated(30)])
     np.testing.assert_allclose(
         ncsolve.predict(ufm).singular_values, found, rtol=1e-15, atol=1e-15 * found.max()
@@ -287,7 +276,7 @@ def test_random_problems_agree_with_predict_and_the_oracle(seed):
         bias=str(rng.choice(["none", "free"])),
         width=int(rng.integers(1, counts.size + 1)),
     )
-    answer = ncsolve.exact(ufm)
+    answer = exact(ufm)
     expected, _ = _oracle(ufm)
     with mpmath.workdps(60):
         found = [mpmath.mpf(str(sigma)) for sigma in answer.evaluated(40)]
@@ -303,86 +292,3 @@ def test_random_problems_agree_with_predict_and_the_oracle(seed):
         rtol=2e-15,
         atol=2e-15 * scale,
     )
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"counts": [3, 2], "bias": 0.1}, "the bias is none or free"),
-        ({"counts": [3, 2], "loss": "ce"}, "the loss is squared loss"),
-        ({"counts": [3, 2], "loss": ncsolve.Squared(np.eye(2))}, "the targets are one-hot"),
-        ({"counts": [3, 2], "bias": "free", "features": "relu"}, "ReLU without a bias"),
-    ],
-)
-def test_other_problems_are_refused_with_what_they_lack(fields, message):
-    with pytest.raises(ncsolve.NoTheorem, match=message) as caught:
-        ncsolve.exact(ncsolve.UFM(**fields))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_polynomial_of_too_high_a_degree_is_refused():
-    with pytest.raises(ncsolve.ProblemError, match=r"degree 100 .*up to 96 works"):
-        ncsolve.exact(ncsolve.UFM([3, 2], depth=50))
-    assert (
-        ncsolve.exact(ncsolve.UFM([3, 2], depth=48, weight_decay=1e-2, feature_decay=1e-2))
-        .modes[0]
-        .alive
-    )
-
-
-def test_the_document_is_json_with_exact_and_decimal_numbers():
-    document = json.loads(
-        json.dumps(ncsolve.exact(PROBLEMS["M2-none-three"]).to_dict(), allow_nan=False)
-    )
-    assert document["singular_values"][1] == "10 - 10*CRootOf(1250000*x**4 - 1250000*x**3 + 1, 0)"
-    assert document["decimals"][1].startswith("9.906878266168994147")
-    assert (
-        sp.sympify(document["singular_values"][1])
-        == ncsolve.exact(PROBLEMS["M2-none-three"]).singular_values[1]
-    )
-
-
-@pytest.mark.parametrize("number", [5e-4, 0.1, 1e-300, 200.0, 12345.678, 1e22, 5e-324])
-def test_a_decimal_is_the_rational_that_python_writes(number):
-    assert exact_decimal(number) == Fraction(repr(number))
-    assert float(exact_decimal(number)) == number
-    assert exact_decimal(np.float64(number)) == exact_decimal(number)
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_what_is_not_finite_has_no_decimal(number):
-    with pytest.raises(ValueError):
-        exact_decimal(number)
-
-
-GROUND = """
-from sympy.external.gmpy import GROUND_TYPES
-import ncsolve
-assert GROUND_TYPES == {ground!r}, GROUND_TYPES
-for depth in (1, 2, 3):
-    for bias in ("none", "free"):
-        print(*ncsolve.exact(ncsolve.UFM([20, 10, 5, 5], depth=depth, bias=bias)).evaluated(50))
-        print(*ncsolve.exact(ncsolve.UFM([20, 10, 5, 5], depth=depth, bias=bias)).singular_values)
-"""
-
-
-def test_both_ground_types_give_the_same_numbers():
-    said = {}
-    for ground in ("python", "flint"):
-        environment = os.environ | {"SYMPY_GROUND_TYPES": ground}
-        code = GROUND.format(ground=ground)
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT
-        )
-        assert done.returncode == 0, done.stderr
-        said[ground] = done.stdout
-    assert said["python"] == said["flint"]
-    assert said["python"].count("\n") == 12
-
-
-def test_naming_the_function_loads_no_sympy():
-    code = "import sys, ncsolve; ncsolve.exact; print('sympy' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    assert done.stdout.strip() == "False"
