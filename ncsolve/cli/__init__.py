@@ -250,5 +250,8 @@ def _give_up_stdout() -> None:
 
 
 def _failed(message: object, code: int) -> int:
-    print(f"ncsolve: error: {' '.join(str(message).split())}", file=sys.stderr)
+    """Say on one line what is wrong, the middle of overlong words left out."""
+    line = " ".join(str(message).split())
+    line = re.sub(r"(\S{80})\S{40,}(\S{80})", r"\1...\2", line)
+    print(f"ncsolve: error: {line}", file=sys.stderr)
     return code

@@ -269,3 +269,42 @@ def test_the_points_and_lines_of_a_picture_are_the_numbers():
     assert panels[0].get_images()[0].get_clim()[0] == -panels[0].get_images()[0].get_clim()[1]
     steps = plots.objective_against_step(verification).get_lines()[0]
     assert np.all(np.asarray(steps.get_ydata()) > 0)
+
+
+DIGITS = "9" * 6000
+LONG = [
+    "predict --counts 5,{0}",
+    "predict --counts 5,3 --depth {0}",
+    "predict --counts 5,3 --width {0}",
+    "predict --counts 5,3 --weight-decay {0}",
+    "predict --counts 5,3 --theorem {0}",
+    "predict --long-tail K=3,n={0},ratio=3",
+    "predict --counts counts.json",
+    "predict --counts 5,3 --targets targets.csv",
+    "verify --counts 5,3 --steps {0}",
+    "verify --counts 5,3 --tol {0}",
+    "convert --weight-decay 1e-3 --classes {0}",
+    "phase --counts 5,3 --x decay=1:{0} --y depth=1,2",
+    "dynamics --counts 5,3 --start-scale {0}",
+    "landscape --counts 5,3 --at modes={0}",
+    "design bias-decay --counts 5,5 --cosine {0}",
+    "theorems check --trials {0}",
+    "campaign spec.toml",
+    "plot norms result.json --out picture.png",
+    "replay result.json",
+]
+
+
+@pytest.mark.parametrize("line", LONG)
+def test_a_number_of_thousands_of_digits_gets_one_short_line(capsys, tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "counts.json").write_text(f"[5, {DIGITS}]")
+    (tmp_path / "targets.csv").write_text(f"1,0\n0,{DIGITS}\n")
+    (tmp_path / "spec.toml").write_text(f"[problem]\ncounts = [5, {DIGITS}]\n")
+    (tmp_path / "result.json").write_text(f'{{"schema": "ncsolve/predict/1", "value": {DIGITS}}}')
+    assert main(line.format(DIGITS).split()) in (2, 3, 4)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ncsolve: error: ")
+    assert err.count("\n") == 1
+    assert len(err) < 1200
