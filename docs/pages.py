@@ -52,9 +52,6 @@ API = {
     "Dynamics and landscape": [
         "time_course",
         "TimeCourse",
-        "track",
-        "Track",
-        "gaussian_start",
         "critical_point",
         "CriticalPoint",
         "Inertia",

@@ -40,13 +40,13 @@ from .proof import replay as replay
 from .questions import campaign as campaign
 from .questions.axes import Axis as Axis
 from .questions.axes import LongTail as LongTail
-from .questions.course import TimeCourse as TimeCourse
 from .questions.design import BiasDecay as BiasDecay
 from .questions.design import LargestDecay as LargestDecay
 from .questions.design import SmallestWidth as SmallestWidth
 from .questions.design import bias_decay_for_cosine as bias_decay_for_cosine
 from .questions.design import largest_decay as largest_decay
 from .questions.design import smallest_width as smallest_width
+from .questions.dynamics import TimeCourse as TimeCourse
 from .questions.dynamics import time_course as time_course
 from .questions.landscape import CriticalPoint as CriticalPoint
 from .questions.landscape import Inertia as Inertia
@@ -65,9 +65,6 @@ from .questions.reweigh import class_weights as class_weights
 from .questions.reweigh import label_temperatures as label_temperatures
 from .questions.thresholds import Thresholds as Thresholds
 from .questions.thresholds import thresholds as thresholds
-from .questions.tracking import Track as Track
-from .questions.tracking import gaussian_start as gaussian_start
-from .questions.tracking import track as track
 from .theorems.predict import applicable as applicable
 from .theorems.predict import predict as predict
 from .verification import Verdict as Verdict

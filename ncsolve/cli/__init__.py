@@ -42,7 +42,7 @@ FILES = {
     },
     "mapping": {
         "phase": "A map over two fields of the problem: classes kept, value, angles, with closed-form boundaries.",
-        "dynamics": "When each class is learned, or dies, under gradient descent on squared loss: predicted, and measured if asked.",
+        "dynamics": "When each class is learned, or dies, under gradient descent on squared loss.",
         "landscape": "How many directions go down, are flat and go up at a critical point: theory against the dense Hessian.",
     },
     "measuring": {

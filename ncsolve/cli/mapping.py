@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
     from ..problem.ufm import UFM
     from ..questions.axes import Axis, LongTail
-    from ..questions.course import TimeCourse
     from ..questions.curvature import Family
+    from ..questions.dynamics import TimeCourse
     from ..questions.landscapes import Landscape
     from ..questions.maps import PhaseMap
-    from ..questions.tracking import Track
     from ..show.text import Line
 
 FEW = 20  # cells solved one by one that need no mention
@@ -210,14 +209,10 @@ def _span(found: PhaseMap, x: np.ndarray, y: np.ndarray) -> str:
 descent
   --learning-rate X(0,inf)  of the objective over all N features (0.1)
   --momentum X[0,1)  of heavy-ball descent (0)
-  --start-scale LIST(0,inf)  singular value of H, W_1, ..., W_M along every mode at the start: one number,
-      or one per mode (0.1); gaussian: standard deviation of every entry
-  --start {aligned,gaussian}  aligned with the modes (default), or gaussian, seen through its
-      projection
+  --start-scale LIST(0,inf)  singular value of H, W_1, ..., W_M along every mode at the aligned start:
+      one number, or one per mode (0.1)
   --steps N[1..]  length of the time course (1.5 times what the last class needs)
   --share X(0,1)  a class is learned at this share of its final value (0.5)
-  --measured  also descend on the raw objective, and compare
-  --rng INT[0..]  seed of a gaussian start and of the hidden bases of an aligned one (0)
 """,
     options.PICTURE + "  --picture FILE  modes against the step (.png, .svg or .pdf)",
     options.output(
@@ -226,50 +221,32 @@ descent
     out=(".json", ".csv"),
 )
 def dynamics(args: Namespace, terminal: Terminal) -> Answer:
-    """Predict the time course, and follow real descent if asked."""
+    """Predict the time course."""
     from ..questions.dynamics import time_course
-    from ..questions.tracking import gaussian_start, track
     from ..show import plots
     from ..show.text import prediction_lines, text
 
     drawing = options.check_picture(args, "picture")
-    gaussian = args.start == "gaussian"
-    if args.rng is not None and not args.measured and not gaussian:
-        raise UsageError("--rng has an effect with --measured or --start gaussian only")
-    scales, seed = args.start_scale or [0.1], args.rng or 0
     planned = options.said(args, "learning_rate", "momentum", "steps", "share")
+    scales = args.start_scale or [0.1]
     prediction = predicted(args, terminal)
     start: Any = scales if len(scales) > 1 else scales[0]
-    if gaussian and len(scales) > 1:
-        raise UsageError("--start gaussian takes one --start-scale")
-    if gaussian:
-        start = gaussian_start(prediction.ufm, start, rng=seed)
     course = time_course(prediction.ufm, start=start, **planned)
-    tracked = track(course, rng=seed) if args.measured else None
-    body = course.to_dict() if tracked is None else tracked.to_dict()
+    body = course.to_dict()
     if args.picture is not None:
-        plots.save(plots.modes_against_step(tracked or course), args.picture, **drawing)
+        plots.save(plots.modes_against_step(course), args.picture, **drawing)
 
     def blocks(_terminal: bool) -> Iterable[str]:
         yield text([prediction_lines(prediction)[0], *_course_lines(course, body)])
         if body["classes"]:
-            yield _course_table(body["classes"], "class", tracked is not None)
+            yield _course_table(body["classes"], "class")
         if not course.modes.by_class:
-            yield _course_table(body["modes"], "mode", tracked is not None)
-        picture = [] if args.picture is None else [("picture", args.picture)]
-        if last := [*_tracked_lines(tracked), *picture]:
-            yield text(last)
+            yield _course_table(body["modes"], "mode")
+        if args.picture is not None:
+            yield text([("picture", args.picture)])
 
-    code = DONE
-    if tracked is not None and tracked.aligned and not tracked.agrees:
-        code = CONTRADICTED if tracked.agrees is False else INCONCLUSIVE
     return Answer(
-        body,
-        blocks,
-        code,
-        tuple(course.warnings),
-        seed if args.measured or gaussian else None,
-        {".csv": lambda _: _write_course(args, course, tracked)},
+        body, blocks, DONE, course.warnings, None, {".csv": lambda _: _write_course(args, course)}
     )
 
 
@@ -277,13 +254,12 @@ def _course_lines(course: TimeCourse, body: dict[str, Any]) -> list[Line]:
     room = course.start[course.modes.room]
     low, high, share = room.min(), room.max(), f"{course.share:g}"
     scale = f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
-    kind = "aligned" if course.parameters is None else "gaussian, projected on the modes"
     end = "" if body["diverged"] is None else f"; descent diverges at step {body['diverged']}"
     rates = f"learning rate {course.learning_rate:g}, momentum {course.momentum:g}"
     dies = f"a class that dies, when it has lost {share} of its start"
     lines = [
         ("descent", f"{rates}: time {course.time_per_step:.6g} per step"),
-        ("start", f"{kind}, singular values {scale}"),
+        ("start", f"aligned, singular values {scale}"),
         ("learned", f"at {share} of the final own logit; {dies}"),
         ("steps", f"{course.steps}{end}"),
     ]
@@ -294,31 +270,12 @@ def _course_lines(course: TimeCourse, body: dict[str, Any]) -> list[Line]:
     return lines + [("warning", warning) for warning in course.warnings]
 
 
-def _tracked_lines(found: Track | None) -> list[Line]:
-    if found is None:
-        return []
-    verdict = {
-        True: "AGREES: descent on the raw objective does what the recursion says",
-        False: "CONTRADICTED: descent on the raw objective left the recursion",
-        None: "APPROXIMATE: the start is not aligned, so nothing is claimed to be exact"
-        if not found.aligned
-        else "UNSTABLE: descent left the recursion where rounding grows, near a saddle or at a rate at which it cannot settle",
-    }[found.agrees]
-    flow = f"from the flow by {found.flow_error:.2g} of the largest sigma"
-    outside = f"{found.followed.outside[-1]:.2g} of the end-to-end matrix"
-    return [
-        ("measured", f"differs from the recursion by {found.descent_error:.2g}, {flow}"),
-        ("outside", f"{outside} is not along the modes at the end"),
-        ("verdict", verdict),
-    ]
-
-
-def _course_table(rows: list[dict[str, Any]], kind: str, measured: bool) -> str:
+def _course_table(rows: list[dict[str, Any]], kind: str) -> str:
     """One row per class, of more than 40 the largest and the smallest; or per mode, of more than 40 the first."""
     from ..show.text import grid
 
     by_class = kind == "class"
-    steps = ["flow step", "descent step", *(["measured step"] if measured else [])]
+    steps = ["flow step", "descent step"]
     ends = ["own logit", *(["start", "boundary"] if "start" in rows[0] else [])]
     head = [kind, "count" if by_class else "tau^2", "fate", *steps]
     head += ends if by_class else ["sigma", "boundary"]
@@ -342,15 +299,14 @@ def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, int | float) else str(value)
 
 
-def _write_course(args: Namespace, course: TimeCourse, tracked: Track | None) -> None:
-    """A line per recorded step and mode: step, mode, tau^2, sigma by flow, by the recursion, measured."""
+def _write_course(args: Namespace, course: TimeCourse) -> None:
+    """A line per recorded step and mode: step, mode, tau^2, sigma by flow and by the recursion."""
     import csv
     import io
 
     from ..files import atomic_write
 
     columns = {"flow": course.flow.sigma, "descent": course.descent.sigma}
-    columns |= {} if tracked is None else {"measured": tracked.followed.sigma}
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["step", "mode", "tau2", *columns])

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..problem.losses import Array
-    from .target_modes import TargetModes
+    from .modes import TargetModes
 
 LARGEST = 2**24  # entries of all blocks of pairs
 

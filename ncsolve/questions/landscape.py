@@ -35,9 +35,8 @@ from ..problem.objective import Parameters
 from ..problem.ufm import UFM
 from ..theorems.predict import predict
 from .curvature import Family, families
+from .modes import INNER, ZERO, Placed, placed, target_modes
 from .origin import origin
-from .placement import INNER, ZERO, Placed, placed
-from .target_modes import target_modes
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction

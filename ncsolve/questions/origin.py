@@ -23,7 +23,7 @@ import numpy as np
 from ..problem.losses import Squared, class_columns
 from ..problem.objective import Parameters, objective
 from .curvature import Family, two_by_two
-from .target_modes import target_modes
+from .modes import target_modes
 
 if TYPE_CHECKING:
     from ..problem.losses import Array, Columns

@@ -5,16 +5,15 @@ import math
 import mpmath
 import numpy as np
 import pytest
+from oracles.dynamics import aligned_bases, aligned_parameters
 from scipy.integrate import solve_ivp
 
 import ncsolve
 from ncsolve.analytic.scalar import fold, inner_share, outer_shrinkage, threshold
 from ncsolve.problem.losses import sample_columns
 from ncsolve.problem.objective import Parameters, objective_over
-from ncsolve.questions.mode_descent import descent
-from ncsolve.questions.mode_flow import Flow, Mode, boundary
-from ncsolve.questions.starts import aligned_bases, aligned_parameters
-from ncsolve.questions.target_modes import target_modes
+from ncsolve.questions.flow import Flow, Mode, boundary
+from ncsolve.questions.modes import target_modes
 
 COUNT, SAMPLES = 30.0, 58.0
 
@@ -210,13 +209,12 @@ def test_one_step_of_the_recursion_is_one_step_on_all_features(bias, decays):
     objective = objective_over(ufm, sample_columns(ufm.loss, ufm.counts))
     p = aligned_parameters(modes, start, bases)
     theta = objective.pack(Parameters(p.weights, np.repeat(p.features, [5, 3, 2], axis=1), p.bias))
-    steps = descent(modes.tau, 10.0, ufm.decays, start, learning_rate=0.3, momentum=0.8)
+    course = ncsolve.time_course(ufm, start=start, learning_rate=0.3, momentum=0.8, steps=30)
     velocity = 0.0
-    next(steps)
-    for _ in range(25):
+    for step in range(1, 26):
         velocity = 0.8 * velocity + objective.value_and_gradient(theta)[1]
         theta = theta - 0.3 * velocity
-        expected = aligned_parameters(modes, next(steps), bases)
+        expected = aligned_parameters(modes, course.descent.layers[step], bases)
         found = objective.unpack(theta)
         assert (
             np.abs(found.features - np.repeat(expected.features, [5, 3, 2], axis=1)).max() < 1e-14

@@ -11,8 +11,7 @@ from ncsolve.problem.objective import Parameters, objective_over
 from ncsolve.questions.curvature import eigenvalues
 from ncsolve.questions.landscape import aligned_inertia, aligned_point, critical_point
 from ncsolve.questions.landscapes import Comparison, measure_inertia
-from ncsolve.questions.placement import placement
-from ncsolve.questions.target_modes import target_modes
+from ncsolve.questions.modes import placement, target_modes
 
 
 def drawn(seed):

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ...problem.losses import Array
-    from ...questions.course import TimeCourse
-    from ...questions.tracking import Track
+    from ...questions.dynamics import TimeCourse
 
 SHOWN = 7  # curves of a picture; of more modes, so many from the largest to the smallest
 MARKS = "osD^vPX"
@@ -51,7 +50,7 @@ class ModeCurves:
 
 
 def mode_curves(document: Mapping[str, Any]) -> ModeCurves:
-    """From the document of a TimeCourse or a Track.
+    """From the document of a TimeCourse; one of 0.1.0 may hold what was measured.
 
     Raises
     ------
@@ -92,13 +91,13 @@ def _label(name: str, tau2: float, by_class: bool) -> str:
 
 
 def modes_against_step(
-    found: ModeCurves | TimeCourse | Track, ax: Axes | None = None, log_steps: bool | None = None
+    found: ModeCurves | TimeCourse, ax: Axes | None = None, log_steps: bool | None = None
 ) -> Axes:
     """Singular values sigma_i = s_0 s_1 ... s_M of the modes against the step of descent.
 
     Parameters
     ----------
-    found : TimeCourse (points are those of the exact recursion), Track (points are measured), or the ModeCurves of one's document
+    found : TimeCourse (points are those of the exact recursion), or the ModeCurves of one's document
     ax : Axes, optional
         Drawn on; a new figure by default.
     log_steps : bool, optional
