@@ -168,11 +168,11 @@ def add_problem(
     )
     for name in ("counts", "long_tail"):
         field = FIELDS[name]
+        if name == "long_tail" and not counted:
+            counts.add_argument(
+                "--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted"
+            )
         counts.add_argument(field.option, metavar=field.metavar, help=field.help)
-    if not counted:
-        counts.add_argument(
-            "--labels", metavar="FILE", help="one label per sample (.npy, .csv, .txt), counted"
-        )
     group = parser.add_argument_group("problem")
     for field in sorted(
         FIELDS.values(), key=lambda field: not (field.loss or field.name == "loss")

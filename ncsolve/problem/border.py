@@ -127,7 +127,7 @@ def rows(lines: Iterable[str], source: str, advice: str) -> Iterator[tuple[int, 
 
 
 def stored_array(
-    path: str | os.PathLike[str], limit: int, kinds: str, what: str, advice: str
+    path: str | os.PathLike[str], limit: int, kinds: str, what: str, advice: str, saved: str = ""
 ) -> Any:
     """The array in a .npy file, mapped into memory, of one of these kinds of dtype; no archive is opened, and no pickle."""
     import numpy as np
@@ -135,7 +135,7 @@ def stored_array(
     name = shown(os.fspath(path))
     with opened(path, limit) as file:
         if file.read(6) != b"\x93NUMPY":
-            raise CountsError(f"{name} does not begin like a .npy file; {advice}")
+            raise CountsError(f"{name} does not begin like a .npy file; {saved}{advice}")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged header may raise nearly anything

@@ -94,8 +94,8 @@ def read_targets(path: str | os.PathLike[str], classes: int) -> Squared:
     name = shown(os.fspath(path))
     advice = "column k holds the target of class k, one number per output"
     if suffix_of(path, (".npy", ".csv"), "targets") == ".npy":
-        saved = f"save the matrix with np.save: {advice}"
-        matrix = stored_array(path, LARGEST_MATRIX, "biuf", "numbers", saved)
+        saved = "save the matrix with np.save: "
+        matrix = stored_array(path, LARGEST_MATRIX, "biuf", "numbers", advice, saved)
     else:
         with opened(path, LARGEST_MATRIX) as file:
             text = decoded(file.read(), name)
