@@ -14,7 +14,7 @@ The residual of its column is that of zero times f = (K/Z - delta)/(1 - delta), 
 
 With a bias, which moves together with the contrasts, such problems are left to the convex engine.
 
-Convex problems of any loss lose contrasts at sqrt(n) rho / N, and everything at the dual norm of the gradient at zero (grouped.py).
+Convex problems of any loss lose contrasts at sqrt(n) rho / N, and everything at the dual norm of the gradient at zero (groups.py).
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .grouped import reduced_problem
-from .groups import groups
+from .groups import groups, reduced_problem
 from .theorem import Fates, Losses
 
 if TYPE_CHECKING:

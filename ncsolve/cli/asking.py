@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterable
 
-    from ..analytic.refutation import Refutation
     from ..analytic.theorem import Theorem
     from ..problem.ufm import UFM
     from ..questions.attacks import Attack, Trial
     from ..questions.design import Design
+    from ..theorems.refuted import Refutation
 
 #: Each question of design, what it asks, and the options that belong to it.
 QUESTIONS = {
@@ -200,10 +200,10 @@ def _show(args: Namespace, terminal: Terminal) -> Answer:
 
 
 def _derive(args: Namespace, terminal: Terminal) -> Answer:
-    from ..analytic.refutation import Refutation
     from ..files import atomic_write
     from ..problem.errors import NoTheorem
     from ..theorems import statements
+    from ..theorems.refuted import Refutation
 
     one = statements.entry(args.name)
     if isinstance(one, Refutation):
@@ -237,9 +237,9 @@ def _derive(args: Namespace, terminal: Terminal) -> Answer:
 
 
 def _check(args: Namespace, terminal: Terminal) -> Answer:
-    from ..analytic.refutation import Refutation
     from ..questions.attacks import attack
     from ..theorems import statements, theorems
+    from ..theorems.refuted import Refutation
 
     trials, starts, tolerance = args.trials or 20, args.starts or 3, args.tol or CLOSED
     chosen: Any = theorems() if args.name is None else (statements.entry(args.name),)

@@ -23,7 +23,7 @@ from ..analytic import draws
 from ..analytic.hypotheses import BALANCED, CROSS_ENTROPY, LINEAR, ONE_LAYER, PLAIN
 from ..analytic.merging import NEAR, convex_losses
 from ..analytic.reduction import exceeding
-from ..analytic.simplex_solution import simplex, simplex_solution
+from ..analytic.simplex import simplex, simplex_solution
 from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Problems, Solution, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM

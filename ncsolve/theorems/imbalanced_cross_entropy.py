@@ -22,7 +22,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..analytic import draws
-from ..analytic.grouped import solution
+from ..analytic.groups import solution
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
 from ..analytic.merging import GroupMeans, convex_losses
 from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Losses, Problems, Theorem
