@@ -7,11 +7,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from . import options
-from .answer import CONTRADICTED, DONE, INCONCLUSIVE, Answer, Terminal, command, predicted
+from .answer import Answer, Exit, Terminal, command, predicted
 from .options import UsageError, given
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
 
@@ -50,7 +50,9 @@ map
   --most-solved N[0..]  how many cells may be solved iteratively, one by one (10000)
 """,
     options.PICTURE,
-    options.output("also write the map to FILE: .csv, .npz, .json, or a picture .png, .svg, .pdf"),
+    options.output(
+        says="also write the map to FILE: .csv, .npz, .json, or a picture .png, .svg, .pdf"
+    ),
     out=(".json", ".csv", ".npz", *options.PICTURES),
 )
 def phase(args: Namespace, terminal: Terminal) -> Answer:
@@ -84,19 +86,21 @@ def phase(args: Namespace, terminal: Terminal) -> Answer:
             most_solved=MOST_SOLVED if args.most_solved is None else args.most_solved,
             progress=progress or say,
         )
-    save: dict[str, Callable[[str], object]] = {
-        ".csv": lambda _: found.save(args.out, overwrite=args.force),
-        ".npz": lambda document: found.save(
-            args.out, "" if args.json else document, overwrite=args.force
-        ),
-    }
+
     if suffix in options.PICTURES:
         axes = plots.phase_diagram(found, lines=not args.no_boundaries)
-        save[suffix] = lambda _: plots.save(axes, args.out, **settings)
+
+    def save(path: str, document: str, *, overwrite: bool) -> None:
+        if suffix in options.PICTURES:
+            plots.save(axes, path, **settings)
+        else:
+            found.save(path, "" if args.json else document, overwrite=overwrite)
+
     whole = args.json or suffix == ".json"
     body = found.to_dict(arrays=whole) if whole or suffix == ".npz" else {}
     lines = [*_map_lines(found), *([] if args.out is None else [("written", args.out)])]
-    return Answer(body, lambda _: [text.text(lines)], save=save)
+    others = dict.fromkeys((".csv", ".npz", *options.PICTURES), save)
+    return Answer(body, lambda _: [text.text(lines)], save=others)
 
 
 def _family(args: Namespace) -> tuple[UFM, Axis, Axis, LongTail | None]:
@@ -215,9 +219,7 @@ descent
   --share X(0,1)  a class is learned at this share of its final value (0.5)
 """,
     options.PICTURE + "  --picture FILE  modes against the step (.png, .svg or .pdf)",
-    options.output(
-        "also write the JSON document to FILE, or with suffix .csv the time course of every mode"
-    ),
+    options.output(", or with suffix .csv the time course of every mode"),
     out=(".json", ".csv"),
 )
 def dynamics(args: Namespace, terminal: Terminal) -> Answer:
@@ -245,9 +247,8 @@ def dynamics(args: Namespace, terminal: Terminal) -> Answer:
         if args.picture is not None:
             yield text([("picture", args.picture)])
 
-    return Answer(
-        body, blocks, DONE, course.warnings, None, {".csv": lambda _: _write_course(args, course)}
-    )
+    csv = {".csv": lambda *_, **__: _write_course(args, course)}
+    return Answer(body, blocks, warnings=course.warnings, save=csv)
 
 
 def _course_lines(course: TimeCourse, body: dict[str, Any]) -> list[Line]:
@@ -365,8 +366,8 @@ def landscape(args: Namespace, terminal: Terminal) -> Answer:
         drawn = [] if args.picture is None else [("picture", args.picture)]
         yield text([*drawn, ("verdict", f"{found.comparison.name}: {found.comparison.value}")])
 
-    codes = {Comparison.CONTRADICTED: CONTRADICTED, Comparison.UNRESOLVED: INCONCLUSIVE}
-    code = codes.get(found.comparison, DONE)
+    codes = {Comparison.CONTRADICTED: Exit.CONTRADICTED, Comparison.UNRESOLVED: Exit.INCONCLUSIVE}
+    code = codes.get(found.comparison, Exit.DONE)
     return Answer(found.to_dict(), blocks, code, point.warnings)
 
 
