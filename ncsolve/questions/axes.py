@@ -483,6 +483,11 @@ class Slice:
     rows: Indices
     columns: Indices
 
+    @cached_property
+    def example(self) -> UFM:
+        """The problem of the first cell, whose shape and loss are those of all."""
+        return self.cell(0)
+
     @property
     def size(self) -> int:
         """Number of cells."""
@@ -508,7 +513,7 @@ class Slice:
 
     def counts(self, cells: Indices) -> Array:
         """Class counts of some cells, falling, shape (cells, K)."""
-        plane, example = self.plane, self.cell(0)
+        plane, example = self.plane, self.example
         names = plane.x.name, plane.y.name
         if plane.tail is None or not set(names) & set(TAIL):
             counts = np.broadcast_to(example.counts, (cells.size, example.classes))
