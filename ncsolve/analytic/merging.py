@@ -119,8 +119,8 @@ class GroupMeans:
         share = np.exp(-a * (1.0 - 1.0 / m)) / terms(a)[1]  # 1/Z
         factor = np.ones(alive.shape)
         factor[cell, group] = (k * share - self.smoothing) / (1.0 - self.smoothing)
-        step = max(1, BLOCK // self.counts.size**2)
-        parts = (factor[i : i + step, None, :] for i in range(0, len(factor), step))
+        rows = max(1, BLOCK // self.counts.size**2)
+        parts = (factor[i : i + rows, None, :] for i in range(0, len(factor), rows))
         return np.concatenate(
             [np.linalg.norm(self.residual * part, 2, axis=(1, 2)) for part in parts]
         )

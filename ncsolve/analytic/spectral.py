@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..problem.losses import Array
+    from ..problem.losses import Array, Indices
     from ..problem.ufm import UFM
-    from .spectrum import CenteredSpectrum, Frame, Indices, Spectrum
+    from .spectrum import CenteredSpectrum, Frame, Spectrum
     from .theorem import Cosines
 
 WORDS = np.array([VANISHED, MERGED, ACTIVE])  # of a state as a number
@@ -111,7 +111,8 @@ class Selection(Value):
             return 2 * (self.kept > 0).astype(np.int8)
         mode = self.spectrum.mode_of_class
         own, position, members = placed(mode)
-        moved = np.delete(self.kept, np.unique(mode[own]), axis=-1).any(axis=-1)[..., None]
+        roots = np.delete(self.kept, np.unique(mode[own]), axis=-1)
+        moved = np.asarray(roots.any(axis=-1))[..., None]
         state = np.repeat(np.where(moved, 2, 0).astype(np.int8), mode.size, axis=-1)
         contrasts = self.kept[..., mode[own]]
         apart = np.where(contrasts > 0, contrasts + 1, 0)
@@ -147,7 +148,10 @@ class Selection(Value):
         """What becomes of each class and when; the largest mode that is no class's decides for a class without one."""
         tau2, room, depth, classes = self.tau2, self.room, self.ufm.depth, self.ufm.classes
         mode: Any = slice(None)
-        own, position, members, moved = np.True_, 0, 1, False
+        own: Any = np.True_
+        position: Any = 0
+        members: Any = 1
+        moved = False
         if not self.spectrum.by_class:
             mode = self.spectrum.mode_of_class
             own, position, members = placed(mode)
@@ -304,7 +308,7 @@ def centered_fates(
     kappa = scalar.level(spectrum.tau2, samples, 1.0, depth) * mean_decay[:, None]
     alive, near = scalar.survives(kappa, depth)
     chosen = Selection(ufm, spectrum, samples, spectrum.tau2, kappa, alive)
-    state, doubtful = chosen.states(), near.any(axis=1)
+    state, doubtful = chosen.states(), np.asarray(near.any(axis=1))
     angles = {}
     for name in {"features", "classifiers"} & wanted:
         angles[name] = centered_cosines(chosen, name, "extremes" in wanted)

@@ -452,7 +452,8 @@ class Plane(Value):
 
     def problem(self, values: dict[str, float]) -> UFM:
         """The problem where the named axes have these values."""
-        base, changes = self.ufm, {}
+        base = self.ufm
+        changes: dict[str, Any] = {}
         counts = {name: value for name, value in values.items() if name in TAIL}
         if counts and self.tail is not None:
             changes["counts"] = new = self.tail.replace(**counts).counts()

@@ -22,10 +22,11 @@ from ..analytic.prediction import Prediction
 from ..analytic.theorem import ACTIVE, MERGED, VANISHED, Claim, Problems
 from ..files import atomic_write, document_of, write_arrays
 from ..problem.errors import NoTheorem, ProblemError, TooLarge
+from ..problem.fields import TAIL
 from ..problem.ufm import UFM
 from ..theorems.predict import candidates, choose
 from ..values import Value
-from .axes import TAIL, Axis, LongTail, Plane, Slice, axis
+from .axes import Axis, LongTail, Plane, Slice, axis
 from .boundaries import Boundary, boundaries
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ def many(problems: Problems, wanted: Set[str]) -> Fates:
 
 def _alive(ufm: UFM) -> bool:
     """N (1 - delta)^2 > N^2 lambda_W lambda_H, exactly."""
-    kept = 1.0 - (ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0)
+    kept = 1.0 - ufm.loss.smoothing
     return bool(exceeding(ufm.counts[:1], kept, ufm)[0])
 
 

@@ -36,7 +36,7 @@ def many(problems: Problems, wanted: Set[str]) -> Fates | None:
     if not wanted <= {"states"} or not problems.example.loss.plain:
         return None
     kinds, kind = np.unique([problems.of, problems.bias_decay], axis=1, return_inverse=True)
-    found = Fates(*np.zeros((2, kind.size)), np.zeros(kind.size, dtype=bool))
+    found = Fates(np.zeros(kind.size), np.zeros(kind.size), np.zeros(kind.size, dtype=np.bool_))
     for i, (v, decay) in enumerate(kinds.T):
         same = kind.reshape(-1) == i
         counts = problems.counts[int(v)]

@@ -63,7 +63,9 @@ def many(problems: Problems, wanted: Set[str]) -> Fates:
         share = energy(shrinkage(kappa, alive, ufm.depth), ufm.depth)
         value = np.einsum("dk,dk->d", share, problems.counts[of]) / (2.0 * problems.samples)
     angles = (np.where(active >= 2, 0.0, np.nan),) * 3
-    return Fates(active, np.zeros_like(active), near.any(axis=1), active, value, angles, angles)
+    return Fates(
+        active, np.zeros_like(active), np.asarray(near.any(axis=1)), active, value, angles, angles
+    )
 
 
 def where_lost(ufm: UFM) -> Losses:
