@@ -13,7 +13,7 @@ from ..version import __version__
 if TYPE_CHECKING:
     from ..analytic.prediction import ClassRow, ClassTable, Prediction
     from ..numeric.balls import Enclosure
-    from ..numeric.certify import Certificate
+    from ..numeric.bounds import Certificate
     from ..numeric.descent import Descent
     from ..numeric.hessian import HessianCheck
     from ..problem.ufm import UFM

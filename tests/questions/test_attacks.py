@@ -12,7 +12,7 @@ import pytest
 
 import ncsolve
 from ncsolve.analytic.theorem import Claim
-from ncsolve.numeric.margin import margin_certificate
+from ncsolve.numeric.bounds import margin_certificate
 from ncsolve.questions import attacks
 from ncsolve.questions.attacks import attack
 from ncsolve.theorems import theorem, theorems

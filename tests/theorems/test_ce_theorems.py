@@ -7,7 +7,7 @@ from oracles.descents import lowest
 
 import ncsolve
 from ncsolve import UFM, CrossEntropy
-from ncsolve.numeric.certify import certificate
+from ncsolve.numeric.bounds import certificate
 from ncsolve.numeric.descent import descend
 from ncsolve.numeric.layout import grouped, samples
 from ncsolve.problem.objective import objective_over

@@ -29,7 +29,7 @@ DECAYS = np.geomspace(
 
 def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
     """The lowest point found for a problem with M >= 2 or a bottleneck."""
-    from ...numeric.certify import certificate
+    from ...numeric.bounds import certificate
     from .lowrank import best_known
 
     reduction = reduce(ufm)
