@@ -11,7 +11,7 @@ from .answer import Answer, Exit, Terminal, command, predicted
 from .options import UsageError, given
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     import numpy as np
 
@@ -140,7 +140,7 @@ def _map_lines(found: PhaseMap) -> Iterable[Line]:
 
     from ..questions.maps import FIELDS, WHOLE
 
-    yield "problem", ", ".join(_family_words(found))
+    yield "problem", _family_words(found)
     for side, axis in (("x", found.x), ("y", found.y)):
         span = f"{axis.values[0]:g} to {axis.values[-1]:g}, {len(axis)} points"
         scale = "logarithmic" if axis.log else "linear"
@@ -159,40 +159,25 @@ def _map_lines(found: PhaseMap) -> Iterable[Line]:
         yield "boundary", f"{boundary.name}: {_span(found, boundary.x, boundary.y)}"
 
 
-def _family_words(found: PhaseMap) -> Iterable[str]:
+def _family_words(found: PhaseMap) -> str:
     """What stands still, and the rule behind the counts."""
     ufm, tail, moved = found.plane.ufm, found.plane.tail, {found.x.name, found.y.name}
-
-    def layers(name: str, values: Sequence[float]) -> str:
-        distinct = values[:1] if len(set(values)) == 1 else values
-        said = ", ".join(f"{value:.6g}" for value in distinct[:6])
-        return f"{name} {said}" + (", ..." if len(distinct) > 6 else "")
-
-    if "K" not in moved:
-        yield f"{ufm.classes} classes"
-    if tail is None:
-        yield f"N = {ufm.samples:.6g}"
-    else:
+    said, gone = ufm.parts(), moved - {"n"}
+    said["n"] = f"N = {ufm.samples:.6g}"
+    if tail is not None:
         sizes = {"n": tail.largest, "ratio": tail.ratio}
-        yield from (f"{name} = {sizes[name]:g}" for name in sizes if name not in moved)
+        fixed = [f"{name} = {size:g}" for name, size in sizes.items() if name not in moved]
         profile = "n for the first half, then n / ratio" if tail.step else "n ratio^(-k/(K-1))"
         floored = "rounded down to whole numbers"
         rule = floored if tail.rule == "floored" else "continuous, not rounded"
-        yield f"counts {profile} ({rule})"
-    entropy = ufm.loss.name == "ce"
-    with_ = [f" with {name.replace('_', ' ')}" for name in ufm.loss.parameters()] if entropy else []
-    yield "".join(["cross-entropy" if entropy else "squared loss", *with_])
-    if "depth" not in moved:
-        yield f"M = {ufm.depth}"
-    if not found.plane.full_width and "width" not in moved:
-        yield layers("width", ufm.width)
-    if "decay" not in moved:
-        ratios = " (times a factor)" if "mean-decay" in moved else ""
-        yield layers("weight decay", ufm.weight_decay) + ratios
-        yield f"feature decay {ufm.feature_decay:.6g}{ratios}"
-    if "bias-decay" not in moved:
-        yield {"none": "no bias", "free": "free bias"}.get(str(ufm.bias), f"bias decay {ufm.bias}")
-    yield f"{ufm.features} features"
+        said["n"] = ", ".join([*fixed, f"counts {profile} ({rule})"])
+    names = ufm.loss.parameters() if ufm.loss.name == "ce" else ()
+    said["loss"] = ufm.loss.words + "".join(f" with {name.replace('_', ' ')}" for name in names)
+    gone |= {"width"} if found.plane.full_width else set()
+    gone |= {"weight-decay", "feature-decay"} if "decay" in moved else set()
+    for decay in ("weight-decay", "feature-decay") if "mean-decay" in moved else ():
+        said[decay] += " (times a factor)"
+    return ", ".join(words for about, words in said.items() if about not in gone)
 
 
 def _span(found: PhaseMap, x: np.ndarray, y: np.ndarray) -> str:
