@@ -248,7 +248,7 @@ SOURCES = [  # (theorem, file, what stands there, what is planted)
     ("squared_spectral", "analytic/spectral.py", "share = p * (1.0 + self.ufm.depth", "share = p * (1.0 - self.ufm.depth"),
     ("squared_spectral", "theorems/squared_spectral.py", "(ufm.counts)), ufm.counts /", "(ufm.counts)), -ufm.counts /"),
     ("squared_targets", "theorems/squared_targets.py", "codes - mean[:, None]", "codes + mean[:, None]"),
-    ("balanced_regularized_bias", "theorems/balanced_regularized_bias.py", "tau - pull * (1.0 + 1.0 / decay)", "tau - pull * (1.0 - 1.0 / decay)"),
+    ("balanced_regularized_bias", "theorems/balanced_regularized_bias.py", "- pull * (1.0 + 1.0", "- pull * (1.0 - 1.0"),
     ("balanced_cross_entropy", "analytic/simplex.py", "x = self.classes * self.c", "x = 1.01 * self.classes * self.c"),
     ("relu_cross_entropy", "theorems/relu_cross_entropy.py", "+ delta) * share", "- delta) * share"),
     ("imbalanced_cross_entropy", "analytic/groups.py", "+ contrast * (1.0 -", "+ contrast * (1.01 -"),
