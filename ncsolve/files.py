@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import stat
 import tempfile
@@ -55,32 +56,63 @@ def atomic_write(path: str | Path, *, overwrite: bool = False) -> Iterator[Binar
         raise
 
 
-def document_of(kind: str, body: Mapping[str, Any]) -> str:
+def document_of(
+    kind: str, body: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
+) -> str:
     """The JSON text that says which command's result `body` is; `ncsolve plot` reads it.
+
+    Top-level entries stand on lines of their own, rows of a table too; numbers that are not finite are null.
 
     Examples
     --------
-    >>> document_of("predict", {"value": 0.5})  # doctest: +ELLIPSIS
-    '{"schema": "ncsolve/predict/1", "ncsolve_version": ..., "value": 0.5}'
+    >>> print(document_of("predict", {"value": 0.5}))  # doctest: +ELLIPSIS
+    {
+      "schema": "ncsolve/predict/1",
+      "ncsolve_version": "...",
+      "value": 0.5
+    }
+    <BLANKLINE>
     """
-    return json.dumps(
-        {"schema": f"ncsolve/{kind}/1", "ncsolve_version": __version__} | dict(body),
-        allow_nan=False,
-    )
+    entries = {"schema": f"ncsolve/{kind}/1", "ncsolve_version": __version__} | dict(body)
+    entries |= {} if provenance is None else {"provenance": provenance}
+    lines = (f"  {json.dumps(key)}: {_entry(value)}" for key, value in entries.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _entry(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(f"    {_json(row)}" for row in value) + "\n  ]"
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """The value with null for every number that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_arrays(
     path: str | Path,
     arrays: Mapping[str, Any],
-    document: str,
+    text: str,
     *,
     compressed: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Write arrays, and the text `document` as one more, to an .npz file, atomically; as `atomic_write` for errors."""
+    """Write arrays, and a JSON `text` as one more, `document`, to an .npz file, atomically; as `atomic_write` for errors."""
     import numpy as np
 
-    named = dict(arrays) | {"document": np.array(document)}
+    named = dict(arrays) | {"document": np.array(text)}
     with atomic_write(path, overwrite=overwrite) as stream:
         (np.savez_compressed if compressed else np.savez)(stream, **named)
 

@@ -14,7 +14,7 @@ CROSS_ENTROPY = Hypothesis(
 )
 PLAIN = Hypothesis(
     "the loss has no offsets or scales",
-    lambda ufm: ufm.loss.plain,
+    lambda ufm: getattr(ufm.loss, "plain", True),
     {"loss": "plain"},
 )
 LINEAR = Hypothesis(

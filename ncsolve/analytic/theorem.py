@@ -103,11 +103,14 @@ class Fates:
     @classmethod
     def joined(cls, parts: Sequence[Fates]) -> Fates:
         """The problems of all parts, one after the other."""
-        told: dict[str, Any] = {}
-        for name in (one.name for one in fields(cls)):
-            columns = [getattr(part, name) for part in parts]
-            told[name] = None if columns[0] is None else np.concatenate(columns, axis=-1)
-        return cls(**told)
+        return cls(
+            *(
+                None
+                if getattr(parts[0], one.name) is None
+                else np.concatenate([getattr(part, one.name) for part in parts], axis=-1)
+                for one in fields(cls)
+            )
+        )
 
 
 def _none() -> Array:
@@ -135,7 +138,7 @@ class Losses:
     modes: Array = field(default_factory=_none)
     folds: Array = field(default_factory=_none)
     everything: float = math.nan
-    named: dict[tuple[str, str], float] = field(default_factory=dict)
+    named: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

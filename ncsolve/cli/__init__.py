@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..problem.errors import CampaignError, CountsError, DataError, NcsolveError, NoAnswer, TooLarge
 from ..version import __version__
 from . import options
-from .answer import Answer, Command, Exit, Terminal
+from .answer import BAD_DATA, INCONCLUSIVE, INTERRUPTED, UNREAD, USAGE, Answer, Command, Terminal
 from .options import UsageError
 
 if TYPE_CHECKING:
@@ -94,28 +94,28 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as end:  # --help, --version
         return int(end.code or 0)
     except KeyboardInterrupt:
-        return _failed("interrupted", Exit.INTERRUPTED)
+        return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:
         _give_up_stdout()
-        return Exit.UNREAD
+        return UNREAD
     except (CountsError, DataError, CampaignError) as error:
-        return _failed(error, Exit.BAD_DATA)
+        return _failed(error, BAD_DATA)
     except (NoAnswer, TooLarge) as error:
-        return _failed(error, Exit.INCONCLUSIVE)
+        return _failed(error, INCONCLUSIVE)
     except NcsolveError as error:
-        return _failed(error, Exit.USAGE)
+        return _failed(error, USAGE)
     except MemoryError as error:
         works = "fewer classes, samples or smaller widths work"
-        return _failed(f"not enough memory ({error}); {works}", Exit.INCONCLUSIVE)
+        return _failed(f"not enough memory ({error}); {works}", INCONCLUSIVE)
     except FileExistsError as error:
         how = "choose another name, or add --force to replace it"
-        return _failed(f"{error.filename!r} exists; {how}", Exit.BAD_DATA)
+        return _failed(f"{error.filename!r} exists; {how}", BAD_DATA)
     except OSError as error:
         if error.filename is not None:
             why = f"cannot be written ({error.strerror}); choose another place"
-            return _failed(f"{error.filename!r} {why}", Exit.BAD_DATA)
+            return _failed(f"{error.filename!r} {why}", BAD_DATA)
         _give_up_stdout()
-        return _failed(f"standard output cannot be written ({error.strerror})", Exit.BAD_DATA)
+        return _failed(f"standard output cannot be written ({error.strerror})", BAD_DATA)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -199,18 +199,17 @@ def _check_out(args: Namespace, asked: Command) -> None:
 
 def _deliver(args: Namespace, answer: Answer) -> None:
     """Write --out, then standard output; warnings go to standard error where the reader does not see standard output."""
-    from ..files import atomic_write
-    from ..show import text as report
+    from ..files import atomic_write, document_of
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
     if args.json or not terminal:
         for warning in answer.warnings:
             _note(args, f"warning: {warning}")
     kind, provenance = answer.kind or args.command, _provenance(args, answer.seed)
-    document = report.document(kind, answer.body, provenance) if args.json or args.out else ""
+    document = document_of(kind, answer.body, provenance) if args.json or args.out else ""
     try:
         if args.out is not None and (save := answer.save.get(_suffix(args))) is not None:
-            save(args.out, document, overwrite=args.force)
+            save(document)
         elif args.out is not None:
             with atomic_write(args.out, overwrite=args.force) as stream:
                 stream.write(document.encode())

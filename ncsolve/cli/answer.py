@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from . import options
@@ -24,19 +23,9 @@ if TYPE_CHECKING:
     from ..show.text import Line
     from ..verification import Verification
 
+DONE, CONTRADICTED, USAGE, INCONCLUSIVE, BAD_DATA = 0, 1, 2, 3, 4
 CLOSED = 1e-8  # --tol where nothing is said
-
-
-class Exit(IntEnum):
-    """The exit codes; the last two are those by which shells report SIGINT and SIGPIPE."""
-
-    DONE = 0
-    CONTRADICTED = 1
-    USAGE = 2
-    INCONCLUSIVE = 3
-    BAD_DATA = 4
-    INTERRUPTED = 130
-    UNREAD = 141
+INTERRUPTED, UNREAD = 130, 141  # as shells report SIGINT and SIGPIPE
 
 
 @dataclass(frozen=True)
@@ -87,16 +76,16 @@ class Answer:
     code : exit code
     warnings : sentences for standard error where the reader does not see the text answer
     seed : seed of the random numbers, for the provenance
-    save : suffix of --out -> what writes it, called as (path, JSON document, overwrite=); else the document alone is written
+    save : suffix of --out -> what writes it, called with the JSON document; for other suffixes the document alone is written
     kind : the word after ncsolve/ in the document's schema; by default the command's name
     """
 
     body: dict[str, Any]
     blocks: Callable[[bool], Iterable[str]]
-    code: int = Exit.DONE
+    code: int = DONE
     warnings: tuple[str, ...] = ()
     seed: int | None = None
-    save: Mapping[str, Callable[..., object]] = field(default_factory=dict)
+    save: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
     kind: str = ""
 
 
@@ -190,9 +179,8 @@ def answer_about(
     from ..show import text as report
 
     def blocks(terminal: bool) -> Iterable[str]:
-        yield report.text(report.prediction_lines(prediction))
-        if rows:
-            yield report.table(prediction.classes, terminal)
+        about, classes = report.blocks(prediction, terminal=terminal)
+        yield from (about, classes) if rows else (about,)
         if lines:
             yield report.text(lines)
 

@@ -7,7 +7,17 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from . import options
-from .answer import Answer, Exit, Terminal, command, measured, new_seed, predicted
+from .answer import (
+    CONTRADICTED,
+    DONE,
+    INCONCLUSIVE,
+    Answer,
+    Terminal,
+    command,
+    measured,
+    new_seed,
+    predicted,
+)
 from .options import UsageError, flag, given, refuse
 
 if TYPE_CHECKING:
@@ -25,14 +35,14 @@ CLOSE = 0.05  # a distance to the prediction that agrees with it, or has reached
 @command(options.SNAPSHOT, f"metrics\n{options.PRESET}", options.output())
 def measure(args: Namespace, terminal: Terminal) -> Answer:
     """Neural-collapse metrics of a file."""
-    from ..show.metric_text import measurement_blocks
+    from ..show.text import blocks
 
     found = measured(args, terminal)
-    return Answer(found.to_dict(), lambda _: measurement_blocks(found))
+    return Answer(found.to_dict(), lambda _: blocks(found))
 
 
 def _add_picture(parser: ArgumentParser) -> None:
-    from ..show.plots import gallery
+    from ..show import gallery
 
     kinds = [name for name, kind in gallery.KINDS.items() if kind.of_matrices] + ["gram-weights"]
     shows = f"""
@@ -53,17 +63,18 @@ comparison
 {options.PRESET}
 """,
     _add_picture,
-    options.output(", or with suffix .npz what was measured as matrices as well"),
+    options.output(
+        "also write the JSON document to FILE, or with suffix .npz what was measured as matrices as well"
+    ),
     out=(".json", ".npz"),
 )
 def compare(args: Namespace, terminal: Terminal) -> Answer:
     """Measure, predict and compare."""
     from ..files import write_arrays
     from ..metrics import compare as metrics
-    from ..show import plots
+    from ..show import gallery, plots
     from ..show.document import result_of
-    from ..show.metric_text import comparison_blocks
-    from ..show.plots import gallery
+    from ..show.text import blocks
 
     drawing = options.check_picture(args, "picture", "kind")
     found = measured(args, terminal)
@@ -77,12 +88,11 @@ def compare(args: Namespace, terminal: Terminal) -> Answer:
         drawn = gallery.drawn(name, result_of(compared), which=which or None)
         plots.save(drawn, args.picture, **drawing)
 
-    def save(path: str, document: str, **how: bool) -> None:
-        write_arrays(path, compared.matrices.named("found_"), document, **how)
+    def save(document: str) -> None:
+        write_arrays(args.out, compared.matrices.named("found_"), document, overwrite=args.force)
 
     body = compared.to_dict() | {"prediction": prediction.to_dict(), "picture": args.picture}
-    code = Exit.DONE if compared.agrees else Exit.CONTRADICTED
-    blocks = comparison_blocks
+    code = DONE if compared.agrees else CONTRADICTED
     return Answer(body, lambda _: blocks(compared), code, prediction.warnings, save={".npz": save})
 
 
@@ -348,31 +358,30 @@ def _trained_answer(
     args: Namespace, trained: Trained, tolerance: float | None, seed: int
 ) -> Answer:
     from ..networks.task import Ending
-    from ..show.text import prediction_lines, table, text
+    from ..show.text import blocks, text
 
-    prediction, code, verdict = trained.task.prediction, Exit.DONE, ""
+    prediction, code, verdict = trained.task.prediction, DONE, ""
     if trained.contradicts:
         low = "the network lies below a value that is claimed to be the global minimum"
-        code, verdict = Exit.CONTRADICTED, f"contradicted: {low}"
+        code, verdict = CONTRADICTED, f"contradicted: {low}"
     elif trained.ending in (Ending.INTERRUPTED, Ending.DIVERGED):
-        code, verdict = Exit.INCONCLUSIVE, f"not finished: {trained.ending.value}"
+        code, verdict = INCONCLUSIVE, f"not finished: {trained.ending.value}"
     elif tolerance is not None:
         reached = trained.reached(tolerance)
-        code = Exit.DONE if reached else Exit.INCONCLUSIVE
+        code = DONE if reached else INCONCLUSIVE
         wanted = f"distances below {tolerance:g} and below every other target's"
         verdict = f"{'reached' if reached else 'not reached'}: {wanted}"
         if prediction is None:
             verdict = "nothing to reach: without a feature penalty nothing is predicted"
 
-    def blocks(terminal: bool) -> Iterable[str]:
+    def told(terminal: bool) -> Iterable[str]:
         if prediction is not None:
-            yield text(prediction_lines(prediction))
-            yield table(prediction.classes, terminal)
+            yield from blocks(prediction, terminal=terminal)
         yield text([*_trained_lines(trained), *([("verdict", verdict)] if verdict else [])])
 
     said = {"tolerance": tolerance, "verdict": verdict or None, "experiment": args.experiment}
     warnings = () if prediction is None else prediction.warnings
-    return Answer(trained.to_dict() | said, blocks, code, warnings, seed)
+    return Answer(trained.to_dict() | said, told, code, warnings, seed)
 
 
 def _trained_lines(trained: Trained) -> list[Line]:

@@ -225,14 +225,12 @@ picture
 """
 
 
-def output(
-    more: str = "", says: str = "also write the JSON document to FILE", file: str = "FILE"
-) -> str:
-    """Where the answer goes, and what more --out may write."""
+def output(says: str = "also write the JSON document to FILE", *, required: bool = False) -> str:
+    """Where the answer goes."""
     return f"""
 output
   --json  print one JSON document instead of text
-  --out {file}  {says}{more}
+  --out FILE{"!" if required else ""}  {says}
   --force  let --out replace a file that exists
   --quiet  no progress, notes or warnings on standard error
 """

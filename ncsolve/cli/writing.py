@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import options
-from .answer import Answer, Exit, Terminal, answer_about, command, predicted, verified
+from .answer import (
+    CONTRADICTED,
+    DONE,
+    INCONCLUSIVE,
+    Answer,
+    Terminal,
+    answer_about,
+    command,
+    predicted,
+    verified,
+)
 from .options import UsageError, given, refuse
 
 if TYPE_CHECKING:
@@ -28,7 +38,7 @@ RUN = [*options.names(options.DESCENT), "tol"]
 
 
 def _add_kind(parser: ArgumentParser) -> None:
-    from ..show.plots.gallery import KINDS
+    from ..show.gallery import KINDS
 
     parser.add_argument("kind", choices=KINDS, metavar="kind", help=" | ".join(KINDS))
 
@@ -42,16 +52,15 @@ def _add_kind(parser: ArgumentParser) -> None:
     lambda parser: options.add_problem(parser, required=False),
     options.DESCENT,
     options.TOLERANCE,
-    options.output(says="the picture: .png, .svg or .pdf", file="FILE!"),
+    options.output("the picture: .png, .svg or .pdf", required=True),
     options.PICTURE + CHOICES,
     out=options.PICTURES,
 )
 def plot(args: Namespace, terminal: Terminal) -> Answer:
     """Draw a result file or a problem, and save the picture."""
     from ..show import plots
-    from ..show.document import result_of
-    from ..show.plots.gallery import KINDS, drawn
-    from ..show.result_files import read_result
+    from ..show.document import read_result, result_of
+    from ..show.gallery import KINDS, drawn
     from ..show.text import text, verification_lines
 
     kind, settings = KINDS[args.kind], options.picture(args)
@@ -62,13 +71,13 @@ def plot(args: Namespace, terminal: Terminal) -> Answer:
     elif kind.descends or args.measured:
         found, method, seed = verified(args, terminal)
         result, lines = result_of(found), [*verification_lines(found, method, seed), *lines]
-        others = {"seed": seed, "code": Exit.INCONCLUSIVE if found.interrupted else Exit.DONE}
+        others = {"seed": seed, "code": INCONCLUSIVE if found.interrupted else DONE}
     else:
         assert kind.made is not None  # `_check_plot` has seen to it
         result = kind.made(predicted(args, terminal))
     choices = {name: getattr(args, name) for name in options.names(CHOICES)}
     axes = drawn(args.kind, result, **choices)
-    save = dict.fromkeys(options.PICTURES, lambda *_, **__: plots.save(axes, args.out, **settings))
+    save = dict.fromkeys(options.PICTURES, lambda _: plots.save(axes, args.out, **settings))
     about = ("schema", "ncsolve_version", "provenance")
     body = {name: value for name, value in result.document.items() if name not in about}
     body["kind"] = args.kind
@@ -80,7 +89,7 @@ def plot(args: Namespace, terminal: Terminal) -> Answer:
 
 def _check_plot(args: Namespace) -> None:
     """Options that the chosen picture would ignore are refused."""
-    from ..show.plots.gallery import KINDS
+    from ..show.gallery import KINDS
 
     kind = KINDS[args.kind]
     for name in options.names(CHOICES):
@@ -129,7 +138,7 @@ def report(args: Namespace, terminal: Terminal) -> Answer:
     if not args.verified and (needless := given(args, RUN)):
         raise UsageError(f"{needless[0]} needs a run; add --verified")
     check_writable(args.html, overwrite=args.force)
-    codes = {Verdict.AGREES: Exit.DONE, Verdict.STUCK: Exit.INCONCLUSIVE}
+    codes = {Verdict.AGREES: DONE, Verdict.STUCK: INCONCLUSIVE}
     run = verified(args, terminal) if args.verified else None
     verification, _, seed = run or (None, None, None)
     if verification is not None:
@@ -137,7 +146,7 @@ def report(args: Namespace, terminal: Terminal) -> Answer:
     else:
         prediction = predicted(args, terminal)
         certificate = certificate_if_known(prediction)
-    code = Exit.DONE if verification is None else codes.get(verification.verdict, Exit.CONTRADICTED)
+    code = DONE if verification is None else codes.get(verification.verdict, CONTRADICTED)
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = html_report(prediction, certificate, run, when)
     with atomic_write(args.html, overwrite=args.force) as stream:
@@ -156,7 +165,7 @@ who computes
   --dask ADDRESS  the workers of a Dask cluster: address of its scheduler
 """,
     options.output(
-        says="the file of results (SPEC.jsonl beside the spec); one of the same spec is gone on with"
+        "the file of results (SPEC.jsonl beside the spec); one of the same spec is gone on with"
     ),
     options.PICTURE + "  --plot FILE  also draw all results: .png, .svg or .pdf",
     out=(".jsonl",),
@@ -166,8 +175,7 @@ def campaign(args: Namespace, terminal: Terminal) -> Answer:
     """Solve the problems of a spec or go on with them, and summarize the results."""
     from ..questions.campaign import summarize
     from ..show import plots
-    from ..show.campaign_text import summary_blocks
-    from ..show.plots.campaign import results_picture
+    from ..show.text import blocks
 
     _check_campaign(args)
     finished = args.summarize is not None
@@ -182,15 +190,15 @@ def campaign(args: Namespace, terminal: Terminal) -> Answer:
             "no picture of a campaign that has not ended; --summarize draws what there is"
         )
     if picture is not None:
-        plots.save(results_picture(path), picture, **drawing)
+        plots.save(plots.results_picture(path), picture, **drawing)
 
-    def blocks(watched: bool) -> Iterable[str]:
-        return summary_blocks(summary, path, picture, watched=watched)
+    def told(watched: bool) -> Iterable[str]:
+        return blocks(summary, terminal=watched, path=path, picture=picture)
 
     body = summary.to_dict() | {"results": str(path)}
-    written = {".jsonl": lambda *_, **__: None}  # row by row, already
+    written = {".jsonl": lambda _: None}  # row by row, already
     seed, kind = summary.spec.seed, "campaign-summary"
-    return Answer(body, blocks, summary.code, seed=seed, save=written, kind=kind)
+    return Answer(body, told, summary.code, seed=seed, save=written, kind=kind)
 
 
 def _check_campaign(args: Namespace) -> None:

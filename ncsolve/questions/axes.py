@@ -452,8 +452,7 @@ class Plane(Value):
 
     def problem(self, values: dict[str, float]) -> UFM:
         """The problem where the named axes have these values."""
-        base = self.ufm
-        changes: dict[str, Any] = {}
+        base, changes = self.ufm, {}
         counts = {name: value for name, value in values.items() if name in TAIL}
         if counts and self.tail is not None:
             changes["counts"] = new = self.tail.replace(**counts).counts()
@@ -484,11 +483,6 @@ class Slice:
     rows: Indices
     columns: Indices
 
-    @cached_property
-    def example(self) -> UFM:
-        """The problem of the first cell, whose shape and loss are those of all."""
-        return self.cell(0)
-
     @property
     def size(self) -> int:
         """Number of cells."""
@@ -514,7 +508,7 @@ class Slice:
 
     def counts(self, cells: Indices) -> Array:
         """Class counts of some cells, falling, shape (cells, K)."""
-        plane, example = self.plane, self.example
+        plane, example = self.plane, self.cell(0)
         names = plane.x.name, plane.y.name
         if plane.tail is None or not set(names) & set(TAIL):
             counts = np.broadcast_to(example.counts, (cells.size, example.classes))

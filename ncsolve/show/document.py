@@ -1,37 +1,45 @@
 """Results of commands: a JSON document, matrices where the file has them, and what can be rebuilt from both.
 
-A prediction is not stored but made again from its problem and theorem, which costs less than reading it; its value is compared with the
-stored one. Descents cannot be made again so cheaply: their trajectories and, in an .npz file, the matrices of the best run are read.
+A file is .json, the document alone; .npz, arrays of which one is the document; or .jsonl, whose first line is the document and whose
+others are rows. `read_result` reads it, `result_of` makes the same from a value in memory.
+
+A prediction is not stored but made again from its problem and theorem, which costs less than reading it; its value is compared with
+the stored one. Descents cannot be made again so cheaply: their trajectories and, in an .npz file, the matrices of the best run are read.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from ..numeric.descent import Trajectory
-from ..numeric.optimizers import Ending
 from ..problem.border import shown
 from ..problem.errors import DataError, NcsolveError
-from ..problem.objective import Parameters
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
     from ..metrics.compare import Comparison
     from ..metrics.metrics import Measurement
+    from ..numeric.descent import Trajectory
+    from ..numeric.optimizers import Ending
+    from ..problem.objective import Parameters
     from ..verification import Verification
 
 SAME = 1e-9  # relative difference of a stored value from the one that is predicted now
+SCHEMA = re.compile(r"ncsolve/([a-z-]+)/1")
+SUFFIXES = (".json", ".npz", ".jsonl")
+LIMIT = 1 << 30  # bytes of a text
+#: What comes of entries that are missing, of another type, nested too deeply, or numbers of thousands of digits.
+MISTAKES = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 
 
-@dataclass(frozen=True, eq=False)
-class History:
-    """What is kept of a run in a document: its trajectory, and how it ended."""
+class History(NamedTuple):
+    """What is kept of a run in a document: how it ended, and its trajectory."""
 
     ending: Ending
     trajectory: Trajectory
@@ -39,7 +47,7 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a command found. Built by `result_files.read_result`, or by `result_of` in memory.
+    """What a command found. Built by `read_result`, or by `result_of` in memory.
 
     Attributes
     ----------
@@ -76,9 +84,7 @@ class Result:
 
         if self.made is not None:
             return self.made
-        document = self.document.get(
-            "prediction", self.document
-        )  # compare keeps it beside the measurement
+        document = self.document.get("prediction", self.document)  # compare keeps it inside
         try:
             name, problem = document["theorem"]["name"], document["ufm"]
         except (KeyError, TypeError):
@@ -88,17 +94,15 @@ class Result:
                 chosen = theorem(name)
                 prediction = predict(UFM.from_dict(problem), chosen, limit=chosen.limit)
         except NcsolveError as error:
-            raise DataError(
-                f"{shown(self.path)} holds a problem that is not understood: {error}"
-            ) from None
-        stored = document.get("value", prediction.value)
-        if not isinstance(stored, int | float) or not abs(stored - prediction.value) <= SAME * abs(
-            prediction.value
-        ):
-            raise DataError(
-                f"{shown(self.path)} holds the value {stored!r}, but {prediction.value!r} is predicted for its problem: "
-                "it was changed, or written by another version; make it again"
-            )
+            why = f"holds a problem that is not understood: {error}"
+            raise DataError(f"{shown(self.path)} {why}") from None
+        value = prediction.value
+        stored = document.get("value", value)
+        number = isinstance(stored, int | float) and abs(stored) < 1e300
+        if not number or not abs(stored - value) <= SAME * abs(value):
+            holds = f"holds the value {shown(stored)}, but {value!r} is predicted for its problem"
+            changed = "it was changed, or written by another version; make it again"
+            raise DataError(f"{shown(self.path)} {holds}: {changed}")
         return prediction
 
     @cached_property
@@ -110,13 +114,21 @@ class Result:
         DataError
             There are none.
         """
+        import numpy as np
+
+        from ..numeric.descent import Trajectory
+        from ..numeric.optimizers import Ending
+
         if not self.document.get("runs"):
             raise self._lacks("runs of descent", "verify --out FILE.json")
+
+        def history(ending: str, trajectory: Mapping[str, Any]) -> History:
+            columns = {name: np.array(column, float) for name, column in trajectory.items()}
+            return History(Ending[ending], Trajectory(**columns))
+
         with self.whole():
-            return tuple(
-                History(Ending[run["ending"]], _trajectory(run["trajectory"]))
-                for run in self.document["runs"]
-            )
+            runs = self.document["runs"]
+            return tuple(history(run["ending"], run["trajectory"]) for run in runs)
 
     @cached_property
     def records(self) -> tuple[dict[str, Any], ...]:
@@ -127,12 +139,12 @@ class Result:
         DataError
             There are none.
         """
-        if not self.document.get("records"):
+        if not (records := self.document.get("records")):
             raise self._lacks("measurements of a training", "train --log FILE.jsonl")
+        nan = float("nan")
         with self.whole():
             return tuple(
-                {key: np.nan if x is None else x for key, x in one.items()}
-                for one in self.document["records"]
+                {key: nan if x is None else x for key, x in one.items()} for one in records
             )
 
     @property
@@ -149,30 +161,31 @@ class Result:
         DataError
             There are none.
         """
+        from ..problem.objective import Parameters
+
         if not self.holds_matrices:
-            raise self._lacks(
-                "matrices of a run or a network", "verify (or compare) --out FILE.npz"
-            )
+            writer = "verify (or compare) --out FILE.npz"
+            raise self._lacks("matrices of a run or a network", writer)
         with self.whole():
-            weights = tuple(self.arrays[name] for name in self._names("found_W_"))
+            factors = {name[8:]: name for name in self.arrays if name.startswith("found_W_")}
+            weights = tuple(self.arrays[factors[j]] for j in sorted(factors, key=int))
             return Parameters(weights, self.arrays["found_class_means"], self.arrays["found_bias"])
 
     @cached_property
     def comparison(self) -> Comparison:
         """Class means and classifier beside the prediction, samples of a run at their class means."""
+        import numpy as np
+
         from ..metrics.compare import compare_matrices
 
         point, ufm = self.found, self.prediction.ufm
         names, counts, variances = ufm.names, ufm.counts, None
         with self.whole():
             if self.kind == "compare":
-                names = tuple(row["name"] for row in self.document["classes"])
-                counts = np.array(
-                    [row["count"] for row in self.document["classes"]], dtype=np.float64
-                )
-                variances = np.array(
-                    [row["variance"] for row in self.document["classes"]], dtype=np.float64
-                )
+                rows = self.document["classes"]
+                names = tuple(row["name"] for row in rows)
+                counts = np.array([row["count"] for row in rows], dtype=np.float64)
+                variances = np.array([row["variance"] for row in rows], dtype=np.float64)
             return compare_matrices(point, self.prediction, names, counts, variances)
 
     @property
@@ -187,21 +200,14 @@ class Result:
             yield
         except NcsolveError:
             raise
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except MISTAKES as error:
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:80]}"
-            raise DataError(
-                f"{shown(self.path)} is not the whole result of ncsolve {self.kind} ({why}); make it again"
-            ) from None
+            whole = f"is not the whole result of ncsolve {self.kind} ({why}); make it again"
+            raise DataError(f"{shown(self.path)} {whole}") from None
 
     def _lacks(self, what: str, writer: str) -> DataError:
         holds = f"{shown(self.path)}, a result of ncsolve {self.kind}, holds no {what}"
         return DataError(f"{holds}; ncsolve {writer} writes a file that does")
-
-    def _names(self, prefix: str) -> list[str]:
-        return sorted(
-            (name for name in self.arrays if name.startswith(prefix)),
-            key=lambda name: int(name[len(prefix) :]),
-        )
 
 
 def result_of(found: Prediction | Verification | Comparison) -> Result:
@@ -215,27 +221,100 @@ def result_of(found: Prediction | Verification | Comparison) -> Result:
     ('predict', True)
     """
     from ..analytic.prediction import Prediction
-    from ..metrics.compare import Comparison
+    from ..verification import Verification
 
     if isinstance(found, Prediction):
         return Result("this problem", "predict", found.to_dict(), {}, found)
-    if isinstance(found, Comparison):
-        prediction = cast(Prediction, found.prediction)  # metrics/ asks for less of one
-        return Result(
-            "this comparison",
-            "compare",
-            found.to_dict(),
-            found.matrices.named("found_"),
-            prediction,
-        )
-    return Result(
-        "this run",
-        "verify",
-        found.to_dict(),
-        found.best.parameters.named("found_"),
-        found.prediction,
-    )
+    if isinstance(found, Verification):
+        path, kind, matrices = "this run", "verify", found.best.parameters
+    else:
+        path, kind, matrices = "this comparison", "compare", found.matrices
+    prediction: Any = found.prediction  # metrics/ asks for less of one
+    return Result(path, kind, found.to_dict(), matrices.named("found_"), prediction)
 
 
-def _trajectory(columns: Mapping[str, Any]) -> Trajectory:
-    return Trajectory(**{name: np.array(column, dtype=float) for name, column in columns.items()})
+def read_result(path: str | os.PathLike[str]) -> Result:
+    """Read a result file.
+
+    Parameters
+    ----------
+    path : .json, as --json or --out writes it; .npz, as --out writes it for predict, verify, compare and phase; .jsonl, the results of
+        a campaign or the log of a training
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or no command of ncsolve wrote it.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, ncsolve
+    >>> from ncsolve.cli import main
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "answer.json"
+    >>> code = main(["predict", "--counts", "30,20", "--out", str(file), "--json"])  # doctest: +ELLIPSIS
+    {...
+    >>> read_result(file).prediction.value == ncsolve.predict(ncsolve.UFM([30, 20])).value
+    True
+    """
+    name = os.fspath(path)
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix not in SUFFIXES:
+        give = "give a result that a command wrote with --out"
+        raise DataError(f"{shown(name)} is none of {', '.join(SUFFIXES)}; {give}")
+    if suffix == ".npz":
+        from ..metrics.files import arrays_in
+
+        arrays = arrays_in(name)
+        if "document" not in arrays:
+            give = "give an .npz file that a command of ncsolve wrote with --out (of a network, compare)"
+            raise DataError(f"{shown(name)} holds no document; {give}")
+        return _result(name, str(arrays["document"]), arrays)
+    try:
+        with open(name, "rb") as stream:
+            data = stream.readline(LIMIT + 1) if suffix == ".jsonl" else stream.read(LIMIT + 1)
+            found = _result(name, _text(name, data), {})
+            if found.kind != "train-log":
+                return found
+            rows = _text(name, stream.read(LIMIT + 1))
+    except NcsolveError:
+        raise
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        give = "give a result that a command wrote"
+        raise DataError(f"{shown(name)} cannot be read ({why}); {give}") from None
+    return Result(name, found.kind, {**found.document, "records": _records(name, rows)}, {})
+
+
+def _result(path: str, text: str, arrays: Mapping[str, Any]) -> Result:
+    try:
+        document = json.loads(text)
+        kind = SCHEMA.fullmatch(document["schema"])[1]  # type: ignore[index]
+    except MISTAKES:
+        give = "give a file that a command wrote with --out"
+        wrong = "is no result of ncsolve (it has no schema)"
+        raise DataError(f"{shown(path)} {wrong}; {give}") from None
+    return Result(path, kind, document, arrays)
+
+
+def _text(path: str, data: bytes) -> str:
+    if len(data) > LIMIT:
+        most = f"has more than {LIMIT >> 20} MiB; results are read up to that size"
+        raise DataError(f"{shown(path)} {most}")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"{shown(path)} is not text; give a file that a command wrote") from None
+
+
+def _records(path: str, text: str) -> list[dict[str, Any]]:
+    """The measurements of a training; half a line at the end is one still being written."""
+    lines, records = text.splitlines(keepends=True), []
+    for number, line in enumerate(lines, start=2):
+        try:
+            records.append(dict(json.loads(line).items()))
+        except MISTAKES:
+            if number == len(lines) + 1 and not line.endswith("\n"):
+                break
+            wrong = f"line {number}: {shown(line[:60])} is no measurement; remove the line"
+            raise DataError(f"{shown(path)}, {wrong}") from None
+    return records

@@ -1,23 +1,32 @@
-"""What a command answers: lines and a per-class table for people, one JSON document for programs. Nothing here prints."""
+"""What a command answers, for people: lines that begin with what they are about, and tables. Nothing here prints.
+
+`blocks` gives the paragraphs of an answer by its type, `text_of` all of them as one text. Numbers have six digits, values fifteen;
+a dash stands where there is none.
+"""
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any
-
-from ..version import __version__
 
 if TYPE_CHECKING:
     from ..analytic.prediction import ClassRow, ClassTable, Prediction
+    from ..metrics.compare import Comparison
+    from ..metrics.metrics import Measurement
     from ..numeric.balls import Enclosure
-    from ..numeric.bounds import Certificate
+    from ..numeric.certify import Certificate
     from ..numeric.descent import Descent
     from ..numeric.hessian import HessianCheck
-    from ..problem.ufm import UFM
+    from ..problem.losses import Array
     from ..proof import RigorousCertificate
+    from ..questions.campaign import Group, Summary
+    from ..questions.design import BiasDecay, Design, LargestDecay, Side, SmallestWidth
+    from ..questions.recount import Oversampling, SmallestCount
+    from ..questions.reweigh import ClassWeights, LabelTemperatures
     from ..questions.thresholds import Thresholds
     from ..verification import Verification
 
@@ -25,157 +34,120 @@ if TYPE_CHECKING:
 Line = tuple[str, str]
 
 MOST_ROWS, SHOWN_ROWS = 40, 12  # a longer table shows so many rows from each end
+NEAR_ROWS = 8  # of the classes on each side of a boundary
+MOST_NAMES, MOST_FAILURES = 6, 5
 LONGEST_NAME = 32
-COLUMNS = (
-    "class",
-    "count",
-    "state",
-    "|w_k|",
-    "|h_k|",
-    "own logit",
-    "margin",
-    "critical count",
-    "critical decay",
-)
-AS_DECIMALS = "the decimals that are shown; doubles differ from them in the last bit, which decides within an ulp of a threshold"
+STATES = ("active", "vanished", "merged")
 STYLES = {"vanished": "bold magenta", "merged": "yellow"}
+NUMBERS = ("|w_k|", "|h_k|", "own logit", "margin", "critical count", "critical decay")
+COLUMNS = ("class", "count", "state", *NUMBERS)
+#: Columns of the classes in an answer of design, and the attributes that hold them.
+BY_CLASS = {
+    "weight": "weights",
+    "label scale": "scales",
+    "factor": "factors",
+    "samples": "counts",
+    "whole factor": "whole_factors",
+    "critical before": "critical_before",
+    "critical decay": "critical",
+    "own logit": "own_logit",
+    "|w_k|": "weight_norm",
+    "|h_k|": "feature_norm",
+}
+AS_DECIMALS = "the decimals that are shown; doubles differ from them in the last bit, which decides within an ulp of a threshold"
 
 
-def prediction_lines(prediction: Prediction) -> list[Line]:
-    """Problem, theorem, claim, value, what becomes of the classes, uniqueness, warnings."""
-    theorem = prediction.theorem
-    return [
-        ("problem", problem_words(prediction.ufm)),
-        ("theorem", f"{theorem.name}, {theorem.reference}"),
-        ("claim", f"{prediction.claim.name}: {prediction.claim.value}"),
-        ("value", f"{prediction.value:.15g}"),
-        *((("geometry", prediction.geometry),) if prediction.geometry else ()),
-        *(
-            (name.replace("_", " "), f"{fact:.15g}" if name != "rank" else f"{fact:.0f}")
-            for name, fact in prediction.facts.items()
-        ),
-        ("classes", _states(prediction.classes)),
-        ("unique", _unique(prediction)),
-        *(("warning", warning) for warning in prediction.warnings),
-    ]
+def text_of(value: Any, *, terminal: bool = False, **context: Any) -> str:
+    """The text of a public value, as the command line prints it.
+
+    Parameters
+    ----------
+    value : Prediction, Thresholds, Verification, Certificate, Measurement, Comparison, an answer of design or a Summary; what has
+        no text of its own is shown by its repr
+    terminal : whether rows may be colored
+    context : what else the command knows (method and seed of a Verification; path and picture of a Summary)
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> print(text_of(ncsolve.predict(ncsolve.UFM([30, 20]))).splitlines()[3])
+    value    0.00496218076502562
+    """
+    return "\n\n".join(blocks(value, terminal=terminal, **context))
 
 
-def prediction_text(prediction: Prediction, terminal: bool = False) -> str:
-    """What `ncsolve predict` prints of a prediction: its lines, then the table of classes."""
-    return f"{text(prediction_lines(prediction))}\n\n{table(prediction.classes, terminal)}"
+def blocks(value: Any, *, terminal: bool = False, **context: Any) -> Iterator[str]:
+    """The paragraphs of `text_of`."""
+    for kind in type(value).__mro__:
+        if (told := TOLD.get(kind.__name__)) is not None:
+            for block in told(value, **context):
+                yield block if isinstance(block, str) else block(terminal)
+            return
+    yield repr(value)
 
 
-def thresholds_lines(found: Thresholds) -> list[Line]:
-    """The decays at which the first and the last class is lost."""
-    lines = [
-        (
-            "decay",
-            f"{found.mean_decay:.6g}, the geometric mean of all decays (compare it with the critical decays)",
-        ),
-        ("first loss", f"at decay {_cell(found.first_loss)}"),
-        ("all lost", f"at decay {_cell(found.complete_collapse)}"),
-    ]
-    if found.local_factor > 1:
-        lines.append(
-            (
-                "local",
-                f"a non-zero local minimum lives on up to {found.local_factor:.6g} times a critical decay",
-            )
-        )
-    return lines
+# Lines, tables, cells.
 
 
-def verification_lines(found: Verification, method: Descent, seed: int) -> list[Line]:
-    """The runs, the certificate, the distances of the best run, the verdict."""
-    predicted = found.prediction.value
-    lines = [
-        (
-            "descent",
-            f"{type(method.optimizer).__name__}, {_plural(method.starts, 'start')}, --rng {seed}",
-        )
-    ]
-    for i, run in enumerate(found.runs, start=1):
-        excess = (run.value - predicted) / abs(predicted)
-        lines.append(
-            (
-                f"run {i}",
-                f"value {run.value:.15g}, relative excess {excess:.6g}, {_plural(run.steps, 'step')}, "
-                f"{run.ending.name}: {run.ending.value}",
-            )
-        )
-    names = {"within_class": "within-class share"}
-    distances = ", ".join(
-        f"{names.get(name, name)} {distance:.6g}" for name, distance in found.metrics.items()
-    )
-    lines += [*certificate_lines(found.certificate), ("distances", f"of the best run: {distances}")]
-    if found.hessian is not None:
-        lines.append(("hessian", _hessian(found.hessian)))
-    if found.interrupted:
-        lines.append(("interrupted", "the runs were cut short; what they reached is kept above"))
-    return [*lines, ("verdict", f"{found.verdict.name}: {found.verdict.value}")]
-
-
-def certificate_lines(certificate: Certificate | None) -> list[Line]:
-    """The lower bound and its gap."""
-    if certificate is None:
-        return [("certificate", "none is known for this problem")]
-    bound = (
-        f"lower bound {certificate.lower_bound:.15g}, relative gap {certificate.relative_gap:.6g}"
-    )
-    return [("certificate", f"{bound} ({certificate.method}; floating point, not a proof)")]
-
-
-def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
-    """What is proved: the enclosures, how, each part of the claim, the outcome."""
-    minimum, objective = certificate.minimum, certificate.objective
-    outside = ", ".join(
-        finding.about for finding in certificate.findings if finding.verdict.name == "OUTSIDE"
-    )
-    left_out = f" (not covered: {outside})" if outside else ""
-    said = [("read as", AS_DECIMALS)] if certificate.outcome.name == "DISPROVED" else []
-    return [
-        ("objective", _between(objective)),
-        ("minimum", _between(minimum)),
-        (
-            "proof",
-            f"{certificate.method}, endpoints of {certificate.precision} bits, relative gap {certificate.relative_gap:.6g}",
-        ),
-        (
-            "tolerance",
-            f"{certificate.claimed.tolerance!r}, relative to the lower end of the minimum",
-        ),
-        *(
-            (finding.about, f"{finding.verdict.value}: {finding.says}")
-            for finding in certificate.findings
-        ),
-        ("outcome", f"{certificate.outcome.name}: {certificate.outcome.value}{left_out}"),
-        *said,
-    ]
-
-
-def _between(enclosure: Enclosure) -> str:
-    """Both ends to 21 digits, rounded outwards."""
-    from decimal import ROUND_CEILING, ROUND_FLOOR, Context
-
-    low, high = (
-        Context(21, rounding).divide(end.numerator, end.denominator)
-        for end, rounding in ((enclosure.low, ROUND_FLOOR), (enclosure.high, ROUND_CEILING))
-    )
-    return f"from {low} to {high}"
-
-
-def text(lines: Sequence[Line]) -> str:
+def text(lines: Iterable[Line]) -> str:
     """Lines with their first words in a column."""
+    lines = list(lines)
     width = max(len(key) for key, _ in lines)
     return "\n".join(f"{key:{width}}  {said}" for key, said in lines)
 
 
-def grid(head: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
-    """Rows of cells below their heads, columns aligned: to the right those listed in `right`."""
+def grid(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Iterable[int] | None = None,
+    styles: Sequence[str] = (),
+) -> str:
+    """Rows of cells below their heads, columns aligned.
+
+    To the right stand the columns listed in `right`, by default those with a number; then a long first cell is cut. `styles` of rich,
+    one for the head and each row, color a terminal.
+    """
+    if right is None:
+        rows = [(_cut(row[0]), *row[1:]) for row in rows]
+        right = [i for i in range(1, len(head)) if any(row[i][:1].isdigit() for row in rows)]
+    right = set(right)
     widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(
-        _aligned(line, widths, set(range(len(head))) - set(right)) for line in (head, *rows)
-    )
+    lines = []
+    for line in (head, *rows):
+        padded = []
+        for i, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            blanks = " " * (width - _width(cell))
+            padded.append(blanks + cell if i in right else cell + blanks)
+        lines.append("  ".join(padded).rstrip())
+    for i, style in enumerate(styles):
+        lines[i] = _styled(lines[i], style)
+    return "\n".join(lines)
+
+
+def table(
+    head: Sequence[str],
+    size: int,
+    row: Callable[[int], Sequence[str]],
+    counts: Array | None = None,
+    right: Iterable[int] | None = None,
+    styles: Callable[[Sequence[str]], str] | None = None,
+) -> str:
+    """A grid of `row(0)`, `row(1)`, ...; of more than 40 rows only the first and the last, in order of `counts` if they are given."""
+    chosen: Sequence[int] = range(size)
+    if size > MOST_ROWS:
+        order = chosen if counts is None else (-counts).argsort(kind="stable").tolist()
+        chosen = [*order[:SHOWN_ROWS], *order[-SHOWN_ROWS:]]
+    rows = [row(k) for k in chosen]
+    looks = [] if styles is None else ["bold", *map(styles, rows)]
+    lines = grid(head, rows, right, looks).split("\n")
+    if len(rows) < size:
+        lines.insert(1 + SHOWN_ROWS, f"... {size - len(rows)} more (use --json for all)")
+    return "\n".join(lines)
+
+
+def cell(number: float | None) -> str:
+    """Six digits; a dash where there is no number."""
+    return "-" if number is None or math.isnan(number) else f"{number:.6g}"
 
 
 def number(value: float | None) -> str:
@@ -183,152 +155,33 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1e}"
 
 
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A grid with words to the left and numbers to the right; a long first cell is cut."""
-    cut = [[_cut(cell) if i == 0 else cell for i, cell in enumerate(row)] for row in rows]
-    numeric = [i for i in range(1, len(header)) if any(row[i][:1].isdigit() for row in cut)]
-    return grid(header, cut, numeric)
-
-
-def table(classes: ClassTable, terminal: bool = False) -> str:
-    """One row per class; of more than 40 classes only the largest and the smallest, in order of their counts."""
-    size = len(classes)
-    if size <= MOST_ROWS:
-        head, tail = list(range(size)), []
-    else:
-        order = (-classes.count).argsort(kind="stable").tolist()
-        head, tail = order[:SHOWN_ROWS], order[-SHOWN_ROWS:]
-    rows = [cells(classes[k]) for k in (*head, *tail)]
-    widths = [max(map(_width, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    lines = [
-        _aligned(line, widths, (0, 2)) for line in (COLUMNS, *rows)
-    ]  # names and states to the left
-    if terminal:
-        lines = [
-            styled(line, "bold" if i == 0 else STYLES.get(rows[i - 1][2], ""))
-            for i, line in enumerate(lines)
-        ]
-    if tail:
-        lines.insert(1 + len(head), f"... {size - len(head) - len(tail)} more (use --json for all)")
-    return "\n".join(lines)
-
-
-def document(command: str, body: dict[str, Any], provenance: dict[str, Any]) -> str:
-    """One JSON document: top-level entries on lines of their own, rows of a table too; numbers that are not finite are null."""
-    entries = (
-        {"schema": f"ncsolve/{command}/1", "ncsolve_version": __version__}
-        | body
-        | {"provenance": provenance}
-    )
-    return (
-        "{\n"
-        + ",\n".join(f"  {json.dumps(key)}: {_entry(value)}" for key, value in entries.items())
-        + "\n}\n"
-    )
-
-
-def _entry(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "[\n" + ",\n".join(f"    {_json(row)}" for row in value) + "\n  ]"
-    return _json(value)
-
-
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value, allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(value), allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    """The value with null for every number that JSON cannot hold."""
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def problem_words(ufm: UFM, *, decays: bool = True) -> str:
-    """The problem on one line; without its decays where they are what is asked for."""
-    return ufm.words(decays=decays)
-
-
-def _unique(prediction: Prediction) -> str:
-    if prediction.claim.name in ("CRITICAL", "BEST_KNOWN"):
-        return "not claimed"
-    return (
-        "yes, up to rotation" if prediction.unique else "no: other geometries have the same value"
-    )
-
-
-def _states(classes: ClassTable) -> str:
-    number = {
-        state: int((classes.state == state).sum()) for state in ("active", "vanished", "merged")
-    }
-    said = ", ".join(f"{times} {state}" for state, times in number.items() if times)
-    stays = int(((classes.state != "active") & classes.locally_stable).sum())
-    return said + (f" ({stays} of them may stay non-zero in a local minimum)" if stays else "")
-
-
-def _hessian(check: HessianCheck) -> str:
-    kind = "an isolated minimum up to rotation" if check.is_minimum else "not an isolated minimum"
-    kind = "a strict saddle" if check.is_strict_saddle else kind
-    zero = "" if check.zero_modes is None else f", {check.zero_modes} found"
-    return (
-        f"{kind}: smallest eigenvalue {check.smallest:.6g}, largest {check.largest:.6g}, "
-        f"{check.expected_zero_modes} zero modes expected from rotations{zero}"
-    )
-
-
-def cells(row: ClassRow) -> tuple[str, ...]:
-    """One class as the cells of COLUMNS."""
-    numbers = (
-        row.weight_norm,
-        row.feature_norm,
-        row.own_logit,
-        row.margin,
-        row.critical_count,
-        row.critical_decay,
-    )
-    return (_cut(row.name), _count(row.count), row.state, *map(_cell, numbers))
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
-
-
-def _cell(number: float | None) -> str:
-    return "-" if number is None else f"{number:.6g}"
-
-
-def _count(number: float) -> str:
-    return f"{number:.0f}" if number == math.floor(number) and number < 1e15 else f"{number:.6g}"
+def _named(one: Enum) -> str:
+    return f"{one.name}: {one.value}"
 
 
 def _plural(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int], left: Collection[int]) -> str:
-    padded = []
-    for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        blanks = " " * (width - _width(cell))
-        padded.append(cell + blanks if i in left else blanks + cell)
-    return "  ".join(padded).rstrip()
+def _tally(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in numbers.items())
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
 
 
 def _width(cell: str) -> int:
     """Columns of a terminal: wide characters take two, combining ones none."""
     if cell.isascii():
         return len(cell)
-    return sum(
-        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in cell
-    )
+    wide = [
+        1 + (unicodedata.east_asian_width(c) in "WF") for c in cell if not unicodedata.combining(c)
+    ]
+    return sum(wide)
 
 
-def styled(line: str, style: str) -> str:
+def _styled(line: str, style: str) -> str:
     """The line as rich would show it on a terminal; NO_COLOR is honored."""
     import io
 
@@ -338,3 +191,526 @@ def styled(line: str, style: str) -> str:
     stream = io.StringIO()
     Console(file=stream, force_terminal=True, width=10**6).print(Text(line, style), end="")
     return stream.getvalue()
+
+
+# A prediction and its checks.
+
+
+def _prediction(prediction: Prediction) -> Iterator[Any]:
+    yield text(prediction_lines(prediction))
+    yield lambda terminal: class_table(prediction.classes, terminal)
+
+
+def prediction_lines(prediction: Prediction) -> list[Line]:
+    """Problem, theorem, claim, value, what becomes of the classes, uniqueness, warnings."""
+    theorem, classes = prediction.theorem, prediction.classes
+    claimed = prediction.claim.name not in ("CRITICAL", "BEST_KNOWN")
+    unique = (
+        "yes, up to rotation" if prediction.unique else "no: other geometries have the same value"
+    )
+    states = {state: int((classes.state == state).sum()) for state in STATES}
+    said = _tally({state: times for state, times in states.items() if times})
+    if stays := int(((classes.state != "active") & classes.locally_stable).sum()):
+        said += f" ({stays} of them may stay non-zero in a local minimum)"
+    facts = {name: f"{fact:.15g}" for name, fact in prediction.facts.items()}
+    if "rank" in facts:
+        facts["rank"] = f"{prediction.facts['rank']:.0f}"
+    return [
+        ("problem", prediction.ufm.words()),
+        ("theorem", f"{theorem.name}, {theorem.reference}"),
+        ("claim", _named(prediction.claim)),
+        ("value", f"{prediction.value:.15g}"),
+        *([("geometry", prediction.geometry)] if prediction.geometry else []),
+        *((name.replace("_", " "), fact) for name, fact in facts.items()),
+        ("classes", said),
+        ("unique", unique if claimed else "not claimed"),
+        *(("warning", warning) for warning in prediction.warnings),
+    ]
+
+
+def class_table(classes: ClassTable, terminal: bool = False) -> str:
+    """One row per class; of more than 40 only the largest and the smallest, in order of their counts."""
+    right = set(range(len(COLUMNS))) - {0, 2}  # names and states to the left
+    styles = (lambda cells: STYLES.get(cells[2], "")) if terminal else None
+    return table(COLUMNS, len(classes), lambda k: cells(classes[k]), classes.count, right, styles)
+
+
+def cells(row: ClassRow) -> tuple[str, ...]:
+    """One class as the cells of COLUMNS."""
+    whole = row.count == math.floor(row.count) and row.count < 1e15
+    numbers = (row.weight_norm, row.feature_norm, row.own_logit, row.margin)
+    count = f"{row.count:.0f}" if whole else cell(row.count)
+    critical = (row.critical_count, row.critical_decay)
+    return (_cut(row.name), count, row.state, *map(cell, (*numbers, *critical)))
+
+
+def thresholds_lines(found: Thresholds) -> list[Line]:
+    """The decays at which the first and the last class is lost."""
+    mean = "the geometric mean of all decays (compare it with the critical decays)"
+    lines = [
+        ("decay", f"{found.mean_decay:.6g}, {mean}"),
+        ("first loss", f"at decay {cell(found.first_loss)}"),
+        ("all lost", f"at decay {cell(found.complete_collapse)}"),
+    ]
+    if (most := found.local_factor) > 1:
+        lives = "a non-zero local minimum lives on up to"
+        lines.append(("local", f"{lives} {most:.6g} times a critical decay"))
+    return lines
+
+
+def verification_lines(
+    found: Verification, method: Descent | None = None, seed: int | None = None
+) -> list[Line]:
+    """The method, the runs, the certificate, the distances of the best run, the verdict."""
+    lines, value = [], found.prediction.value
+    if method is not None:
+        how = f"{type(method.optimizer).__name__}, {_plural(method.starts, 'start')}, --rng {seed}"
+        lines.append(("descent", how))
+    for i, run in enumerate(found.runs, start=1):
+        excess = f"relative excess {(run.value - value) / abs(value):.6g}"
+        how = f"{_plural(run.steps, 'step')}, {_named(run.ending)}"
+        lines.append((f"run {i}", f"value {run.value:.15g}, {excess}, {how}"))
+    named = {
+        name.replace("within_class", "within-class share"): x for name, x in found.metrics.items()
+    }
+    distances = ", ".join(f"{name} {distance:.6g}" for name, distance in named.items())
+    lines += [*certificate_lines(found.certificate), ("distances", f"of the best run: {distances}")]
+    if found.hessian is not None:
+        lines.append(("hessian", _hessian(found.hessian)))
+    if found.interrupted:
+        lines.append(("interrupted", "the runs were cut short; what they reached is kept above"))
+    return [*lines, ("verdict", _named(found.verdict))]
+
+
+def _hessian(check: HessianCheck) -> str:
+    kind = "an isolated minimum up to rotation" if check.is_minimum else "not an isolated minimum"
+    kind = "a strict saddle" if check.is_strict_saddle else kind
+    zero = "" if check.zero_modes is None else f", {check.zero_modes} found"
+    size = f"smallest eigenvalue {check.smallest:.6g}, largest {check.largest:.6g}"
+    return f"{kind}: {size}, {check.expected_zero_modes} zero modes expected from rotations{zero}"
+
+
+def certificate_lines(certificate: Certificate | None) -> list[Line]:
+    """The lower bound and its gap."""
+    if certificate is None:
+        return [("certificate", "none is known for this problem")]
+    bound, gap = f"{certificate.lower_bound:.15g}", f"{certificate.relative_gap:.6g}"
+    how = f"{certificate.method}; floating point, not a proof"
+    return [("certificate", f"lower bound {bound}, relative gap {gap} ({how})")]
+
+
+def rigorous_lines(certificate: RigorousCertificate) -> list[Line]:
+    """What is proved: the enclosures, how, each part of the claim, the outcome."""
+    findings, outcome = certificate.findings, certificate.outcome
+    outside = ", ".join(one.about for one in findings if one.verdict.name == "OUTSIDE")
+    left_out = f" (not covered: {outside})" if outside else ""
+    gap = f"relative gap {certificate.relative_gap:.6g}"
+    proof = f"{certificate.method}, endpoints of {certificate.precision} bits, {gap}"
+    tolerance = f"{certificate.claimed.tolerance!r}, relative to the lower end of the minimum"
+    return [
+        ("objective", _between(certificate.objective)),
+        ("minimum", _between(certificate.minimum)),
+        ("proof", proof),
+        ("tolerance", tolerance),
+        *((one.about, f"{one.verdict.value}: {one.says}") for one in findings),
+        ("outcome", _named(outcome) + left_out),
+        *([("read as", AS_DECIMALS)] if outcome.name == "DISPROVED" else []),
+    ]
+
+
+def _between(enclosure: Enclosure) -> str:
+    """Both ends to 21 digits, rounded outwards."""
+    from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+
+    ends = ((enclosure.low, ROUND_FLOOR), (enclosure.high, ROUND_CEILING))
+    low, high = (Context(21, way).divide(end.numerator, end.denominator) for end, way in ends)
+    return f"from {low} to {high}"
+
+
+# What was measured.
+
+
+def _measurement(found: Measurement) -> Iterator[str]:
+    """What was measured, the metrics, the paper's own names, the classes, the layers."""
+    yield from _measured(found)
+    yield grid(("metric", "value"), [(key, cell(value)) for key, value in found.metrics.items()])
+    if found.absent:
+        reasons: dict[str, list[str]] = {}
+        for key, reason in found.absent.items():
+            reasons.setdefault(reason, []).append(key)
+        yield text(("absent", f"{', '.join(keys)}: {why}") for why, keys in reasons.items())
+
+    def row(k: int) -> tuple[str, ...]:
+        weight = None if found.weight_norm is None else found.weight_norm[k]
+        count, name = f"{found.counts[k]:g}", _printable(found.classes[k])
+        return (name, count, *map(cell, (weight, found.feature_norm[k], found.variances[k])))
+
+    yield table(("class", "count", "|w_k|", "|h_k|", "variance"), len(found.classes), row)
+    yield from _layers(found.layers)
+
+
+def _comparison(found: Comparison) -> Iterator[str]:
+    """The prediction, the distances to it and to the targets of balanced theory, the classes, the layers, the verdict."""
+    from ..metrics.compare import OTHERS
+
+    m = found.measurement
+    yield text(prediction_lines(found.prediction))
+    yield from _measured(m)
+    decisive = dict.fromkeys(found.decisive, "held against --tol")
+    rows = [(key, cell(value), decisive.get(key, "")) for key, value in found.distances.items()]
+    rows += [("procrustes_H", cell(found.procrustes), "")]
+    rows += [(key, cell(m[key]), "") for key in OTHERS if key in m]
+    yield grid(("distance", "value", ""), rows)
+    biased = any(row.bias or row.predicted_bias for row in found.classes)
+    head = ["class", "count", "state", "|w_k|", "predicted", "|h_k|", "predicted"]
+    head += [*(["b", "predicted"] if biased else []), "angle", "cos error"]
+
+    def row(k: int) -> tuple[str, ...]:
+        one = found.classes[k]
+        weight = (one.weight_norm, one.predicted_weight_norm)
+        feature = (one.feature_norm, one.predicted_feature_norm)
+        biases = (one.bias, one.predicted_bias) if biased else ()
+        numbers = map(cell, (*weight, *feature, *biases, one.angle, one.cosine_error))
+        return (_printable(one.name), f"{one.count:g}", one.state, *numbers)
+
+    yield table(head, len(found.classes), row)
+    head = ["factor", "largest sigma", "predicted", "scale-free distance", "relative distance"]
+    spectra = [
+        (one.name, *map(cell, (one.measured[0], one.predicted[0], one.gof, one.relative)))
+        for one in found.spectra
+    ]
+    yield grid(head, spectra)
+    yield from _layers(m.layers)
+    key, value = found.largest
+    name, where = ("agrees", "within") if found.agrees else ("differs", "beyond")
+    said = (
+        f"the largest distance, {key} = {value:.6g}, is {where} the tolerance {found.tolerance:g}"
+    )
+    untested = f"; not tested: {', '.join(found.untested)}" if found.untested else ""
+    yield text([("verdict", f"{name}: {said}{untested}")])
+
+
+def _measured(m: Measurement) -> Iterator[str]:
+    """What was measured, and its metrics under the names of the preset's paper."""
+    means = {"classes": "mu_C, the mean of class means", "samples": "mu_S, the mean of all samples"}
+    size = f"{m.samples} samples in {len(m.classes)} classes, dimension {m.class_means.shape[0]}"
+    cut = f"singular values above {m.rank_cut:.3g}"
+    lines = [("measured", size), ("rank", f"{m.rank} of the centered class means ({cut})")]
+    lines.append(("center", means[m.convention.center]))
+    yield text([*lines, *([("preset", m.preset)] if m.preset else [])])
+    if m.published:
+        rows = [(name, cell(value)) for name, value in m.published.items()]
+        yield grid(("published", "value"), rows)
+
+
+def _layers(layers: Mapping[str, Measurement]) -> Iterator[str]:
+    keys = (
+        "nc1_quotient",
+        "nc1_cdnv",
+        "nc2_etf_H",
+        "nc2_of_H",
+        "nc2_gof_H",
+        "nc2_gof_W",
+        "nc3_gof",
+    )
+    known = [key for key in keys if any(key in layer for layer in layers.values())]
+    rows = [
+        (name, str(layer.rank), *(cell(layer.get(key)) for key in known))
+        for name, layer in layers.items()
+    ]
+    if rows:
+        yield grid(("layer", "rank", *known), rows)
+
+
+def _printable(label: object) -> str:
+    """The label on one line."""
+    name = str(label)
+    return name if name.isprintable() else repr(name)
+
+
+# The answers of design.
+
+
+def _design(found: Design) -> Iterator[str]:
+    """The problem, the answer, what is predicted on both sides, the classes."""
+    lines, *tables = DESIGNS[found.question](found)
+    asked = found.question == "decay" and not getattr(found, "keep_ratios", False)
+    say = "the predictions on both sides say so"
+    no = "NO: the predictions on both sides do not say so"
+    notes = [("note", note) for note in found.notes]
+    ends = [*notes, ("verified", say if found.verified else no)]
+    yield text([("problem", found.ufm.words(decays=not asked)), *lines, *ends])
+    yield from tables
+
+
+def _largest_decay(found: LargestDecay) -> Iterator[Any]:
+    import numpy as np
+
+    what = "a factor on the given decays" if found.keep_ratios else "all decays equal"
+    who = "classes" if found.wanted.size == found.ufm.classes else "named classes"
+    alive = f"{found.needed} of {found.wanted.size} {who} live"
+    how = "exact: the next double is too large" if found.exact else "to rounding"
+    mean = f", geometric mean of the decays {found.mean_decay:.12g}" if found.keep_ratios else ""
+    lines = [
+        ("question", f"the largest decay ({what}) at which {alive}"),
+        ("answer", f"{found.decay!r} ({how}){mean}"),
+        ("recommended", f"{found.recommended:g}, {100.0 * found.distance:.2g} % below it"),
+    ]
+    if found.local is not None:
+        agree = "predictions 1e-9 beside it agree"
+        agree = agree if found.local_holds else "predictions beside it DISAGREE"
+        many = "so many are at least locally stable"
+        lines.append(("local", f"up to {found.local:.12g} {many}: {agree}"))
+    lines += [*_sides(found), ("at recommended", _side(found.at_recommended))]
+    yield [*lines, ("lost outside", _names(found, found.lost))]
+    critical = np.nan_to_num(found.critical, nan=-1.0)
+    order = found.wanted[np.argsort(-critical[found.wanted], kind="stable")].tolist()
+    near = order[max(0, found.needed - NEAR_ROWS) : found.needed + NEAR_ROWS]
+    states = (found.inside.states, found.outside.states)
+    rows = [
+        (*_class(found, k), cell(found.critical[k]), *(str(state[k]) for state in states))
+        for k in near
+    ]
+    classes = grid(("class", "count", "critical decay", "inside", "outside"), rows)
+    if (farther := len(order) - len(near)) > 0:
+        hidden = "classes farther from the boundary are not shown; use --json for all"
+        classes += f"\n({farther} {hidden})"
+    yield classes
+
+
+def _smallest_count(found: SmallestCount) -> Iterator[Any]:
+    lives = "lives" if found.classes.size == 1 else "live"
+    whole, top = "no whole number", "no largest one below 1e100"
+    if found.integer is not None:
+        whole = f"{found.integer:.0f} samples (N = {found.samples:g})"
+    if found.largest is not None:
+        top = f"up to {found.largest:.9g}, beyond which N has grown too far"
+    who = f"{_names(found, found.classes)} {lives}, N growing with it"
+    sides = {"at the answer": found.at_integer, "one less": found.below_integer}
+    yield [
+        ("question", f"the smallest count at which {who}"),
+        ("answer", whole),
+        ("real", f"{found.count!r}, {top}"),
+        *((name, _side(side)) for name, side in sides.items() if side is not None),
+        *_sides(found),
+    ]
+
+
+def _class_weights(found: ClassWeights) -> Iterator[Any]:
+    equal = "class weights in the loss with equal critical decays"
+    yield [
+        ("question", f"{equal}; sum of omega_k n_k = N"),
+        ("answer", f"relative spread {found.spread:.2g}; the weights are in the table"),
+        *_sides(found, "all decays"),
+    ]
+    yield _by_class(found)
+
+
+def _label_temperatures(found: LabelTemperatures) -> Iterator[Any]:
+    aims = {
+        "thresholds": "equal merge thresholds",
+        "limit": "classifiers that tend to a simplex ETF as decays vanish",
+        "classifiers": "classifiers that are a simplex ETF at the given decays",
+    }
+    before = f"without temperatures {cell(found.deviation_before)}"
+    factor = "factor on the smallest class's temperature"
+    limit = f"{cell(found.limit_deviation)} from a simplex ETF as decays vanish"
+    yield [
+        ("question", f"label temperatures s_k with {aims[found.aim]}; sum of s_k n_k = N"),
+        ("answer", "--label-scale is in the table"),
+        ("from simplex", f"classifiers at the given decays: {cell(found.deviation)}, {before}"),
+        ("in the limit", limit),
+        *_sides(found, "all decays" if found.aim == "thresholds" else factor),
+    ]
+    yield _by_class(found)
+
+
+def _bias_decay(found: BiasDecay) -> Iterator[Any]:
+    angle = f"cosine {found.cosine:.9g}, {found.angle:.6g} degrees"
+    simplex = f"up to {found.simplex_up_to:.12g} the class means are a simplex ETF"
+    yield [
+        ("question", f"the bias decay at which class means have {angle}"),
+        ("answer", f"{found.bias_decay!r}, where the predicted cosine is {found.reached:.15g}"),
+        ("simplex", simplex),
+        *_sides(found, "bias decay", "cosine"),
+    ]
+
+
+def _oversampling(found: Oversampling) -> Iterator[Any]:
+    whole, total = found.whole_factors, "fixed" if found.fixed_total else "growing"
+    lines = [("question", f"the smallest oversampling at which every class lives, N {total}")]
+    if whole is not None:
+        raised, most = int((whole > 1).sum()), f"{float(whole.max()):.0f}"
+        answer = f"{raised} classes by whole factors up to {most}; N = {found.whole_samples:g}"
+        lines.append(("answer", answer))
+    raised, most = int((found.factors > 1.0).sum()), f"{float(found.factors.max()):.6g}"
+    lines.append(("real", f"{raised} classes by factors up to {most}; N = {found.samples:g}"))
+    if found.at_whole is not None:
+        lines.append(("whole", _states(found.at_whole)))
+    if found.below_whole is not None:
+        lines.append(("one less", f"for the smallest class: {_states(found.below_whole)}"))
+    where = "factor on the needed counts" if found.fixed_total else "factor on N"
+    yield [*lines, *_sides(found, where)]
+    yield _by_class(found)
+
+
+def _smallest_width(found: SmallestWidth) -> Iterator[Any]:
+    yield [
+        ("question", "the smallest width of every layer that keeps the geometry of full width"),
+        ("answer", f"{found.width} (full width {found.full}, value {found.value:.15g})"),
+        *_sides(found, "width", "value"),
+    ]
+
+
+#: What each question of design says: lines, and a table of the classes where it has one.
+DESIGNS: dict[str, Callable[[Any], Iterator[Any]]] = {
+    "decay": _largest_decay,
+    "count": _smallest_count,
+    "class-weights": _class_weights,
+    "ldt": _label_temperatures,
+    "bias-decay": _bias_decay,
+    "oversample": _oversampling,
+    "width": _smallest_width,
+}
+
+
+def _sides(found: Design, parameter: str = "", number: str = "") -> list[Line]:
+    both = {"inside": found.inside, "outside": found.outside}
+    return [(name, _side(side, parameter, number)) for name, side in both.items()]
+
+
+def _side(side: Side, parameter: str = "", number: str = "") -> str:
+    where = f"{parameter} {side.at:.15g}" if parameter else f"{side.at!r}"
+    measured = f"{number} {side.number:.15g}, " if number else ""
+    if parameter.startswith("factor on the smallest"):
+        measured = f"its length is {side.number:.12g} times the others', "
+    return f"{where}: {measured}{_states(side)}"
+
+
+def _states(side: Side) -> str:
+    return _tally({state: side.tally[state] for state in STATES if state in side.tally})
+
+
+def _names(found: Design, which: Any) -> str:
+    names = [f"{found.ufm.names[k]!r} ({found.ufm.counts[k]:g})" for k in list(which)[:MOST_NAMES]]
+    more = f" and {len(which) - MOST_NAMES} more" if len(which) > MOST_NAMES else ""
+    return ", ".join(names) + more if names else "none"
+
+
+def _class(found: Design, k: int) -> tuple[str, str]:
+    return found.ufm.names[k], f"{found.ufm.counts[k]:g}"
+
+
+def _by_class(found: Design) -> str:
+    named = {name: getattr(found, column, None) for name, column in BY_CLASS.items()}
+    columns = {name: column for name, column in named.items() if column is not None}
+    if "whole factor" in columns:
+        columns["whole samples"] = columns["whole factor"] * found.ufm.counts
+
+    def row(k: int) -> tuple[str, ...]:
+        return (*_class(found, k), *(cell(float(column[k])) for column in columns.values()))
+
+    return table(("class", "count", *columns), found.ufm.classes, row, found.ufm.counts)
+
+
+# The summary of a campaign.
+
+
+def _summary(
+    summary: Summary, path: str | os.PathLike[str] = "", picture: str | None = None
+) -> Iterator[Any]:
+    """What was done, how far it came, what is worst, what to look at; a row per group of loss, depth and bias."""
+    drawn = [("picture", picture)] if picture is not None else []
+    yield text([*_summary_lines(summary, path), *drawn])
+    if summary.groups:
+        yield lambda terminal: _groups(summary, terminal)
+
+
+def _summary_lines(summary: Summary, path: str | os.PathLike[str]) -> Iterator[Line]:
+    spec, total, failures = summary.spec, summary.total, summary.failures
+    verdicts = {verdict: number for verdict, number in total.verdicts.items() if number}
+    yield "campaign", f"{' and '.join(spec.actions)}, seed {spec.seed}, spec {spec.digest[:12]}"
+    yield "results", os.fspath(path)
+    far = ", all finished" if summary.complete else " finished"
+    said = f"{spec.problems}" if summary.complete else f"{summary.finished} of {spec.problems}"
+    errors = f"; {total.errors} {'is an error' if total.errors == 1 else 'are errors'}"
+    odd = f", {summary.unexpected} of them unexpected" if summary.unexpected else ""
+    yield "problems", said + far + (errors + odd if total.errors else "")
+    if summary.stopped:
+        yield "stopped", f"{summary.stopped}; the same command goes on"
+    if summary.claims:
+        yield "claims", _tally(dict(sorted(summary.claims.items())))
+    if "verify" in spec.actions:
+        yield "verdicts", _tally(verdicts) or "none"
+    if "certify" in spec.actions:
+        yield "certified", f"{total.certified} within {spec.tolerance:g}, {total.uncertified} not"
+    for name, worst in (("worst excess", total.excess), ("worst gap", total.gap)):
+        if worst is not None:
+            yield name, f"{worst.value:.6g} (problem {worst.index})"
+    if summary.contradicted:
+        number = verdicts.get("REFUTED", 0) + verdicts.get("BEATEN", 0)
+        first, more = ", ".join(map(str, summary.contradicted)), " ..." if number > 10 else ""
+        yield "contradicted", f"problem{'s' if number > 1 else ''} {first}{more}"
+    for failure in failures[:MOST_FAILURES]:
+        many = f"{failure.number} problems, the first is {failure.first}"
+        where = f"problem {failure.first}" if failure.number == 1 else many
+        yield "error", f"{failure.message} ({where})"
+    if len(failures) > MOST_FAILURES:
+        yield "errors", f"{len(failures) - MOST_FAILURES} more messages in the file"
+
+
+def _groups(summary: Summary, terminal: bool) -> str:
+    """A row per group; on a terminal, groups with a contradicted prediction are red."""
+    shown, left = summary.groups[:MOST_ROWS], len(summary.groups) - MOST_ROWS
+    rows = [_group(group, summary.spec.actions) for group in shown]
+    bad = [group.verdicts["REFUTED"] or group.verdicts["BEATEN"] for group in shown]
+    styles = ["bold", *("bold red" if contradicted else "" for contradicted in bad)]
+    head = list(rows[0])
+    right = set(range(len(head))) - {0, 2}
+    lines = grid(head, [list(row.values()) for row in rows], right, styles if terminal else ())
+    return lines + (f"\n... {left} more groups (use --json for all)" if left > 0 else "")
+
+
+def _group(group: Group, actions: Sequence[str]) -> dict[str, str]:
+    """The cells of a row by their heads."""
+    verify, certify = "verify" in actions, "certify" in actions
+    worst = {
+        name: "-" if one is None else f"{one.value:.2g}"
+        for name, one in (("worst excess", group.excess), ("worst gap", group.gap))
+    }
+    row = {"loss": group.loss, "depth": group.depth, "bias": group.bias}
+    row |= {"problems": str(group.finished), "errors": str(group.errors)}
+    if verify:
+        row |= {name.lower(): str(number) for name, number in group.verdicts.items()}
+    if certify:
+        row |= {"certified": str(group.certified), "not": str(group.uncertified)}
+    if not verify:
+        del worst["worst excess"]
+    row |= worst if verify or certify else {}
+    return row | {"median s": "-" if group.seconds is None else f"{group.seconds:.3g}"}
+
+
+def _thresholds(found: Thresholds) -> Iterator[Any]:
+    yield from _prediction(found.prediction)
+    yield text(thresholds_lines(found))
+
+
+def _verification(
+    found: Verification, method: Descent | None = None, seed: int | None = None
+) -> Iterator[Any]:
+    yield from _prediction(found.prediction)
+    yield text(verification_lines(found, method, seed))
+
+
+#: What is said of a value, by the name of its type or of one that it derives from: paragraphs, or functions of `terminal` that give one.
+TOLD: dict[str, Callable[..., Iterable[Any]]] = {
+    "Prediction": _prediction,
+    "Thresholds": _thresholds,
+    "Verification": _verification,
+    "Certificate": lambda found: [text(certificate_lines(found))],
+    "RigorousCertificate": lambda found: [text(rigorous_lines(found))],
+    "Measurement": _measurement,
+    "Comparison": _comparison,
+    "Design": _design,
+    "Summary": _summary,
+}

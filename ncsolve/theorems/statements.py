@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ..analytic.refutation import Refutation
 from ..analytic.theorem import Hypothesis, Theorem
 from ..problem.errors import NoTheorem
 from . import theorems
-from .refuted import Refutation, refutations
+from .refuted import refutations
 
 HEADINGS = (
     *("Problem", "Statement", "What is returned", "Edge cases", "Proof", "Published"),

@@ -21,6 +21,7 @@ import pytest
 import ncsolve
 from ncsolve.analytic.theorem import Claim
 from ncsolve.cli import command, main
+from ncsolve.files import document_of
 from ncsolve.numeric.optimizers import Ending
 from ncsolve.problem.counts import named
 from ncsolve.show import text as report
@@ -128,7 +129,7 @@ def test_a_long_table_shows_both_ends_by_count(capsys):
 
 def test_wide_and_long_names_keep_the_columns_aligned():
     prediction = ncsolve.predict(ncsolve.UFM({"猫": 30, "e\u0301": 20, "x" * 80: 10}))
-    lines = report.table(prediction.classes).splitlines()
+    lines = report.class_table(prediction.classes).splitlines()
     assert lines[3].startswith("x" * 29 + "...  ")
     assert (
         lines[1].index("30") == lines[3].index("10") - 1
@@ -256,7 +257,7 @@ def test_provenance_says_how_to_repeat_and_names_no_home(capsys, monkeypatch, tm
 
 def test_numbers_that_are_not_finite_are_null_in_a_document():
     body = {"a": [1.5, math.nan, {"b": math.inf}], "rows": [{"c": -math.inf}]}
-    document = json.loads(report.document("predict", body, {}), parse_constant=pytest.fail)
+    document = json.loads(document_of("predict", body), parse_constant=pytest.fail)
     assert document["a"] == [1.5, None, {"b": None}]
     assert document["rows"] == [{"c": None}]
 

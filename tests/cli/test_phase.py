@@ -13,7 +13,7 @@ from ncsolve import LongTail, phase_map
 from ncsolve.cli import main
 from ncsolve.questions.axes import Axis
 from ncsolve.questions.maps import FIELDS
-from ncsolve.show.plots.phase import edges, phase_diagram, stairs
+from ncsolve.show.plots.maps import edges, phase_diagram, stairs
 
 LONG = ["--long-tail", "K=6,n=300,ratio=30"]
 AXES = ["--x", "decay=1e-4:1e-1:7", "--y", "ratio=1:100:5"]

@@ -8,7 +8,7 @@ from support.campaigns import QUICK, toml
 
 from ncsolve.cli import main
 from ncsolve.questions import campaign
-from ncsolve.show.plots.campaign import EPS, results_picture
+from ncsolve.show.plots.runs import EPS, results_picture
 from ncsolve.show.plots.style import BLUE, VERMILION
 
 SPEC = {

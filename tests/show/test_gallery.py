@@ -17,8 +17,8 @@ from support.written import ARGV, DECAYS, PROBLEM, log, write_all
 from ncsolve.cli import main
 from ncsolve.problem.errors import DataError, NcsolveError
 from ncsolve.show import plots
-from ncsolve.show.plots.gallery import KINDS, drawn
-from ncsolve.show.result_files import read_result
+from ncsolve.show.document import read_result
+from ncsolve.show.gallery import KINDS, drawn
 
 FILES = [*ARGV, "train-log.jsonl"]
 ITSELF = {  # kind -> where a command draws the picture itself: its words and options, and the file of the same result
@@ -96,13 +96,13 @@ def test_compare_draws_a_network_as_plot_does_from_its_file(tmp_path, capsys, ki
             assert svg(tmp_path / "own weights.svg", *weights) == other
 
 
-def test_both_formats_of_a_map_give_one_picture_and_its_table_the_cells(tmp_path, capsys):
+def test_both_formats_of_a_map_give_one_picture(tmp_path, capsys):
     assert svg(tmp_path / "a.svg", "plot", "phase", "phase.json", "--out") == svg(
         tmp_path / "b.svg", "plot", "phase", "phase.npz", "--out"
     )
     meshes = [
         drawn("phase", read_result(f"phase.{suffix}"), field="value").collections[0]
-        for suffix in ("npz", "csv")
+        for suffix in ("npz", "json")
     ]
     np.testing.assert_array_equal(*(mesh.get_array() for mesh in meshes))
     np.testing.assert_allclose(*(mesh.get_coordinates() for mesh in meshes), rtol=1e-15)
@@ -246,7 +246,7 @@ def test_targets_that_are_not_labels_have_gram_matrices_too(tmp_path, capsys):
 
 
 def test_reading_the_kinds_loads_nothing_heavy():
-    code = "import sys, ncsolve.show.plots.gallery, ncsolve.cli.writing; print(*sys.modules)"
+    code = "import sys, ncsolve.show.gallery, ncsolve.cli.writing; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environment()
     )
@@ -260,7 +260,7 @@ def test_reading_the_kinds_loads_nothing_heavy():
 
 
 def test_no_file_of_the_package_imports_pyplot():
-    package = Path(plots.__file__).parents[1]
+    package = Path(plots.__file__).parents[2]
     for path in package.rglob("*.py"):
         assert not re.search(
             r"^\s*(from|import) .*pyplot", path.read_text(encoding="utf-8"), re.MULTILINE
@@ -268,4 +268,4 @@ def test_no_file_of_the_package_imports_pyplot():
 
 
 def environment():
-    return os.environ | {"PYTHONPATH": str(Path(plots.__file__).parents[2])}
+    return os.environ | {"PYTHONPATH": str(Path(plots.__file__).parents[3])}

@@ -12,8 +12,7 @@ import ncsolve
 from ncsolve import cli
 from ncsolve.problem.errors import DataError
 from ncsolve.questions.maps import PhaseMap
-from ncsolve.show.document import result_of
-from ncsolve.show.result_files import read_result
+from ncsolve.show.document import read_result, result_of
 
 PREDICTIONS = (
     "predict.json",
@@ -346,7 +345,7 @@ def test_a_phase_map_comes_back_whole(folder, name):
 )
 def test_a_map_that_is_not_whole_is_refused(folder, tmp_path, change):
     from ncsolve.problem.errors import NcsolveError
-    from ncsolve.show.plots.gallery import drawn
+    from ncsolve.show.gallery import drawn
 
     with pytest.raises(NcsolveError):
         drawn("phase", read_result(changed(folder, tmp_path, "phase.json", change)))
