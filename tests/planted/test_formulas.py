@@ -18,11 +18,11 @@ READERS = {  # the tests that read a file's formulas most directly
     "analytic/spectral.py": ["questions/test_thresholds"],
     "analytic/classes.py": ["analytic/test_factors"],
     "theorems/squared_spectral.py": ["analytic/test_factors"],
-    "theorems/squared_targets.py": ["problem/test_targets"],
+    "theorems/squared_targets.py": ["theorems/test_squared_targets"],
     "theorems/balanced_regularized_bias.py": ["theorems/test_bias", "questions/test_thresholds"],
     "problem/losses.py": [
         "problem/test_objective",
-        "problem/test_cross_entropy",
+        "problem/test_losses",
         "analytic/test_ce_convex",
     ],
     "analytic/simplex.py": ["theorems/test_ce_theorems", "analytic/test_ce_convex"],
