@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import ncsolve
-from ncsolve.analytic.refutation import Refutation
 from ncsolve.cli import COMMANDS, parser
 from ncsolve.theorems import statements
+from ncsolve.theorems.refuted import Refutation
 
 API = {
     "The problem": ["UFM", "Squared", "CrossEntropy", "Parameters", "objective"],

@@ -11,7 +11,7 @@ from .metrics.presets import Convention as Convention
 from .networks.fixed import orthogonal_frame as orthogonal_frame
 from .networks.fixed import simplex_frame as simplex_frame
 from .networks.fixed import to_torch as to_torch
-from .numeric.certify import Certificate as Certificate
+from .numeric.bounds import Certificate as Certificate
 from .numeric.descent import Descent as Descent
 from .numeric.optimizers import LBFGS as LBFGS
 from .numeric.optimizers import GradientDescent as GradientDescent

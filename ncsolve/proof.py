@@ -512,7 +512,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     name = shown(os.fspath(path))
     if os.path.isfile(path) and os.path.getsize(path) == 0:
         raise CertificateError(f"{name} is empty, not a rigorous certificate")
-    with opened(path, LARGEST_FILE) as file:
+    with opened(path, LARGEST_FILE, kind=CertificateError) as file:
         raw = file.read()
     try:
         document: Any = finite_json(raw.decode("utf-8"), object_pairs_hook=_unique)

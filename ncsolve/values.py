@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -70,6 +71,7 @@ class Value:
         return "\n".join([f"{type(self).__name__}(", *(f"  {entry}," for entry in said), ")"])
 
     @classmethod
+    @cache
     def _names(cls) -> tuple[str, ...]:
         return tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
 

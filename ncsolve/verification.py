@@ -11,7 +11,7 @@ import numpy as np
 
 from .analytic.prediction import Prediction
 from .analytic.theorem import Claim
-from .numeric.certify import Certificate, certificate, check_size
+from .numeric.bounds import Certificate, certificate, check_size
 from .numeric.descent import Descent, Progress, Reference, Run, descend
 from .numeric.hessian import HessianCheck, hessian_check
 from .numeric.optimizers import Ending
@@ -227,7 +227,7 @@ def certify(
     prediction : Prediction
         Its matrices are only evaluated; the bound does not use how they were found.
     rigorous : bool
-        False: floating point, evidence but no proof (`ncsolve.numeric.certify`). True: exact and ball arithmetic
+        False: floating point, evidence but no proof (`ncsolve.numeric.bounds`). True: exact and ball arithmetic
         (`ncsolve.proof`, extra `rigorous`), with an outcome.
     tolerance : float
         For `rigorous` alone: the relative excess over the global minimum, and the relative error of claimed numbers, that is

@@ -8,7 +8,7 @@ import pytest
 import ncsolve
 from ncsolve.analytic.prediction import Prediction
 from ncsolve.analytic.theorem import Claim
-from ncsolve.numeric import certify as certificates
+from ncsolve.numeric import bounds as certificates
 from ncsolve.numeric.descent import descend
 from ncsolve.numeric.hessian import hessian_check
 from ncsolve.numeric.layout import rotated

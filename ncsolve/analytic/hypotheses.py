@@ -14,7 +14,7 @@ CROSS_ENTROPY = Hypothesis(
 )
 PLAIN = Hypothesis(
     "the loss has no offsets or scales",
-    lambda ufm: getattr(ufm.loss, "plain", True),
+    lambda ufm: ufm.loss.plain,
     {"loss": "plain"},
 )
 LINEAR = Hypothesis(

@@ -14,7 +14,7 @@ The residual of its column is that of zero times f = (K/Z - delta)/(1 - delta), 
 
 With a bias, which moves together with the contrasts, such problems are left to the convex engine.
 
-Convex problems of any loss lose contrasts at sqrt(n) rho / N, and everything at the dual norm of the gradient at zero (grouped.py).
+Convex problems of any loss lose contrasts at sqrt(n) rho / N, and everything at the dual norm of the gradient at zero (groups.py).
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .grouped import reduced_problem
-from .groups import groups
+from .groups import groups, reduced_problem
 from .theorem import Fates, Losses
 
 if TYPE_CHECKING:
@@ -120,8 +119,8 @@ class GroupMeans:
         share = np.exp(-a * (1.0 - 1.0 / m)) / terms(a)[1]  # 1/Z
         factor = np.ones(alive.shape)
         factor[cell, group] = (k * share - self.smoothing) / (1.0 - self.smoothing)
-        step = max(1, BLOCK // self.counts.size**2)
-        parts = (factor[i : i + step, None, :] for i in range(0, len(factor), step))
+        rows = max(1, BLOCK // self.counts.size**2)
+        parts = (factor[i : i + rows, None, :] for i in range(0, len(factor), rows))
         return np.concatenate(
             [np.linalg.norm(self.residual * part, 2, axis=(1, 2)) for part in parts]
         )

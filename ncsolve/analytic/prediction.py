@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -131,6 +131,7 @@ class Prediction(Value):
         frozen(self.solution.bias)
 
     @classmethod
+    @cache
     def _names(cls) -> tuple[str, ...]:
         said = ("claim", "value", "unique", "geometry", "facts", "warnings")
         return ("ufm", "theorem", *said, "sigma", "bias")

@@ -117,6 +117,12 @@ def shrinkage(kappa: Array, alive: NDArray[np.bool_], depth: int) -> Array:
     return p
 
 
+def energy(p: Array, depth: int) -> Array:
+    """The objective p (1 + M (1 - p)) of a mode at a stationary point, as a share of tau^2/(2N), that at zero."""
+    share: Array = p * (1.0 + depth * (1.0 - p))
+    return share
+
+
 def outer_shrinkage(kappa: Array, depth: int) -> Array:
     """P = 1 - sigma/tau of the outer minimum, whether zero is lower or not; 1 where there is none (kappa > kappa_max).
 

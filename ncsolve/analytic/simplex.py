@@ -16,6 +16,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..problem.losses import CrossEntropy
+from .reduction import reduce
+from .spectrum import ContrastFrame
+from .theorem import ACTIVE, VANISHED, ClassStates, Solution
+
+if TYPE_CHECKING:
+    from ..problem.losses import Array
+    from ..problem.ufm import UFM
 
 
 @dataclass(frozen=True)
@@ -70,10 +83,7 @@ class Simplex:
 
         if not excess(peak) > 0:
             return 0.0
-        far = peak
-        while excess(far) > 0:
-            far *= 2.0
-        return _last(excess, peak, far)
+        return _last(excess, peak)
 
     def best(self) -> float:
         """The a of the lowest simplex: the outer critical point or zero. At M = 1 a critical point is always the lower one."""
@@ -87,17 +97,11 @@ class Simplex:
         if self.q == 1.0:
             return (1.0 - self.smoothing) / (self.classes * math.sqrt(self.count))
 
-        def falling(
-            a: float,
-        ) -> (
-            float
-        ):  # stationary where pull(a) a = q (log K - loss(a)); before that the left side is larger
+        def falling(a: float) -> float:
+            """Zero where the ratio is stationary, positive before."""
             return self.pull(a) * a - self.q * (self.at_zero - self.loss(a))
 
-        far = 1.0
-        while falling(far) > 0:
-            far *= 2.0
-        a = _last(falling, 0.0, far)
+        a = _last(falling, 0.0)
         return (self.at_zero - self.loss(a)) / (
             (self.classes - 1) * math.pow(a * math.sqrt(self.count), self.q)
         )
@@ -117,16 +121,61 @@ class Simplex:
             slope = e / (1.0 + e) ** 2  # -u'
             return (1.0 - self.q) * pull - slope * a
 
-        far = 1.0
-        while rising(far) > 0:
-            far *= 2.0
-        return _last(rising, 0.0, far)
+        return _last(rising, 0.0)
 
 
-def _last(falling: Callable[[float], float], low: float, high: float) -> float:
-    """The last double between low and high at which a function that changes sign once, downwards, is positive."""
+def _last(falling: Callable[[float], float], low: float) -> float:
+    """The last double above low at which a function that changes sign once, downwards, is positive."""
+    high = low or 1.0
+    while falling(high) > 0:
+        high *= 2.0
     while True:
         middle = 0.5 * (low + high)
         if not low < middle < high:
             return low if low > 0 else high
         low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+
+
+def simplex(ufm: UFM) -> Simplex:
+    """The scalar problem of a balanced UFM."""
+    reduction = reduce(ufm)
+    smoothing = ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0
+    return Simplex(ufm.classes, float(ufm.counts[0]), smoothing, reduction.c, reduction.q)
+
+
+def simplex_solution(ufm: UFM, a: float) -> Solution:
+    """Logits a (I - J/K), bias zero."""
+    classes, scalar = ufm.classes, simplex(ufm)
+    sigma = np.full(classes - 1 if a > 0 else 0, a * math.sqrt(scalar.count))
+    critical = scalar.critical_c() * scalar.q  # c = g/q
+    which = "the global minimizer" if ufm.depth == 1 else "lower than every simplex"
+    nothing = f"the decays are so large that the zero solution is {which}"
+    merging = float((ufm.samples * scalar.c / (1.0 - scalar.smoothing)) ** 2)
+
+    states = partial(
+        ClassStates,
+        np.full(classes, ACTIVE if a > 0 else VANISHED),
+        np.full(classes, scalar.scale() > 0),
+        np.full(classes, merging if ufm.depth == 1 else math.nan),  # deeper, no count decides
+        np.full(classes, critical),
+        local_factor=1.0 if ufm.depth == 1 else math.nan,
+    )
+    return Solution(
+        value=scalar.value(a) if a > 0 else scalar.at_zero,
+        modes=(sigma, ContrastFrame(classes, sigma.size)),
+        bias=np.zeros(classes),
+        states=states,
+        warnings=() if a > 0 else (nothing,),
+        geometry="simplex" if a > 0 else "zero",
+        witness=partial(simplex_witnesses, scalar, a) if ufm.depth > 1 else None,
+    )
+
+
+def simplex_witnesses(scalar: Simplex, a: float) -> tuple[Array, ...]:
+    """Simplices of lengths around a: their gradients are dual points of the one-layer problem at many decays."""
+    shape = np.eye(scalar.classes) - 1.0 / scalar.classes
+    many = 100 if scalar.classes <= 64 else 20
+    lengths = max(a, 1.0) * np.concatenate(
+        [np.geomspace(0.02, 3.0, many), np.linspace(0.9, 1.6, many)]
+    )
+    return tuple(length * shape for length in lengths)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..problem.losses import Array
+    from ..problem.losses import Array, Indices
     from ..problem.ufm import UFM
-    from .spectrum import CenteredSpectrum, Frame, Indices, Spectrum
+    from .spectrum import CenteredSpectrum, Frame, Spectrum
     from .theorem import Cosines
 
 WORDS = np.array([VANISHED, MERGED, ACTIVE])  # of a state as a number
@@ -97,8 +97,7 @@ class Selection(Value):
     @property
     def value(self) -> Array:
         """Objective: sum of tau^2/(2N) p (1 + M (1 - p)) over the kept copies and of tau^2/(2N) over all others."""
-        p = self.shrinkage
-        share = p * (1.0 + self.ufm.depth * (1.0 - p))
+        share = scalar.energy(self.shrinkage, self.ufm.depth)
         if self.spectrum.copies is not None:
             share = share * self.kept + (self.copies - self.kept)
         total: Array = (share * self.tau2).sum(axis=-1) / (2.0 * self.samples)
@@ -108,14 +107,18 @@ class Selection(Value):
         """Of every class 0 (vanished), 1 (merged) or 2 (active): j contrasts set j + 1 classes of equal count apart, and so the last
         of j + 2 if a root moves them all; without any root only those are not zero.
         """
+        if self.spectrum.by_class:
+            return 2 * (self.kept > 0).astype(np.int8)
         mode = self.spectrum.mode_of_class
         own, position, members = placed(mode)
-        moved = np.delete(self.kept, np.unique(mode[own]), axis=-1).any(axis=-1)[..., None]
-        contrasts = self.kept[..., mode]
-        apart = np.where(own & (contrasts > 0), contrasts + 1, 0)
-        last = moved & (members == apart + 1)
-        lives = np.where(own, (position < apart) | last, moved)
-        return np.where(lives, 2, np.where(moved, 1, 0)).astype(np.int8)
+        roots = np.delete(self.kept, np.unique(mode[own]), axis=-1)
+        moved = np.asarray(roots.any(axis=-1))[..., None]
+        state = np.repeat(np.where(moved, 2, 0).astype(np.int8), mode.size, axis=-1)
+        contrasts = self.kept[..., mode[own]]
+        apart = np.where(contrasts > 0, contrasts + 1, 0)
+        lives = (position[own] < apart) | (moved & (members[own] == apart + 1))
+        state[..., own] = np.where(lives, 2, np.where(moved, 1, 0))
+        return state
 
     # One problem
 
@@ -143,20 +146,27 @@ class Selection(Value):
 
     def class_states(self, state: NDArray[np.str_] | None = None) -> ClassStates:
         """What becomes of each class and when; the largest mode that is no class's decides for a class without one."""
-        mode, tau2, room, depth = self.spectrum.mode_of_class, self.tau2, self.room, self.ufm.depth
-        own, position, members = placed(mode)
-        shared = tau2.copy()
-        shared[mode[own]] = -1.0
-        mode = np.where(own, mode, int(np.argmax(shared)))
+        tau2, room, depth, classes = self.tau2, self.room, self.ufm.depth, self.ufm.classes
+        mode: Any = slice(None)
+        own: Any = np.True_
+        position: Any = 0
+        members: Any = 1
+        moved = False
+        if not self.spectrum.by_class:
+            mode = self.spectrum.mode_of_class
+            own, position, members = placed(mode)
+            shared = tau2.copy()
+            shared[mode[own]] = -1.0
+            moved = bool(np.delete(room, np.unique(mode[own])).any())
+            mode = np.where(own, mode, int(np.argmax(shared)))
         limit, exponent = scalar.threshold(depth), depth / (depth + 1.0)
         decays = reduce(self.ufm).mean_decay
         with np.errstate(over="ignore"):
-            count = np.full(mode.size, np.power(self.samples * decays / limit, 1.0 / exponent))
+            count = np.full(classes, np.power(self.samples * decays / limit, 1.0 / exponent))
         decay = limit * np.power(tau2[mode], exponent) / self.samples
         stable = self.alive[mode] | (self.kappa[mode] < scalar.fold(depth))
         full = room < self.copies
         if full.any():  # a mode must also be among the R largest; below, turning towards a larger one is downhill
-            moved = bool(np.delete(room, np.unique(mode[own])).any())
             has = room[mode]
             last = moved & own & (position == has + 1) & (members == has + 2)
             fits = (has > 0) & (((position <= has) | ~own) | last)
@@ -207,10 +217,9 @@ class Selection(Value):
 
     def _called(self, indices: list[int]) -> str:
         ufm = self.ufm
-        by_class = self.spectrum.copies is None and self.spectrum.mode_of_class[0] == 0
         names = [
             f"class {ufm.names[i]!r} (count {ufm.counts[i]:g})"
-            if by_class
+            if self.spectrum.by_class
             else f"the mode with tau^2 = {self.tau2[i]:.12g}"
             for i in indices[:5]
         ]
@@ -299,7 +308,7 @@ def centered_fates(
     kappa = scalar.level(spectrum.tau2, samples, 1.0, depth) * mean_decay[:, None]
     alive, near = scalar.survives(kappa, depth)
     chosen = Selection(ufm, spectrum, samples, spectrum.tau2, kappa, alive)
-    state, doubtful = chosen.states(), near.any(axis=1)
+    state, doubtful = chosen.states(), np.asarray(near.any(axis=1))
     angles = {}
     for name in {"features", "classifiers"} & wanted:
         angles[name] = centered_cosines(chosen, name, "extremes" in wanted)

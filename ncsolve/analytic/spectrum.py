@@ -217,7 +217,10 @@ class Spectrum(Value):
     tau2 : squared singular values, one entry per distinct mode, in the spectrum's own order
     copies : how often each mode occurs; None when each occurs once
     mode_of_class : for each class the index of the mode that is its own, -1 where it has none
+    by_class : whether mode k is class k
     """
+
+    by_class = False
 
     tau2: Array
     copies: Indices | None
@@ -238,6 +241,7 @@ class AxisSpectrum(Spectrum):
 
     counts: Array
     copies = None
+    by_class = True
 
     @property
     def tau2(self) -> Array:  # type: ignore[override]

@@ -103,14 +103,11 @@ class Fates:
     @classmethod
     def joined(cls, parts: Sequence[Fates]) -> Fates:
         """The problems of all parts, one after the other."""
-        return cls(
-            *(
-                None
-                if getattr(parts[0], one.name) is None
-                else np.concatenate([getattr(part, one.name) for part in parts], axis=-1)
-                for one in fields(cls)
-            )
-        )
+        told: dict[str, Any] = {}
+        for name in (one.name for one in fields(cls)):
+            columns = [getattr(part, name) for part in parts]
+            told[name] = None if columns[0] is None else np.concatenate(columns, axis=-1)
+        return cls(**told)
 
 
 def _none() -> Array:
@@ -138,7 +135,7 @@ class Losses:
     modes: Array = field(default_factory=_none)
     folds: Array = field(default_factory=_none)
     everything: float = math.nan
-    named: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    named: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..problem.errors import CampaignError, CountsError, DataError, NcsolveError, NoAnswer, TooLarge
 from ..version import __version__
 from . import options
-from .answer import BAD_DATA, INCONCLUSIVE, INTERRUPTED, UNREAD, USAGE, Answer, Command, Terminal
+from .answer import Answer, Command, Exit, Terminal
 from .options import UsageError
 
 if TYPE_CHECKING:
@@ -94,28 +94,28 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as end:  # --help, --version
         return int(end.code or 0)
     except KeyboardInterrupt:
-        return _failed("interrupted", INTERRUPTED)
+        return _failed("interrupted", Exit.INTERRUPTED)
     except BrokenPipeError:
         _give_up_stdout()
-        return UNREAD
+        return Exit.UNREAD
     except (CountsError, DataError, CampaignError) as error:
-        return _failed(error, BAD_DATA)
+        return _failed(error, Exit.BAD_DATA)
     except (NoAnswer, TooLarge) as error:
-        return _failed(error, INCONCLUSIVE)
+        return _failed(error, Exit.INCONCLUSIVE)
     except NcsolveError as error:
-        return _failed(error, USAGE)
+        return _failed(error, Exit.USAGE)
     except MemoryError as error:
         works = "fewer classes, samples or smaller widths work"
-        return _failed(f"not enough memory ({error}); {works}", INCONCLUSIVE)
+        return _failed(f"not enough memory ({error}); {works}", Exit.INCONCLUSIVE)
     except FileExistsError as error:
         how = "choose another name, or add --force to replace it"
-        return _failed(f"{error.filename!r} exists; {how}", BAD_DATA)
+        return _failed(f"{error.filename!r} exists; {how}", Exit.BAD_DATA)
     except OSError as error:
         if error.filename is not None:
             why = f"cannot be written ({error.strerror}); choose another place"
-            return _failed(f"{error.filename!r} {why}", BAD_DATA)
+            return _failed(f"{error.filename!r} {why}", Exit.BAD_DATA)
         _give_up_stdout()
-        return _failed(f"standard output cannot be written ({error.strerror})", BAD_DATA)
+        return _failed(f"standard output cannot be written ({error.strerror})", Exit.BAD_DATA)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -209,7 +209,7 @@ def _deliver(args: Namespace, answer: Answer) -> None:
     document = document_of(kind, answer.body, provenance) if args.json or args.out else ""
     try:
         if args.out is not None and (save := answer.save.get(_suffix(args))) is not None:
-            save(document)
+            save(args.out, document, overwrite=args.force)
         elif args.out is not None:
             with atomic_write(args.out, overwrite=args.force) as stream:
                 stream.write(document.encode())

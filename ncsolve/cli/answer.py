@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from . import options
@@ -23,9 +24,19 @@ if TYPE_CHECKING:
     from ..show.text import Line
     from ..verification import Verification
 
-DONE, CONTRADICTED, USAGE, INCONCLUSIVE, BAD_DATA = 0, 1, 2, 3, 4
 CLOSED = 1e-8  # --tol where nothing is said
-INTERRUPTED, UNREAD = 130, 141  # as shells report SIGINT and SIGPIPE
+
+
+class Exit(IntEnum):
+    """The exit codes; the last two are those by which shells report SIGINT and SIGPIPE."""
+
+    DONE = 0
+    CONTRADICTED = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    BAD_DATA = 4
+    INTERRUPTED = 130
+    UNREAD = 141
 
 
 @dataclass(frozen=True)
@@ -76,16 +87,16 @@ class Answer:
     code : exit code
     warnings : sentences for standard error where the reader does not see the text answer
     seed : seed of the random numbers, for the provenance
-    save : suffix of --out -> what writes it, called with the JSON document; for other suffixes the document alone is written
+    save : suffix of --out -> what writes it, called as (path, JSON document, overwrite=); else the document alone is written
     kind : the word after ncsolve/ in the document's schema; by default the command's name
     """
 
     body: dict[str, Any]
     blocks: Callable[[bool], Iterable[str]]
-    code: int = DONE
+    code: int = Exit.DONE
     warnings: tuple[str, ...] = ()
     seed: int | None = None
-    save: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
+    save: Mapping[str, Callable[..., object]] = field(default_factory=dict)
     kind: str = ""
 
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..problem.border import shown
 from . import options
-from .answer import CLOSED, CONTRADICTED, DONE, INCONCLUSIVE, Answer, Terminal, command
+from .answer import CLOSED, Answer, Exit, Terminal, command
 from .options import UsageError, flag, given, refuse
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterable
 
-    from ..analytic.refutation import Refutation
     from ..analytic.theorem import Theorem
     from ..problem.ufm import UFM
     from ..questions.attacks import Attack, Trial
     from ..questions.design import Design
+    from ..theorems.refuted import Refutation
 
 #: Each question of design, what it asks, and the options that belong to it.
 QUESTIONS = {
@@ -68,7 +68,7 @@ def design(args: Namespace, terminal: Terminal) -> Answer:
 
     _check_question(args)
     found = _designed(options.problem(args), args)
-    code = DONE if found.verified else CONTRADICTED
+    code = Exit.DONE if found.verified else Exit.CONTRADICTED
     return Answer(found.to_dict(), lambda _: blocks(found), code)
 
 
@@ -145,9 +145,7 @@ def _add_action(parser: ArgumentParser) -> None:
     "[name]  of a theorem; check without one attacks all theorems in turn",
     CHECK,
     "--latex  derive: LaTeX instead of text",
-    options.output(
-        "also write the JSON document to FILE; derive --latex: or the LaTeX, with suffix .tex"
-    ),
+    options.output("; derive --latex: or the LaTeX, with suffix .tex"),
     out=(".json", ".tex"),
 )
 def theorems(args: Namespace, terminal: Terminal) -> Answer:
@@ -200,10 +198,10 @@ def _show(args: Namespace, terminal: Terminal) -> Answer:
 
 
 def _derive(args: Namespace, terminal: Terminal) -> Answer:
-    from ..analytic.refutation import Refutation
     from ..files import atomic_write
     from ..problem.errors import NoTheorem
     from ..theorems import statements
+    from ..theorems.refuted import Refutation
 
     one = statements.entry(args.name)
     if isinstance(one, Refutation):
@@ -215,8 +213,8 @@ def _derive(args: Namespace, terminal: Terminal) -> Answer:
     proved = sum(holds for _, holds in checked)
     words = [derivation.latex() if args.latex else derivation.text()]
 
-    def save(_document: str) -> None:
-        with atomic_write(args.out, overwrite=args.force) as stream:
+    def save(path: str, _document: str, *, overwrite: bool) -> None:
+        with atomic_write(path, overwrite=overwrite) as stream:
             stream.write(words[0].encode())
 
     body = {
@@ -232,14 +230,14 @@ def _derive(args: Namespace, terminal: Terminal) -> Answer:
     }
     verdict = f"{len(checked)} steps, {proved} proved by exact simplification"
     said = words if args.latex else [*words, verdict]
-    code = DONE if proved == len(checked) else CONTRADICTED
+    code = Exit.DONE if proved == len(checked) else Exit.CONTRADICTED
     return Answer(body, lambda _: said, code, save={".tex": save})
 
 
 def _check(args: Namespace, terminal: Terminal) -> Answer:
-    from ..analytic.refutation import Refutation
     from ..questions.attacks import attack
     from ..theorems import statements, theorems
+    from ..theorems.refuted import Refutation
 
     trials, starts, tolerance = args.trials or 20, args.starts or 3, args.tol or CLOSED
     chosen: Any = theorems() if args.name is None else (statements.entry(args.name),)
@@ -311,7 +309,7 @@ def _judged(attacks: list[Attack], seed: int, *, alone: bool) -> Answer:
         yield text([*(_verdict_lines(attacks[0]) if alone else []), ("seed", str(seed))])
 
     body = {"action": "check", "attacks": [attack.to_dict() for attack in attacks]}
-    code = CONTRADICTED if wrong else INCONCLUSIVE if cut else DONE
+    code = Exit.CONTRADICTED if wrong else Exit.INCONCLUSIVE if cut else Exit.DONE
     return Answer(body, blocks, code, seed=seed)
 
 
@@ -354,4 +352,6 @@ def _compared(one: Refutation, trials: int, seed: int) -> Answer:
 
     body: dict[str, Any] = {"action": "check", "refuted": one.name}
     body["comparisons"] = [comparison.to_dict() for comparison in found]
-    return Answer(body, blocks, CONTRADICTED if found[0].refutes else INCONCLUSIVE, seed=seed)
+    return Answer(
+        body, blocks, Exit.CONTRADICTED if found[0].refutes else Exit.INCONCLUSIVE, seed=seed
+    )

@@ -7,11 +7,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from . import options
-from .answer import CONTRADICTED, DONE, INCONCLUSIVE, Answer, Terminal, command, predicted
+from .answer import Answer, Exit, Terminal, command, predicted
 from .options import UsageError, given
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     import numpy as np
 
@@ -50,7 +50,9 @@ map
   --most-solved N[0..]  how many cells may be solved iteratively, one by one (10000)
 """,
     options.PICTURE,
-    options.output("also write the map to FILE: .csv, .npz, .json, or a picture .png, .svg, .pdf"),
+    options.output(
+        says="also write the map to FILE: .csv, .npz, .json, or a picture .png, .svg, .pdf"
+    ),
     out=(".json", ".csv", ".npz", *options.PICTURES),
 )
 def phase(args: Namespace, terminal: Terminal) -> Answer:
@@ -84,19 +86,21 @@ def phase(args: Namespace, terminal: Terminal) -> Answer:
             most_solved=MOST_SOLVED if args.most_solved is None else args.most_solved,
             progress=progress or say,
         )
-    save: dict[str, Callable[[str], object]] = {
-        ".csv": lambda _: found.save(args.out, overwrite=args.force),
-        ".npz": lambda document: found.save(
-            args.out, "" if args.json else document, overwrite=args.force
-        ),
-    }
+
     if suffix in options.PICTURES:
         axes = plots.phase_diagram(found, lines=not args.no_boundaries)
-        save[suffix] = lambda _: plots.save(axes, args.out, **settings)
+
+    def save(path: str, document: str, *, overwrite: bool) -> None:
+        if suffix in options.PICTURES:
+            plots.save(axes, path, **settings)
+        else:
+            found.save(path, "" if args.json else document, overwrite=overwrite)
+
     whole = args.json or suffix == ".json"
     body = found.to_dict(arrays=whole) if whole or suffix == ".npz" else {}
     lines = [*_map_lines(found), *([] if args.out is None else [("written", args.out)])]
-    return Answer(body, lambda _: [text.text(lines)], save=save)
+    others = dict.fromkeys((".csv", ".npz", *options.PICTURES), save)
+    return Answer(body, lambda _: [text.text(lines)], save=others)
 
 
 def _family(args: Namespace) -> tuple[UFM, Axis, Axis, LongTail | None]:
@@ -136,7 +140,7 @@ def _map_lines(found: PhaseMap) -> Iterable[Line]:
 
     from ..questions.maps import FIELDS, WHOLE
 
-    yield "problem", ", ".join(_family_words(found))
+    yield "problem", _family_words(found)
     for side, axis in (("x", found.x), ("y", found.y)):
         span = f"{axis.values[0]:g} to {axis.values[-1]:g}, {len(axis)} points"
         scale = "logarithmic" if axis.log else "linear"
@@ -155,40 +159,25 @@ def _map_lines(found: PhaseMap) -> Iterable[Line]:
         yield "boundary", f"{boundary.name}: {_span(found, boundary.x, boundary.y)}"
 
 
-def _family_words(found: PhaseMap) -> Iterable[str]:
+def _family_words(found: PhaseMap) -> str:
     """What stands still, and the rule behind the counts."""
     ufm, tail, moved = found.plane.ufm, found.plane.tail, {found.x.name, found.y.name}
-
-    def layers(name: str, values: Sequence[float]) -> str:
-        distinct = values[:1] if len(set(values)) == 1 else values
-        said = ", ".join(f"{value:.6g}" for value in distinct[:6])
-        return f"{name} {said}" + (", ..." if len(distinct) > 6 else "")
-
-    if "K" not in moved:
-        yield f"{ufm.classes} classes"
-    if tail is None:
-        yield f"N = {ufm.samples:.6g}"
-    else:
+    said, gone = ufm.parts(), moved - {"n"}
+    said["n"] = f"N = {ufm.samples:.6g}"
+    if tail is not None:
         sizes = {"n": tail.largest, "ratio": tail.ratio}
-        yield from (f"{name} = {sizes[name]:g}" for name in sizes if name not in moved)
+        fixed = [f"{name} = {size:g}" for name, size in sizes.items() if name not in moved]
         profile = "n for the first half, then n / ratio" if tail.step else "n ratio^(-k/(K-1))"
         floored = "rounded down to whole numbers"
         rule = floored if tail.rule == "floored" else "continuous, not rounded"
-        yield f"counts {profile} ({rule})"
-    entropy = ufm.loss.name == "ce"
-    with_ = [f" with {name.replace('_', ' ')}" for name in ufm.loss.parameters()] if entropy else []
-    yield "".join(["cross-entropy" if entropy else "squared loss", *with_])
-    if "depth" not in moved:
-        yield f"M = {ufm.depth}"
-    if not found.plane.full_width and "width" not in moved:
-        yield layers("width", ufm.width)
-    if "decay" not in moved:
-        ratios = " (times a factor)" if "mean-decay" in moved else ""
-        yield layers("weight decay", ufm.weight_decay) + ratios
-        yield f"feature decay {ufm.feature_decay:.6g}{ratios}"
-    if "bias-decay" not in moved:
-        yield {"none": "no bias", "free": "free bias"}.get(str(ufm.bias), f"bias decay {ufm.bias}")
-    yield f"{ufm.features} features"
+        said["n"] = ", ".join([*fixed, f"counts {profile} ({rule})"])
+    names = ufm.loss.parameters() if ufm.loss.name == "ce" else ()
+    said["loss"] = ufm.loss.words + "".join(f" with {name.replace('_', ' ')}" for name in names)
+    gone |= {"width"} if found.plane.full_width else set()
+    gone |= {"weight-decay", "feature-decay"} if "decay" in moved else set()
+    for decay in ("weight-decay", "feature-decay") if "mean-decay" in moved else ():
+        said[decay] += " (times a factor)"
+    return ", ".join(words for about, words in said.items() if about not in gone)
 
 
 def _span(found: PhaseMap, x: np.ndarray, y: np.ndarray) -> str:
@@ -215,9 +204,7 @@ descent
   --share X(0,1)  a class is learned at this share of its final value (0.5)
 """,
     options.PICTURE + "  --picture FILE  modes against the step (.png, .svg or .pdf)",
-    options.output(
-        "also write the JSON document to FILE, or with suffix .csv the time course of every mode"
-    ),
+    options.output(", or with suffix .csv the time course of every mode"),
     out=(".json", ".csv"),
 )
 def dynamics(args: Namespace, terminal: Terminal) -> Answer:
@@ -245,9 +232,8 @@ def dynamics(args: Namespace, terminal: Terminal) -> Answer:
         if args.picture is not None:
             yield text([("picture", args.picture)])
 
-    return Answer(
-        body, blocks, DONE, course.warnings, None, {".csv": lambda _: _write_course(args, course)}
-    )
+    csv = {".csv": lambda *_, **__: _write_course(args, course)}
+    return Answer(body, blocks, warnings=course.warnings, save=csv)
 
 
 def _course_lines(course: TimeCourse, body: dict[str, Any]) -> list[Line]:
@@ -365,8 +351,8 @@ def landscape(args: Namespace, terminal: Terminal) -> Answer:
         drawn = [] if args.picture is None else [("picture", args.picture)]
         yield text([*drawn, ("verdict", f"{found.comparison.name}: {found.comparison.value}")])
 
-    codes = {Comparison.CONTRADICTED: CONTRADICTED, Comparison.UNRESOLVED: INCONCLUSIVE}
-    code = codes.get(found.comparison, DONE)
+    codes = {Comparison.CONTRADICTED: Exit.CONTRADICTED, Comparison.UNRESOLVED: Exit.INCONCLUSIVE}
+    code = codes.get(found.comparison, Exit.DONE)
     return Answer(found.to_dict(), blocks, code, point.warnings)
 
 

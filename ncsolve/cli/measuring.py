@@ -7,17 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from . import options
-from .answer import (
-    CONTRADICTED,
-    DONE,
-    INCONCLUSIVE,
-    Answer,
-    Terminal,
-    command,
-    measured,
-    new_seed,
-    predicted,
-)
+from .answer import Answer, Exit, Terminal, command, measured, new_seed, predicted
 from .options import UsageError, flag, given, refuse
 
 if TYPE_CHECKING:
@@ -63,9 +53,7 @@ comparison
 {options.PRESET}
 """,
     _add_picture,
-    options.output(
-        "also write the JSON document to FILE, or with suffix .npz what was measured as matrices as well"
-    ),
+    options.output(", or with suffix .npz what was measured as matrices as well"),
     out=(".json", ".npz"),
 )
 def compare(args: Namespace, terminal: Terminal) -> Answer:
@@ -88,11 +76,11 @@ def compare(args: Namespace, terminal: Terminal) -> Answer:
         drawn = gallery.drawn(name, result_of(compared), which=which or None)
         plots.save(drawn, args.picture, **drawing)
 
-    def save(document: str) -> None:
-        write_arrays(args.out, compared.matrices.named("found_"), document, overwrite=args.force)
+    def save(path: str, document: str, **how: bool) -> None:
+        write_arrays(path, compared.matrices.named("found_"), document, **how)
 
     body = compared.to_dict() | {"prediction": prediction.to_dict(), "picture": args.picture}
-    code = DONE if compared.agrees else CONTRADICTED
+    code = Exit.DONE if compared.agrees else Exit.CONTRADICTED
     return Answer(body, lambda _: blocks(compared), code, prediction.warnings, save={".npz": save})
 
 
@@ -360,15 +348,15 @@ def _trained_answer(
     from ..networks.task import Ending
     from ..show.text import blocks, text
 
-    prediction, code, verdict = trained.task.prediction, DONE, ""
+    prediction, code, verdict = trained.task.prediction, Exit.DONE, ""
     if trained.contradicts:
         low = "the network lies below a value that is claimed to be the global minimum"
-        code, verdict = CONTRADICTED, f"contradicted: {low}"
+        code, verdict = Exit.CONTRADICTED, f"contradicted: {low}"
     elif trained.ending in (Ending.INTERRUPTED, Ending.DIVERGED):
-        code, verdict = INCONCLUSIVE, f"not finished: {trained.ending.value}"
+        code, verdict = Exit.INCONCLUSIVE, f"not finished: {trained.ending.value}"
     elif tolerance is not None:
         reached = trained.reached(tolerance)
-        code = DONE if reached else INCONCLUSIVE
+        code = Exit.DONE if reached else Exit.INCONCLUSIVE
         wanted = f"distances below {tolerance:g} and below every other target's"
         verdict = f"{'reached' if reached else 'not reached'}: {wanted}"
         if prediction is None:

@@ -225,12 +225,14 @@ picture
 """
 
 
-def output(says: str = "also write the JSON document to FILE", *, required: bool = False) -> str:
-    """Where the answer goes."""
+def output(
+    more: str = "", says: str = "also write the JSON document to FILE", file: str = "FILE"
+) -> str:
+    """Where the answer goes, and what more --out may write."""
     return f"""
 output
   --json  print one JSON document instead of text
-  --out FILE{"!" if required else ""}  {says}
+  --out {file}  {says}{more}
   --force  let --out replace a file that exists
   --quiet  no progress, notes or warnings on standard error
 """

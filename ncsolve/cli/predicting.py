@@ -5,18 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import options
-from .answer import (
-    CLOSED,
-    CONTRADICTED,
-    DONE,
-    INCONCLUSIVE,
-    Answer,
-    Terminal,
-    answer_about,
-    command,
-    predicted,
-    verified,
-)
+from .answer import CLOSED, Answer, Exit, Terminal, answer_about, command, predicted, verified
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -24,7 +13,7 @@ if TYPE_CHECKING:
 
 @command(
     options.add_problem,
-    options.output("also write the JSON document to FILE, or with suffix .npz the matrices"),
+    options.output(", or with suffix .npz the matrices"),
     out=(".json", ".npz"),
 )
 def predict(args: Namespace, terminal: Terminal) -> Answer:
@@ -42,19 +31,14 @@ def predict(args: Namespace, terminal: Terminal) -> Answer:
         lines = certificate_lines(certificate)
         body["certificate"] = None if certificate is None else certificate.to_dict()
 
-    def save(document: str) -> None:
-        prediction.save(args.out, document, overwrite=args.force)
-
-    return answer_about(prediction, body, lines, save={".npz": save})
+    return answer_about(prediction, body, lines, save={".npz": prediction.save})
 
 
 @command(
     options.add_problem,
     options.DESCENT,
     options.TOLERANCE,
-    options.output(
-        "also write the JSON document to FILE, or with suffix .npz the matrices of the best run as well"
-    ),
+    options.output(", or with suffix .npz the matrices of the best run as well"),
     "--hessian  check that the best run ends at a minimum",
     out=(".json", ".npz"),
 )
@@ -64,15 +48,12 @@ def verify(args: Namespace, terminal: Terminal) -> Answer:
     from ..verification import Verdict
 
     found, method, seed = verified(args, terminal)
-    code = INCONCLUSIVE if found.interrupted or found.verdict is Verdict.STUCK else DONE
-    code = CONTRADICTED if found.verdict in (Verdict.REFUTED, Verdict.BEATEN) else code
+    code = Exit.INCONCLUSIVE if found.interrupted or found.verdict is Verdict.STUCK else Exit.DONE
+    code = Exit.CONTRADICTED if found.verdict in (Verdict.REFUTED, Verdict.BEATEN) else code
     lines = verification_lines(found, method, seed)
 
-    def save(document: str) -> None:
-        found.save(args.out, document, overwrite=args.force)
-
     about = (found.prediction, found.to_dict(), lines)
-    return answer_about(*about, seed=seed, code=code, save={".npz": save})
+    return answer_about(*about, seed=seed, code=code, save={".npz": found.save})
 
 
 @command(
@@ -115,7 +96,7 @@ def certify(args: Namespace, terminal: Terminal) -> Answer:
         "tolerance": tolerance,
     }
     lines = [*certificate_lines(certificate), ("verdict", verdict)]
-    code = INCONCLUSIVE if why else DONE
+    code = Exit.INCONCLUSIVE if why else Exit.DONE
     return answer_about(prediction, body, lines, rows=False, code=code)
 
 
@@ -134,12 +115,12 @@ def _rigorously(args: Namespace, terminal: Terminal, tolerance: float) -> Answer
     certificate = verification.certify(prediction, rigorous=True, tolerance=tolerance)
     lines = [*rigorous_lines(certificate), ("time", f"{time.perf_counter() - start:.2f} s")]
     body = prediction.to_dict() | {"certificate": certificate.to_dict(), "tolerance": tolerance}
-    codes = {Outcome.DISPROVED: CONTRADICTED, Outcome.NOT_DECIDED: INCONCLUSIVE}
+    codes = {Outcome.DISPROVED: Exit.CONTRADICTED, Outcome.NOT_DECIDED: Exit.INCONCLUSIVE}
 
-    def save(_document: str) -> None:
-        certificate.save(args.out, overwrite=args.force)
+    def save(path: str, _document: str, *, overwrite: bool) -> None:
+        certificate.save(path, overwrite=overwrite)
 
-    code = codes.get(certificate.outcome, DONE)
+    code = codes.get(certificate.outcome, Exit.DONE)
     return answer_about(prediction, body, lines, rows=False, code=code, save={".json": save})
 
 
@@ -158,7 +139,7 @@ def replay(args: Namespace, terminal: Terminal) -> Answer:
         body["certificate"] = found.certificate.to_dict()
         lines = [*rigorous_lines(found.certificate), *lines]
         verdict = "accepted: every check passed"
-    code = CONTRADICTED if found.certificate is None else DONE
+    code = Exit.CONTRADICTED if found.certificate is None else Exit.DONE
     return Answer(body, lambda _: [text([*lines, ("verdict", verdict)])], code)
 
 

@@ -10,17 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import options
-from .answer import (
-    CONTRADICTED,
-    DONE,
-    INCONCLUSIVE,
-    Answer,
-    Terminal,
-    answer_about,
-    command,
-    predicted,
-    verified,
-)
+from .answer import Answer, Exit, Terminal, answer_about, command, predicted, verified
 from .options import UsageError, given, refuse
 
 if TYPE_CHECKING:
@@ -52,7 +42,7 @@ def _add_kind(parser: ArgumentParser) -> None:
     lambda parser: options.add_problem(parser, required=False),
     options.DESCENT,
     options.TOLERANCE,
-    options.output("the picture: .png, .svg or .pdf", required=True),
+    options.output(says="the picture: .png, .svg or .pdf", file="FILE!"),
     options.PICTURE + CHOICES,
     out=options.PICTURES,
 )
@@ -71,13 +61,13 @@ def plot(args: Namespace, terminal: Terminal) -> Answer:
     elif kind.descends or args.measured:
         found, method, seed = verified(args, terminal)
         result, lines = result_of(found), [*verification_lines(found, method, seed), *lines]
-        others = {"seed": seed, "code": INCONCLUSIVE if found.interrupted else DONE}
+        others = {"seed": seed, "code": Exit.INCONCLUSIVE if found.interrupted else Exit.DONE}
     else:
         assert kind.made is not None  # `_check_plot` has seen to it
         result = kind.made(predicted(args, terminal))
     choices = {name: getattr(args, name) for name in options.names(CHOICES)}
     axes = drawn(args.kind, result, **choices)
-    save = dict.fromkeys(options.PICTURES, lambda _: plots.save(axes, args.out, **settings))
+    save = dict.fromkeys(options.PICTURES, lambda *_, **__: plots.save(axes, args.out, **settings))
     about = ("schema", "ncsolve_version", "provenance")
     body = {name: value for name, value in result.document.items() if name not in about}
     body["kind"] = args.kind
@@ -138,7 +128,7 @@ def report(args: Namespace, terminal: Terminal) -> Answer:
     if not args.verified and (needless := given(args, RUN)):
         raise UsageError(f"{needless[0]} needs a run; add --verified")
     check_writable(args.html, overwrite=args.force)
-    codes = {Verdict.AGREES: DONE, Verdict.STUCK: INCONCLUSIVE}
+    codes = {Verdict.AGREES: Exit.DONE, Verdict.STUCK: Exit.INCONCLUSIVE}
     run = verified(args, terminal) if args.verified else None
     verification, _, seed = run or (None, None, None)
     if verification is not None:
@@ -146,7 +136,7 @@ def report(args: Namespace, terminal: Terminal) -> Answer:
     else:
         prediction = predicted(args, terminal)
         certificate = certificate_if_known(prediction)
-    code = DONE if verification is None else codes.get(verification.verdict, CONTRADICTED)
+    code = Exit.DONE if verification is None else codes.get(verification.verdict, Exit.CONTRADICTED)
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = html_report(prediction, certificate, run, when)
     with atomic_write(args.html, overwrite=args.force) as stream:
@@ -165,7 +155,7 @@ who computes
   --dask ADDRESS  the workers of a Dask cluster: address of its scheduler
 """,
     options.output(
-        "the file of results (SPEC.jsonl beside the spec); one of the same spec is gone on with"
+        says="the file of results (SPEC.jsonl beside the spec); one of the same spec is gone on with"
     ),
     options.PICTURE + "  --plot FILE  also draw all results: .png, .svg or .pdf",
     out=(".jsonl",),
@@ -196,7 +186,7 @@ def campaign(args: Namespace, terminal: Terminal) -> Answer:
         return blocks(summary, terminal=watched, path=path, picture=picture)
 
     body = summary.to_dict() | {"results": str(path)}
-    written = {".jsonl": lambda _: None}  # row by row, already
+    written = {".jsonl": lambda *_, **__: None}  # row by row, already
     seed, kind = summary.spec.seed, "campaign-summary"
     return Answer(body, told, summary.code, seed=seed, save=written, kind=kind)
 

@@ -195,7 +195,7 @@ def read(source: str | os.PathLike[str]) -> Dataset:
 
     Raises
     ------
-    DataError, CountsError
+    DataError
         The file is missing, of another format, truncated or inconsistent.
     """
     text, path = os.fspath(source), Path(source)
@@ -223,7 +223,7 @@ def read(source: str | os.PathLike[str]) -> Dataset:
 
 def _npz(path: Path) -> Dataset:
     name = shown(str(path))
-    with opened(path, LIMIT) as file:
+    with opened(path, LIMIT, kind=DataError) as file:
         try:
             if file.read(2) != b"PK":
                 raise ValueError("it does not begin like an archive of arrays")
@@ -248,7 +248,7 @@ def _cifar(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
     record, every = 1 + math.prod(CIFAR), []
     for path in paths:
         name = shown(str(path))
-        with opened(path, 1 << 30) as file:
+        with opened(path, 1 << 30, kind=DataError) as file:
             body = np.frombuffer(file.read(), dtype=np.uint8)
         if body.size % record:
             raise DataError(
@@ -282,7 +282,7 @@ def _mnist(images: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def _idx(path: Path, magic: int) -> NDArray[np.uint8]:
     """The array of one file, whose magic number is checked."""
     name, dimensions = shown(str(path)), magic & 0xFF
-    with opened(path, LIMIT) as file:
+    with opened(path, LIMIT, kind=DataError) as file:
         zipped = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file

@@ -34,6 +34,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +58,7 @@ class Exchangeable:
     Attributes
     ----------
     members : the classes of each group
-    member : the group of each class
+    classes : K
     sizes, counts : m_g, n_g
     """
 
@@ -66,9 +67,7 @@ class Exchangeable:
         for k, key in enumerate(zip(problem.counts, *problem.per_class, strict=True)):
             groups.setdefault(key if problem.one_hot else k, []).append(k)
         self.members = list(groups.values())
-        self.member = [
-            g for _, g in sorted((k, g) for g, ks in enumerate(self.members) for k in ks)
-        ]
+        self.classes = len(problem.counts)
         self.sizes = [len(classes) for classes in self.members]
         self.counts = [problem.counts[classes[0]] for classes in self.members]
 
@@ -104,15 +103,11 @@ class Invariant:
     @cached_property
     def along_counts(self) -> list[Any]:
         """Gamma e: per row, the sum over all classes k of n_k times the entry in column k."""
-        sums = []
-        for h, row in enumerate(self.entry):
-            terms = [
-                m * n * x
-                for m, n, x in zip(self.groups.sizes, self.groups.counts, row, strict=True)
-            ]
-            if self.own is not None:
-                terms.append(self.groups.counts[h] * (self.own[h] - row[h]))
-            sums.append(total(terms))
+        counts, sizes = self.groups.counts, self.groups.sizes
+        weights = [m * n for m, n in zip(sizes, counts, strict=True)]
+        sums = [total(map(mul, weights, row)) for row in self.entry]
+        for h, own in enumerate(self.own or ()):
+            sums[h] += counts[h] * (own - self.entry[h][h])
         return sums
 
     def gram(self, square: Any, *, kept: bool = False) -> Gram:
@@ -224,19 +219,15 @@ class Dual:
         groups, sizes = self.groups, self.groups.sizes
         entry, own = [list(row) for row in self.entry], list(self.own or [])
         label = groups.of(self.problem.per_class[1])
-        sent = [
-            n * s for n, s in zip(groups.counts, label, strict=True)
-        ]  # sent_g pi by a class of g
+        sent = list(map(mul, groups.counts, label))  # a class of group g sends sent_g pi
         hub = max(range(len(sizes)), key=lambda g: sizes[g] * groups.counts[g])
-        everything = sum(m * x for m, x in zip(sizes, sent, strict=True))
-        for g in range(len(sizes)):
-            if g == hub:
-                continue
-            others = [h for h in range(len(sizes)) if h != g]
-            excess = total(
-                sizes[h] * (sent[h] * self.entry[g][h] - sent[g] * self.entry[h][g]) for h in others
+        everything = sum(map(mul, sizes, sent))
+        for g in {*range(len(sizes))} - {hub}:
+            flows = (
+                sent[h] * self.entry[g][h] - sent[g] * self.entry[h][g] for h in range(len(sizes))
             )
-            excess -= self._spread * (everything - len(groups.member) * sent[g])
+            excess = total(map(mul, sizes, flows))
+            excess -= self._spread * (everything - groups.classes * sent[g])
             # what a class of g has too much of goes to the classes of the hub, and the other way round
             for to, start, flow in ((hub, g, excess.max(0)), (g, hub, (-excess).max(0))):
                 entry[to][start] += flow / (sizes[hub] * sent[start])
@@ -245,15 +236,10 @@ class Dual:
 
     def times(self, t: float) -> Dual:
         """T Gamma: probabilities move towards the targets."""
-        end = self._spread if not self.problem.squared else 0
-        mine = end + 1 - self.problem.smoothing if not self.problem.squared else 0
-        rest = 1 - flint().arb(t)
-        entry = [
-            [rest * end + t * x if self.groups.others(h, g) else x for g, x in enumerate(row)]
-            for h, row in enumerate(self.entry)
-        ]
-        own = None if self.own is None else [rest * mine + t * x for x in self.own]
-        return replace(self, entry=entry, own=own)
+        there = 0 if self.problem.squared else 1 - flint().arb(t)
+        end, mine = there * self._spread, there * (self._spread + 1 - self.problem.smoothing)
+        own = None if self.own is None else [mine + t * x for x in self.own]
+        return replace(self, entry=[[end + t * x for x in row] for row in self.entry], own=own)
 
     @cached_property
     def norm(self) -> float:
@@ -262,12 +248,11 @@ class Dual:
 
     def scale(self, given: float | None = None) -> float:
         """The given t, or the largest of floating point, for which t Gamma is proved to be feasible."""
-        most = 1.0
+        most, margin = 1.0, MARGIN * len(self.groups.sizes)
         least = min((float(x.mid()) for x in self.own or ()), default=1.0)
         if not self.problem.squared and least < 1e-12 and self.problem.free:
             mine = float(flint().arb(1 + self._spread - self.problem.smoothing))
             most = mine / (mine - least) * (1.0 - 1e-12)
-        margin = MARGIN * len(self.groups.sizes)
         for _ in range(TRIES if given is None else 1):
             fits = min(most, (1.0 - margin) / self.norm) if self.norm > 0 else most
             t = fits if given is None else given
@@ -286,13 +271,12 @@ class Dual:
     @cached_property
     def _grams(self) -> list[Gram]:
         square = self.problem.decays[0] * self.problem.decays[1]
-        return [
-            self.gamma.gram(square, kept=kept) for kept in (False, True)[: 1 + self.problem.relu]
-        ]
+        kinds = (False, True) if self.problem.relu else (False,)
+        return [self.gamma.gram(square, kept=kept) for kept in kinds]
 
     @property
     def _spread(self) -> Any:
-        return self.problem.smoothing / len(self.groups.member)
+        return self.problem.smoothing / self.groups.classes
 
     @cached_property
     def missed(self) -> list[Any]:
@@ -305,7 +289,7 @@ class Dual:
     @cached_property
     def _own_pull(self) -> list[Any]:
         """Pi - p of the own class: minus the sum over all others."""
-        return [self._spread * (len(self.groups.member) - 1) - missed for missed in self.missed]
+        return [self._spread * (self.groups.classes - 1) - missed for missed in self.missed]
 
     @cached_property
     def gamma(self) -> Invariant:
@@ -313,17 +297,13 @@ class Dual:
         if self.problem.squared:
             return Invariant(self.groups, self.entry, self.own)
         _, label, scale = map(self.groups.of, self.problem.per_class)
+        unit = [[r * s / self.problem.samples for s in label] for r in scale]
         entry = [
-            [
-                s * r * (x - self._spread) / self.problem.samples
-                if self.groups.others(h, g)
-                else flint().arb(0)
-                for g, (s, x) in enumerate(zip(label, row, strict=True))
-            ]
-            for h, (r, row) in enumerate(zip(scale, self.entry, strict=True))
+            [unit[h][g] * (x - self._spread) for g, x in enumerate(row)]
+            for h, row in enumerate(self.entry)
         ]
-        own = zip(label, scale, self._own_pull, strict=True)
-        return Invariant(self.groups, entry, [s * r * x / self.problem.samples for s, r, x in own])
+        own = [unit[g][g] * x for g, x in enumerate(self._own_pull)]
+        return Invariant(self.groups, entry, own)
 
     @cached_property
     def entropies(self) -> list[Any]:
@@ -346,11 +326,9 @@ class Dual:
             known -= total(m * x * x for m, x in pairs) / (2 * decay)
         if self.problem.squared:
             return known - self._squared_conjugate()
-        gains = zip(self.groups.sizes, self.groups.counts, self._offset_gains, strict=True)
-        gained = total(
-            m * n * (gain - entropy)
-            for (m, n, gain), entropy in zip(gains, self.entropies, strict=True)
-        )
+        weights = map(mul, self.groups.sizes, self.groups.counts)
+        gains = zip(weights, self._offset_gains, self.entropies, strict=True)
+        gained = total(weight * (gain - entropy) for weight, gain, entropy in gains)
         return known + gained / self.problem.samples
 
     @property
@@ -386,13 +364,13 @@ def _gradient(problem: ExactProblem, point: Parameters) -> Balls:
     rows, classes = logits(point), range(len(problem.counts))
     columns = []
     for k in classes:
-        z = [
-            row.get(k, flint().arb(0)) + b for row, b in zip(rows, point.bias.tolist(), strict=True)
-        ]
-        if not all(abs(x) < OVERFLOW for x in z):
-            raise Undecided("the gradient at the matrices, whose logits overflow,")
         y = [j == k for j in classes] if problem.one_hot else [row[k] for row in problem.targets]
-        columns.append([(x - t) / problem.samples for x, t in zip(z, y, strict=True)])
+        off = zip(rows, point.bias.tolist(), y, strict=True)
+        columns.append(
+            [(row.get(k, 0) + flint().arb(b) - t) / problem.samples for row, b, t in off]
+        )
+        if not all(abs(x) < OVERFLOW for x in columns[-1]):
+            raise Undecided("the gradient at the matrices, whose logits overflow,")
     return columns
 
 
@@ -406,6 +384,9 @@ def _softmax(apart: list[Any]) -> list[Any]:
 
 def _x_log_x(x: Any) -> Any:
     """For a number x >= 0, also where its ball reaches below zero; the function falls up to 1/e."""
-    if x.is_zero() or x > 0:
-        return x if x.is_zero() else x * x.log()
-    return (x.upper() * x.upper().log()).union(flint().arb(0))
+    if x > 0:
+        return x * x.log()
+    if x.is_zero():
+        return x
+    end, arb = x.upper(), flint().arb
+    return (end * end.log()).union(arb(0)) if end < 0.25 else arb("nan")

@@ -91,7 +91,8 @@ def spectral_states(
     own = {mode.tau2.low: mode for mode in modes if mode.tau2.low == mode.tau2.high}
     moved = {False}
     if problem.free:  # secular roots lie strictly between the counts
-        roots = [mode.stand for mode in modes if mode.kept and mode.tau2.low not in counts]
+        known = [mode for n, mode in own.items() if n in counts]
+        roots = [mode.stand for mode in modes if mode.kept and mode not in known]
         moved = {True, False} if Stand.TIE in roots else {False}
         if Stand.ALIVE in roots:
             moved = {True}
@@ -186,7 +187,7 @@ def _all_vanish(problem: ExactProblem) -> bool:
     """Whether the gradient at A = 0 with its best bias has a norm that is proved to be below c (where it is rational)."""
     groups = Exchangeable(problem)
     offset, label, rows = map(groups.of, problem.per_class)
-    counts, classes, samples = groups.counts, len(groups.member), problem.samples
+    counts, classes, samples = groups.counts, groups.classes, problem.samples
     spread, kept = problem.smoothing / classes, 1 - problem.smoothing
     if problem.squared and problem.bias_decay is not None:
         share = [n / samples / (1 + problem.bias_decay) for n in counts]
@@ -262,7 +263,7 @@ class _Near:
     def _turns(self, g: int, f: int) -> bool:
         """Whether (z*_j - z*_k) . Gamma*_k is not zero for a class k of group g and one, j, of group f."""
         offset, label, _ = map(self.groups.of, self.problem.per_class)
-        spread = self.problem.smoothing / len(self.groups.member)
+        spread = self.problem.smoothing / self.groups.classes
         mine, theirs = self.softmax(g), self.softmax(f)
         terms = []
         for h, size in enumerate(self.groups.sizes):

@@ -331,9 +331,8 @@ def long_tail(classes: int, largest: int, ratio: float, step: bool = False) -> l
         )
     with localcontext(prec=60):
         n, rho = Decimal(int(largest)), Decimal(str(ratio))
-        to_integer = Decimal(
-            "1e-30"
-        )  # absorbs the rounding of 60 digits where the value is an exact integer
+        # absorbs the rounding of 60 digits where the value is an exact integer
+        to_integer = Decimal("1e-30")
         last = int(n / rho)
         if last < 1:
             raise CountsError(
@@ -372,38 +371,32 @@ def parse_long_tail(text: str) -> list[int]:
     >>> parse_long_tail("ratio=10, n=100, K=3")
     [100, 31, 10]
     """
+
+    def wrong(why: str) -> CountsError:
+        return CountsError(f"long tail {shown(text)}: {why}; {FORM}")
+
     given: dict[str, str] = {}
     for part in text.split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if key not in ("K", "n", "ratio", "step"):
-            raise CountsError(f"long tail {shown(text)}: {shown(key)} is not a key; {FORM}")
+            raise wrong(f"{shown(key)} is not a key")
         if key in given:
-            raise CountsError(f"long tail {shown(text)}: {key} is given twice; {FORM}")
+            raise wrong(f"{key} is given twice")
         if (key == "step") == bool(equals):
-            raise CountsError(
-                f"long tail {shown(text)}: {key} {'takes no' if equals else 'needs a'} value; {FORM}"
-            )
+            raise wrong(f"{key} {'takes no' if equals else 'needs a'} value")
         given[key] = value
     if missing := [key for key in ("K", "n", "ratio") if key not in given]:
-        raise CountsError(f"long tail {shown(text)}: {' and '.join(missing)} missing; {FORM}")
-    number = {key: _number(key, given[key], text) for key in ("K", "n", "ratio")}
-    for key in ("K", "n"):
-        if not number[key].is_integer():
-            raise CountsError(
-                f"long tail {shown(text)}: {key}={given[key]} is not a whole number; {FORM}"
-            )
+        raise wrong(f"{' and '.join(missing)} missing")
+    number: dict[str, float] = {}
+    for key in ("K", "n", "ratio"):
+        try:
+            # float would read 1_000
+            number[key] = float(given[key].replace("_", "?"))
+        except ValueError:
+            raise wrong(f"{key}={shown(given[key])} is not a number") from None
+        if key != "ratio" and not number[key].is_integer():
+            raise wrong(f"{key}={given[key]} is not a whole number")
     return long_tail(int(number["K"]), int(number["n"]), number["ratio"], step="step" in given)
-
-
-def _number(key: str, value: str, text: str) -> float:
-    try:
-        if "_" in value:  # float would read 1_000
-            raise ValueError
-        return float(value)
-    except ValueError:
-        raise CountsError(
-            f"long tail {shown(text)}: {key}={shown(value)} is not a number; {FORM}"
-        ) from None
 
 
 def _whole(key: str, value: int, low: int, high: int) -> None:

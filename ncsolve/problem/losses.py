@@ -79,6 +79,7 @@ class Loss(Value):
 
     name: ClassVar[str]  # the word used in `UFM(loss=...)`, on the command line and in JSON
     words: ClassVar[str]  # what it is called where a problem is printed
+    smoothing = 0.0  # of the labels
 
     def __post_init__(self) -> None:
         for field in self._fields():
@@ -93,6 +94,11 @@ class Loss(Value):
     @property
     def one_hot(self) -> bool:
         """Whether output k belongs to class k, as in classification."""
+        return True
+
+    @property
+    def plain(self) -> bool:
+        """Whether no class is treated in a way of its own."""
         return True
 
     def parameters(self) -> dict[str, Any]:

@@ -197,6 +197,13 @@ class UFM(Value):
         >>> str(ncsolve.UFM([20, 10], "ce", depth=2))[:60]
         '2 classes, N = 30, cross-entropy, M = 2, width 2, weight dec'
         """
+        said = self.parts()
+        if not decays:
+            del said["weight-decay"], said["feature-decay"]
+        return ", ".join(said.values())
+
+    def parts(self) -> dict[str, str]:
+        """What `words` says, by the axis of a map that it is about."""
 
         def layers(values: Sequence[float]) -> str:
             distinct = values[:1] if len(set(values)) == 1 else values
@@ -204,17 +211,19 @@ class UFM(Value):
             return ", ".join(f"{value:.6g}" for value in distinct[:6]) + more
 
         whole = self.samples == math.floor(self.samples) and self.samples < 1e15
-        said = [
-            f"{self.classes} classes",
-            f"N = {self.samples:{'.0f' if whole else '.6g'}}",
-            str(self.loss),
-            f"M = {self.depth}",
-            f"width {layers(self.width)}",
-            f"weight decay {layers(self.weight_decay)}, feature decay {self.feature_decay:.6g}",
-            {"none": "no bias", "free": "free bias"}.get(str(self.bias), f"bias decay {self.bias}"),
-            f"{self.features} features",
-        ]
-        return ", ".join(said if decays else said[:5] + said[6:])
+        return {
+            "K": f"{self.classes} classes",
+            "n": f"N = {self.samples:{'.0f' if whole else '.6g'}}",
+            "loss": str(self.loss),
+            "depth": f"M = {self.depth}",
+            "width": f"width {layers(self.width)}",
+            "weight-decay": f"weight decay {layers(self.weight_decay)}",
+            "feature-decay": f"feature decay {self.feature_decay:.6g}",
+            "bias-decay": {"none": "no bias", "free": "free bias"}.get(
+                str(self.bias), f"bias decay {self.bias}"
+            ),
+            "features": f"{self.features} features",
+        }
 
     def __str__(self) -> str:
         return self.words()

@@ -16,7 +16,7 @@ loss does not see; the one of least norm is orthogonal to v.
 A GLOBAL or CERTIFIED claim is REFUTED where any of these contradicts it, AGREES where descent reaches the value or the gap closes,
 and is STUCK where neither does. A CRITICAL or BEST_KNOWN value is a critical point and an upper bound: it AGREES unless formula, slope
 or lower bound contradict it, and a BEST_KNOWN one is BEATEN where descent ends lower. A theorem about a limit has no point at positive
-decays: its value is held against the dual bound of the max-margin problem (numeric/margin.py).
+decays: its value is held against the dual bound of the max-margin problem (numeric/bounds.py).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ import numpy as np
 from ..analytic.prediction import Prediction
 from ..analytic.reduction import reduce
 from ..analytic.theorem import ACTIVE, MERGED, VANISHED, Claim
+from ..numeric.bounds import margin_certificate
 from ..numeric.descent import Descent
-from ..numeric.margin import margin_certificate
 from ..problem.errors import ProblemError
 from ..problem.losses import CrossEntropy, class_columns
 from ..problem.objective import Parameters, objective, objective_over

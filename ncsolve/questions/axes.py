@@ -452,7 +452,8 @@ class Plane(Value):
 
     def problem(self, values: dict[str, float]) -> UFM:
         """The problem where the named axes have these values."""
-        base, changes = self.ufm, {}
+        base = self.ufm
+        changes: dict[str, Any] = {}
         counts = {name: value for name, value in values.items() if name in TAIL}
         if counts and self.tail is not None:
             changes["counts"] = new = self.tail.replace(**counts).counts()
@@ -483,6 +484,11 @@ class Slice:
     rows: Indices
     columns: Indices
 
+    @cached_property
+    def example(self) -> UFM:
+        """The problem of the first cell, whose shape and loss are those of all."""
+        return self.cell(0)
+
     @property
     def size(self) -> int:
         """Number of cells."""
@@ -508,7 +514,7 @@ class Slice:
 
     def counts(self, cells: Indices) -> Array:
         """Class counts of some cells, falling, shape (cells, K)."""
-        plane, example = self.plane, self.cell(0)
+        plane, example = self.plane, self.example
         names = plane.x.name, plane.y.name
         if plane.tail is None or not set(names) & set(TAIL):
             counts = np.broadcast_to(example.counts, (cells.size, example.classes))

@@ -30,7 +30,7 @@ from .workers import Crew, Processes, Stopped, cores, one_thread
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
-    from ..numeric.certify import Certificate
+    from ..numeric.bounds import Certificate
     from ..problem.ufm import UFM
 
 #: Anything that `read_spec` understands.

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from ..files import refuse_overwrite
 from ..problem.border import finite_json, opened, shown
-from ..problem.errors import CampaignError, CountsError
+from ..problem.errors import CampaignError
 from ..version import __version__
 from .spec import Spec
 
@@ -108,13 +108,10 @@ def read_results(path: str | os.PathLike[str]) -> tuple[Spec, Iterator[Row]]:
         The file cannot be read, is none of results, or a line of it is damaged; the rows raise it when they get there.
     """
     name = shown(os.fspath(path))
-    try:
-        if os.path.exists(path) and Path(path).is_fifo():
-            raise CountsError(f"{name} is a pipe, which is read only once; give the path of a file")
-        with opened(path, LARGEST, "the header of a campaign at least") as file:
-            first = file.readline()
-    except CountsError as error:
-        raise CampaignError(str(error)) from None
+    if os.path.exists(path) and Path(path).is_fifo():
+        raise CampaignError(f"{name} is a pipe, which is read only once; give the path of a file")
+    with opened(path, LARGEST, "the header of a campaign at least", CampaignError) as file:
+        first = file.readline()
     digest, document = _header(first, name)
     spec = Spec(document)
     if spec.digest != digest:

@@ -22,10 +22,11 @@ from ..analytic.prediction import Prediction
 from ..analytic.theorem import ACTIVE, MERGED, VANISHED, Claim, Problems
 from ..files import atomic_write, document_of, write_arrays
 from ..problem.errors import NoTheorem, ProblemError, TooLarge
+from ..problem.fields import TAIL
 from ..problem.ufm import UFM
 from ..theorems.predict import candidates, choose
 from ..values import Value
-from .axes import TAIL, Axis, LongTail, Plane, Slice, axis
+from .axes import Axis, LongTail, Plane, Slice, axis
 from .boundaries import Boundary, boundaries
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 LARGEST = 2**31  # bytes that the arrays of a map may take
 MOST_SOLVED = 10_000
-BLOCK = 1 << 19  # numbers (cells x classes) at a time
+BLOCK = 1 << 16  # numbers (cells x classes) at a time: the working arrays stay in cache
 STATES = ("active", "vanished", "merged")
 FEATURES = ("cosine_min", "cosine", "cosine_max")
 CLASSIFIERS = ("classifier_cosine_min", "classifier_cosine", "classifier_cosine_max")
@@ -385,7 +386,7 @@ class _Filling:
 
     def fill(self, part: Slice) -> None:
         """Fill the cells of a slice for which a theorem speaks at once; list the others as open."""
-        example, cells = part.cell(0), np.arange(part.size)
+        example, cells = part.example, np.arange(part.size)
         if example.rank_limit < example.classes:
             among = candidates(example, self.asked, self.limit)
             if any(one.by_decay for theorem in among for one in theorem.hypotheses):
@@ -415,7 +416,7 @@ class _Filling:
         """Cells that differ in numbers only, with ascending `level`."""
         _, first, of = np.unique(level, return_index=True, return_inverse=True)
         problems = Problems(
-            part.cell(cells[0]),
+            part.example,
             part.counts(cells[first]),
             of.reshape(-1),
             part.mean_decay[cells],

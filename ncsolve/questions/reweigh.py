@@ -61,8 +61,7 @@ import numpy as np
 
 from ..analytic import scalar
 from ..analytic.convex import solve_convex
-from ..analytic.grouped import reduced_problem
-from ..analytic.groups import Groups, groups
+from ..analytic.groups import Groups, groups, reduced_problem
 from ..analytic.reduction import reduce
 from ..analytic.theorem import ACTIVE, MERGED, VANISHED
 from ..problem.errors import NoAnswer, NoTheorem, ProblemError

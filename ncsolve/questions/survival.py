@@ -33,11 +33,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..analytic.grouped import reduced_problem
-from ..analytic.groups import groups
+from ..analytic.groups import groups, reduced_problem
 from ..analytic.reduction import exact_sum, geometric_mean
 from ..analytic.scalar import critical_power, threshold
-from ..analytic.simplex_solution import simplex
+from ..analytic.simplex import simplex
 from ..analytic.spectral import select
 from ..analytic.spectrum import CenteredSpectrum
 from ..problem.errors import NoAnswer

@@ -13,7 +13,7 @@ from .gallery import KINDS, drawn
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
-    from ..numeric.certify import Certificate
+    from ..numeric.bounds import Certificate
     from ..numeric.descent import Descent
     from ..verification import Verification
     from .document import Result

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..metrics.compare import Comparison
     from ..metrics.metrics import Measurement
     from ..numeric.balls import Enclosure
-    from ..numeric.certify import Certificate
+    from ..numeric.bounds import Certificate
     from ..numeric.descent import Descent
     from ..numeric.hessian import HessianCheck
     from ..problem.losses import Array

@@ -42,4 +42,4 @@ def theorem(name: str) -> Theorem:
     return named[name]
 
 
-copyreg.pickle(Theorem, lambda one: (theorem, (one.name,)))  # type: ignore[arg-type,return-value]
+copyreg.pickle(Theorem, lambda one: (theorem, (one.name,)))

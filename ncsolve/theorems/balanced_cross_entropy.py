@@ -23,7 +23,7 @@ from ..analytic import draws
 from ..analytic.hypotheses import BALANCED, CROSS_ENTROPY, LINEAR, ONE_LAYER, PLAIN
 from ..analytic.merging import NEAR, convex_losses
 from ..analytic.reduction import exceeding
-from ..analytic.simplex_solution import simplex, simplex_solution
+from ..analytic.simplex import simplex, simplex_solution
 from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Problems, Solution, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM
@@ -58,7 +58,7 @@ def many(problems: Problems, wanted: Set[str]) -> Fates:
 
 def _alive(ufm: UFM) -> bool:
     """N (1 - delta)^2 > N^2 lambda_W lambda_H, exactly."""
-    kept = 1.0 - (ufm.loss.smoothing if isinstance(ufm.loss, CrossEntropy) else 0.0)
+    kept = 1.0 - ufm.loss.smoothing
     return bool(exceeding(ufm.counts[:1], kept, ufm)[0])
 
 

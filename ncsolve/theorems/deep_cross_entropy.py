@@ -4,7 +4,7 @@ Problem. M >= 2, any counts, widths, decays and bias, cross-entropy of any kind,
 Statement. By R1 and R2 the objective is the minimum over A of rank <= R and b of F(A, b) + c sum sigma^q + (lambda_b/2) ||b||^2,
 q = 2/(M+1) < 1: not convex. What is returned is the lowest point of a portfolio of geometries polished on the K x K problem
 (lowrank.py): an upper bound, never a theorem. Beside it stand the value of the simplex (equal counts) and a valid lower bound
-(numeric/certify.py, the one for M >= 2).
+(numeric/bounds.py, the one for M >= 2).
 Edge cases. Large decays: nothing lower than zero is found, which is said; zero is always a strict local minimum. Classes of equal count may
 be exchanged in the geometry found: it is unique at most up to such exchanges. The lower bound is weak (tens of percent).
 Proof. None: a search. That the simplex is not the answer is proved: no simplex ETF is global for K >= 4, M >= 3 or K >= 6, M = 2
@@ -19,7 +19,7 @@ import numpy as np
 from ..analytic import draws
 from ..analytic.hypotheses import CROSS_ENTROPY, DEEP, LINEAR
 from ..analytic.search.searched import solution
-from ..analytic.simplex_solution import simplex
+from ..analytic.simplex import simplex
 from ..analytic.theorem import Case, Claim, Theorem
 from ..problem.ufm import UFM
 from .proofs import proof

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..analytic import draws
 from ..analytic.hypotheses import BALANCED, CROSS_ENTROPY, DEEP, LINEAR, PLAIN
-from ..analytic.simplex_solution import simplex, simplex_solution
+from ..analytic.simplex import simplex, simplex_solution
 from ..analytic.theorem import Case, Claim, Hypothesis, Losses, Solution, Theorem
 from ..problem.losses import CrossEntropy
 from ..problem.ufm import UFM

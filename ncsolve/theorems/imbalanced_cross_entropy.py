@@ -22,7 +22,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..analytic import draws
-from ..analytic.grouped import solution
+from ..analytic.groups import solution
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
 from ..analytic.merging import GroupMeans, convex_losses
 from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Losses, Problems, Theorem
@@ -36,7 +36,7 @@ def many(problems: Problems, wanted: Set[str]) -> Fates | None:
     if not wanted <= {"states"} or not problems.example.loss.plain:
         return None
     kinds, kind = np.unique([problems.of, problems.bias_decay], axis=1, return_inverse=True)
-    found = Fates(*np.zeros((2, kind.size)), np.zeros(kind.size, dtype=bool))
+    found = Fates(np.zeros(kind.size), np.zeros(kind.size), np.zeros(kind.size, dtype=np.bool_))
     for i, (v, decay) in enumerate(kinds.T):
         same = kind.reshape(-1) == i
         counts = problems.counts[int(v)]

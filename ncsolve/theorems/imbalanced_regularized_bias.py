@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..analytic import draws
-from ..analytic.grouped import solution
+from ..analytic.groups import solution
 from ..analytic.hypotheses import LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
 from ..analytic.merging import convex_losses
 from ..analytic.theorem import Case, Claim, Hypothesis, Theorem

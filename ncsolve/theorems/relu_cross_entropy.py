@@ -93,7 +93,7 @@ def many(problems: Problems, wanted: Set[str]) -> Fates:
     return Fates(
         active,
         np.zeros_like(active),
-        (np.abs(ratio - 1.0) < NEAR).any(axis=1),
+        np.asarray((np.abs(ratio - 1.0) < NEAR).any(axis=1)),
         np.minimum(active, ufm.classes - 1),
         value,
         (np.where(active >= 2, 0.0, np.nan),) * 3,

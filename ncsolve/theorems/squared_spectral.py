@@ -30,8 +30,8 @@ import numpy as np
 
 from ..analytic import draws
 from ..analytic.hypotheses import ONE_HOT, SQUARED, UNPENALIZED_BIAS
-from ..analytic.scalar import level, survives, threshold
-from ..analytic.spectral import Selection, centered_fates, death, losses, select, solution
+from ..analytic.scalar import energy, level, shrinkage, survives, threshold
+from ..analytic.spectral import centered_fates, death, losses, select, solution
 from ..analytic.spectrum import AxisSpectrum, CenteredSpectrum
 from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Losses, Problems, Solution, Theorem
 from ..problem.ufm import UFM
@@ -60,11 +60,12 @@ def many(problems: Problems, wanted: Set[str]) -> Fates:
     active = alive.sum(axis=1)
     value = None
     if "value" in wanted:
-        counts = problems.counts[of]
-        spectrum = AxisSpectrum(counts[0])
-        value = Selection(ufm, spectrum, problems.samples, counts, kappa, alive).value
+        share = energy(shrinkage(kappa, alive, ufm.depth), ufm.depth)
+        value = np.einsum("dk,dk->d", share, problems.counts[of]) / (2.0 * problems.samples)
     angles = (np.where(active >= 2, 0.0, np.nan),) * 3
-    return Fates(active, np.zeros_like(active), near.any(axis=1), active, value, angles, angles)
+    return Fates(
+        active, np.zeros_like(active), np.asarray(near.any(axis=1)), active, value, angles, angles
+    )
 
 
 def where_lost(ufm: UFM) -> Losses:

@@ -9,11 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ..analytic.refutation import Refutation
 from ..analytic.theorem import Hypothesis, Theorem
 from ..problem.errors import NoTheorem
 from . import theorems
-from .refuted import refutations
+from .refuted import Refutation, refutations
 
 HEADINGS = (
     *("Problem", "Statement", "What is returned", "Edge cases", "Proof", "Published"),

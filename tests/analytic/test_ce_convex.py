@@ -276,7 +276,7 @@ def test_a_bound_that_is_tampered_with_is_seen():
     ufm = UFM([60, 60, 20, 6, 6], "ce", **SMALL)
     prediction = ncsolve.predict(ufm)
     p = prediction.parameters()
-    from ncsolve.numeric.certify import certificate
+    from ncsolve.numeric.bounds import certificate
 
     moved = certificate(ufm, ncsolve.Parameters((1.01 * p.weights[0],), p.features, p.bias))
     assert moved.relative_gap > 1e-6

@@ -132,7 +132,7 @@ def test_a_theorem_is_added_by_one_file(checkout_with_one_more_theorem):
     assert "cross_entropy_pair" in run(here, "-m", "ncsolve", "theorems")
     for tool in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "--strict")):
         run(here, "-m", *tool, "ncsolve/theorems/cross_entropy_pair.py")
-    names = ("theorems/test_registry", "theorems/test_derivations", "questions/test_trials")
+    names = ("theorems/test_registry", "theorems/test_derivations", "questions/test_attacks")
     files = [f"tests/{name}.py" for name in (*names, "cli/test_theorems")]
     printed = run(
         here, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", "pair or folder"

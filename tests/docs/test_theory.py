@@ -10,7 +10,7 @@ import pytest
 
 import ncsolve
 from ncsolve.analytic import scalar
-from ncsolve.analytic.simplex_solution import simplex
+from ncsolve.analytic.simplex import simplex
 from ncsolve.problem.losses import sample_columns
 from ncsolve.problem.objective import objective_over
 

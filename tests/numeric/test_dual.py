@@ -70,7 +70,7 @@ def test_entropies_are_enclosed(t, smoothing):
 
 def _whole(block, counts):
     """The whole matrix of an invariant one, columns scaled."""
-    of = block.groups.member
+    of = {k: g for g, classes in enumerate(block.groups.members) for k in classes}
     rows = [
         [
             float((block.own[of[k]] if j == k else block.entry[of[j]][of[k]]).mid())
@@ -185,3 +185,21 @@ def test_where_balancing_takes_all_that_a_class_has_the_dual_point_is_drawn_back
     assert 0 < t <= 1
     assert dual.is_feasible(t)
     assert dual.times(t).bound() < ncsolve.predict(ufm).value
+
+
+@pytest.mark.parametrize(
+    "codes", [[[1, -1, 0.3], [0, 2, 1]], np.eye(3).tolist(), np.ones((5, 3)).tolist()]
+)
+def test_given_targets_with_a_regularized_bias_are_bounded_from_below(codes):
+    ufm = ncsolve.UFM([9, 5, 3], ncsolve.Squared(codes), 1, 5, 4e-3, 9e-4, 0.05)
+    best, rng = ncsolve.predict(ufm, "descent_only"), np.random.default_rng(0)
+    for spread in (0.0, 0.3):
+        point = best.parameters()
+        noise = spread * rng.normal(size=point.features.shape)
+        dual = Dual.at(ExactProblem(ufm), replace(point, features=point.features + noise))
+        t = dual.scale()
+        assert dual.times(t).bound() < best.value * (1 + 1e-14)
+        half = dual.times(0.5)
+        pairs = zip(np.ravel(half.entry), np.ravel(dual.entry), strict=True)
+        assert all(abs(x - y / 2) < 1e-30 for x, y in pairs)
+        assert spread or dual.times(t).bound() > best.value * (1 - 1e-6)

@@ -5,7 +5,7 @@ from planted.planting import run_on_a_copy, survivors
 from planted.rigorous_mutations import MUTATIONS
 
 READERS = [
-    *(f"numeric/test_{name}" for name in ("point", "modes", "dual", "states")),
+    *(f"numeric/test_{name}" for name in ("balls", "point", "modes", "dual", "states")),
     "test_proof",
 ]
 FOUND = (

@@ -12,7 +12,7 @@ import pytest
 
 import ncsolve
 from ncsolve.analytic.theorem import Claim
-from ncsolve.numeric.margin import margin_certificate
+from ncsolve.numeric.bounds import margin_certificate
 from ncsolve.questions import attacks
 from ncsolve.questions.attacks import attack
 from ncsolve.theorems import theorem, theorems
@@ -257,9 +257,9 @@ SOURCES = [  # (theorem, file, what stands there, what is planted)
     ("deep_simplex", "analytic/simplex.py", "math.log(self.c * self.q", "math.log(1.01 * self.c * self.q"),
     ("squared_spectral", "analytic/spectral.py", "power(self.samples * decays /", "power(1.01 * self.samples * decays /"),
     ("squared_spectral", "analytic/spectral.py", "decay = limit * np.power", "decay = 1.01 * limit * np.power"),
-    ("imbalanced_cross_entropy", "analytic/grouped.py", "max([problem.norm_at_zero(), ", "max([1.01 * problem.norm_at_zero(), "),
-    ("imbalanced_cross_entropy", "analytic/grouped.py", "bias = bias - unseen", "bias = bias + 5 * unseen"),
-    ("imbalanced_cross_entropy", "analytic/grouped.py", "c / slope) ** 2", "c / slope) ** 3"),
+    ("imbalanced_cross_entropy", "analytic/groups.py", "max([problem.norm_at_zero(), ", "max([1.01 * problem.norm_at_zero(), "),
+    ("imbalanced_cross_entropy", "analytic/groups.py", "bias = bias - unseen", "bias = bias + 5 * unseen"),
+    ("imbalanced_cross_entropy", "analytic/groups.py", "c / slope) ** 2", "c / slope) ** 3"),
     ("relu_cross_entropy", "theorems/relu_cross_entropy.py", "(1.0 - delta)) ** 2 / share", "(1.0 + delta)) ** 2 / share"),
 ]  # fmt: skip
 

@@ -7,7 +7,7 @@ from oracles.descents import lowest
 
 import ncsolve
 from ncsolve import UFM, CrossEntropy
-from ncsolve.numeric.certify import certificate
+from ncsolve.numeric.bounds import certificate
 from ncsolve.numeric.descent import descend
 from ncsolve.numeric.layout import grouped, samples
 from ncsolve.problem.objective import objective_over
@@ -430,7 +430,7 @@ def test_a_bound_below_a_tiny_value_lies_below_it_at_fifty_digits(ufm):
 
 
 def test_an_answer_whose_gap_stays_open_is_not_called_certified(monkeypatch):
-    monkeypatch.setattr("ncsolve.analytic.grouped.OPEN", -1.0)
+    monkeypatch.setattr("ncsolve.analytic.groups.OPEN", -1.0)
     prediction = ncsolve.predict(UFM([20, 10, 5], "ce"))
     assert prediction.claim is ncsolve.Claim.BEST_KNOWN
     assert "not certified" in prediction.warnings[0]

@@ -8,7 +8,7 @@ import ncsolve
 from ncsolve import UFM, CrossEntropy, Squared, predict, thresholds
 from ncsolve.analytic.factors import balanced_factors
 from ncsolve.analytic.spectrum import DenseFrame
-from ncsolve.numeric.certify import certificate
+from ncsolve.numeric.bounds import certificate
 from ncsolve.theorems import theorems
 
 

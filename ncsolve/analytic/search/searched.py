@@ -10,10 +10,9 @@ import numpy as np
 
 from ...problem.losses import CrossEntropy, class_columns
 from ..factors import balanced_factors
-from ..grouped import reduced_problem
-from ..groups import groups
+from ..groups import groups, reduced_problem
 from ..reduction import reduce
-from ..simplex_solution import simplex, simplex_witnesses
+from ..simplex import simplex, simplex_witnesses
 from ..spectrum import DenseFrame, given
 from ..theorem import ACTIVE, MERGED, VANISHED, ClassStates, Solution
 
@@ -30,7 +29,7 @@ DECAYS = np.geomspace(
 
 def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
     """The lowest point found for a problem with M >= 2 or a bottleneck."""
-    from ...numeric.certify import certificate
+    from ...numeric.bounds import certificate
     from .lowrank import best_known
 
     reduction = reduce(ufm)

@@ -22,12 +22,12 @@ from ...analytic import draws
 from ...analytic.factors import balanced_factors
 from ...analytic.hypotheses import BALANCED, CROSS_ENTROPY, DEEP, LINEAR, PLAIN
 from ...analytic.reduction import reduce
-from ...analytic.refutation import Refutation
-from ...analytic.simplex_solution import simplex, simplex_solution
+from ...analytic.simplex import simplex, simplex_solution
 from ...analytic.spectrum import DenseFrame
 from ...analytic.theorem import Hypothesis
 from ...problem.objective import Parameters
 from ...problem.ufm import UFM
+from . import Refutation
 
 
 def published(ufm: UFM) -> Parameters:

@@ -19,11 +19,11 @@ from ...analytic import draws
 from ...analytic.factors import balanced_factors
 from ...analytic.hypotheses import DEEP, LINEAR, NO_BIAS, ONE_HOT, SQUARED
 from ...analytic.reduction import reduce
-from ...analytic.refutation import Refutation
 from ...analytic.scalar import fold, threshold
 from ...analytic.spectrum import AxisFrame
 from ...problem.objective import Parameters
 from ...problem.ufm import UFM
+from . import Refutation
 
 
 def largest_root(beta: float, depth: int) -> float:

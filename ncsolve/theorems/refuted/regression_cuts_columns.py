@@ -21,11 +21,11 @@ import math
 import numpy as np
 
 from ...analytic.hypotheses import LINEAR, ONE_LAYER, SQUARED
-from ...analytic.refutation import Refutation
 from ...analytic.theorem import Hypothesis
 from ...problem.losses import Squared
 from ...problem.objective import Parameters
 from ...problem.ufm import UFM
+from . import Refutation
 
 
 def published(ufm: UFM) -> Parameters:

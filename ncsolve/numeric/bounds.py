@@ -22,6 +22,15 @@ gamma = 2 N c tau^(q-2); at most R modes may leave zero. That minimum is bounded
 hence above its chord on each interval, and a parabola above a chord has an explicit minimum. No stationarity equation is
 solved. tau comes from LAPACK's SVD of T.
 
+The vanishing-decay limit of cross-entropy is a max-margin problem with a bound of its own:
+
+    minimize ||A||_*     subject to     s_k (r_k z_kk - r_j z_jk) >= 1   for all j != k,     A = Z D^(1/2).              (2)
+
+For multipliers beta_jk >= 0 let Gamma have the columns sum_j beta_jk s_k (r_k e_k - r_j e_j) / sqrt(n_k). Then <Gamma, A> >= sum beta for
+every feasible A, so ||A||_* >= sum beta / ||Gamma||_op. At a minimizer Gamma is a subgradient of the nuclear norm, U V^T plus a part
+between the null spaces; columns of Gamma are orthogonal to (1/r_1, ..., 1/r_K), and where that spans the left null space the part is
+zero. So the multipliers are read off U V^T of the point; should one be negative there, it is set to zero: the bound stays valid.
+
 All are evaluated in floating point: the bound is lowered by an allowance for rounding, and it is evidence, not a proof.
 """
 
@@ -30,13 +39,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..problem.errors import ProblemError, TooLarge
 from ..problem.losses import Squared, class_columns
 from ..problem.objective import Parameters, objective
+from ..values import Value
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
@@ -45,10 +55,11 @@ if TYPE_CHECKING:
 LARGEST = 4096  # classes; the bound needs a dense singular value decomposition
 INTERVALS = 16
 ROUNDING = 64 * float(np.finfo(float).eps)
+ZERO = 1e-9  # singular values below this share of the largest are null
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate(Value):
     """Objective of a point and a lower bound that holds for every point.
 
     Attributes
@@ -56,8 +67,9 @@ class Certificate:
     value : objective of the certified point
     lower_bound : no point lies lower, up to floating-point rounding
     feasibility : how far the dual point had to be scaled back, max(0, ||Gamma||_o / c - 1); 0 for the other bounds
-    method : "dual", "dual lines" (M >= 2) or "von Neumann"
+    method : "dual", "dual lines" (M >= 2), "von Neumann" or "max margin"
     rigorous : always False here: floats are evidence, not proof
+    gap, relative_gap : the value minus the lower bound, and divided by |value| (undivided where the value is zero)
     """
 
     value: float
@@ -65,6 +77,8 @@ class Certificate:
     feasibility: float
     method: str
     rigorous: bool = False
+
+    entries = ("value", "lower_bound", "feasibility", "method", "rigorous", "gap", "relative_gap")
 
     @property
     def gap(self) -> float:
@@ -75,10 +89,6 @@ class Certificate:
     def relative_gap(self) -> float:
         """The gap divided by |value|, the gap itself where the value is zero."""
         return self.gap / (abs(self.value) or 1.0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The certificate as plain values."""
-        return dict(vars(self)) | {"gap": self.gap, "relative_gap": self.relative_gap}
 
 
 def certificate(ufm: UFM, parameters: Parameters, witness: Sequence[Array] = ()) -> Certificate:
@@ -123,13 +133,8 @@ def certificate(ufm: UFM, parameters: Parameters, witness: Sequence[Array] = ())
     reached = parameters.end_to_end @ parameters.features + parameters.bias[:, None]
     duals = [_Dual(ufm, logits * root) for logits in (reached, *witness)]
     if ufm.depth == 1:
-        found = [dual.bound() for dual in duals]
-        return Certificate(
-            value,
-            max(bound for bound, _ in found) - rounding,
-            min(excess for _, excess in found),
-            "dual",
-        )
+        bounds, excess = zip(*(dual.bound() for dual in duals), strict=True)
+        return Certificate(value, max(bounds) - rounding, min(excess), "dual")
     return Certificate(value, _lines_bound(ufm, duals) - rounding, 0.0, "dual lines")
 
 
@@ -168,15 +173,15 @@ class _Dual:
         if not isinstance(self.ufm.loss, Squared):
             most = min(most, 1.0)  # beyond 1 the conjugate may be infinite
         low, high = 0.0, most
-        best = max(self.height(most), self.height(0.0))
+        at_most = self.height(most)
+        best = max(at_most, self.height(0.0))
         for _ in range(60):  # V is concave along t
             one, two = low + (high - low) / 3.0, high - (high - low) / 3.0
             at_one, at_two = self.height(one), self.height(two)
             best = max(best, at_one, at_two)
             low, high = (one, high) if at_one < at_two else (low, two)
-            if high - low <= 1e-9 * most or (
-                high == most and best == self.height(most) and high - low < 1e-3 * most
-            ):
+            at_the_end = high == most and best == at_most
+            if high - low <= (1e-3 if at_the_end else 1e-9) * most:
                 break
         return best, max(0.0, self.norm / c - 1.0)
 
@@ -198,9 +203,8 @@ def _lines_bound(ufm: UFM, duals: Sequence[_Dual]) -> float:
     c, q = (depth + 1) / 2.0 * math.exp(log_decay), 2.0 / (depth + 1)
     shares = np.linspace(1.0, 0.02, 50) if len(duals) < 20 else np.ones(1)
     lines = np.array([(dual.height(t), t * dual.norm) for dual in duals for t in shares])
-    height, slope = np.vstack(
-        [lines[np.isfinite(lines[:, 0])], [0.0, 0.0]]
-    ).T  # the losses are not negative
+    lines = lines[np.isfinite(lines[:, 0])]
+    height, slope = np.vstack([lines, [0.0, 0.0]]).T  # the losses are not negative
     with np.errstate(divide="ignore", invalid="ignore"):
         corners = ((height[:, None] - height) / (slope[:, None] - slope)).ravel()
     corners = np.concatenate([[0.0], corners[np.isfinite(corners) & (corners > 0)]])
@@ -223,15 +227,12 @@ def _von_neumann_bound(ufm: UFM) -> float:
     gamma = np.exp(math.log(ufm.samples * (ufm.depth + 1)) + log_decay + (q - 2.0) * np.log(tau))
     scale = tau * tau / (2.0 * ufm.samples)
     cost = np.minimum(_scalar_bound(gamma, q), 1.0)
+    if tau.size <= ufm.rank_limit:
+        return math.fsum(np.sort(scale * cost))
     saved = np.sort(scale * (1.0 - cost))[
         ::-1
-    ]  # only R modes may leave zero: keep the R largest savings
-    over = np.sort(scale * cost) if tau.size <= ufm.rank_limit else None
-    return (
-        math.fsum(over)
-        if over is not None
-        else math.fsum(scale) - math.fsum(saved[: ufm.rank_limit])
-    )
+    ]  # only R modes may leave zero: the R largest savings
+    return math.fsum(scale) - math.fsum(saved[: ufm.rank_limit])
 
 
 def _scalar_bound(gamma: Array, q: float) -> Array:
@@ -258,3 +259,43 @@ def _scalar_bound(gamma: Array, q: float) -> Array:
         middle = 0.5 * (low + high)
         low, high = np.hstack([low, middle]), np.hstack([middle, high])
     return bound
+
+
+def margin_certificate(ufm: UFM, logits: Array) -> Certificate:
+    """Nuclear norm of logits (K, K) scaled to margin one, against the dual bound.
+
+    Parameters
+    ----------
+    ufm : UFM
+        Cross-entropy without smoothing; decays do not matter.
+    logits : array (K, K), column k the logits of class k
+
+    Returns
+    -------
+    Certificate
+        `feasibility` is how far the smallest margin of `logits` is from one.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> prediction = ncsolve.predict(ncsolve.UFM(counts=[9, 4, 4], loss="ce"), limit="vanishing-decay")
+    >>> margin_certificate(prediction.ufm, prediction.logits).relative_gap < 1e-13
+    True
+    """
+    _, label, rows = ufm.loss.per_class(ufm.classes)
+    at, root = np.arange(ufm.classes), np.sqrt(ufm.counts)
+    scaled = label * rows[:, None] * logits
+    margins = scaled[at, at] - scaled
+    margins[at, at] = np.inf
+    margin = float(margins.min())
+    left, sigma, right = np.linalg.svd(logits * root / margin if margin > 0 else logits * root)
+    null = sigma <= ZERO * sigma[0]
+    gamma = left[:, ~null] @ right[~null]
+    slope = label * rows[:, None] / root  # Gamma_jk = -beta_jk slope_jk for j != k
+    beta = np.maximum(-gamma / slope, 0.0)
+    beta[at, at] = 0.0
+    dual = -beta * slope
+    dual[at, at] = (beta.sum(axis=0) * label * rows) / root
+    bound = float(beta.sum()) / max(float(np.linalg.norm(dual, 2)), np.finfo(float).tiny)
+    value = float(sigma.sum()) if margin > 0 else np.inf
+    return Certificate(value, bound * (1.0 - 1e-14), abs(margin - 1.0), "max margin")

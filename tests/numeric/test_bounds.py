@@ -5,8 +5,8 @@ import pytest
 from oracles import objective as oracle
 
 import ncsolve
-from ncsolve.numeric import certify as certificates
-from ncsolve.numeric.certify import certificate
+from ncsolve.numeric import bounds as certificates
+from ncsolve.numeric.bounds import certificate
 from ncsolve.numeric.descent import descend
 from ncsolve.problem.objective import Parameters
 
