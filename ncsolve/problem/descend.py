@@ -163,33 +163,20 @@ def newton(
         )
         norm = float(np.linalg.norm(free))
         direction, _ = minres(operator, -free * moving, rtol=min(1e-2, norm), maxiter=products)
-        found = _accept(function, theta, value, gradient, direction, nonnegative)
-        if found is None:
+        rounding = 8.0 * np.finfo(float).eps * abs(value)
+        for halvings in range(12):
+            # the longest halved step that lowers the objective, or keeps it to rounding and lowers the gradient
+            trial = theta + 0.5**halvings * direction
+            if nonnegative is not None:
+                np.maximum(trial[nonnegative], 0.0, out=trial[nonnegative])
+            lower, slope = function(trial)
+            shrunk = np.linalg.norm(projected(slope, trial, nonnegative)) < 0.9 * norm
+            if lower < value - rounding or (lower <= value + rounding and shrunk):
+                theta, value, gradient = trial, lower, slope
+                break
+        else:
             return
-        theta, value, gradient = found
-        yield found
-
-
-def _accept(
-    function: Function,
-    theta: Array,
-    value: float,
-    gradient: Array,
-    direction: Array,
-    nonnegative: slice | None,
-) -> tuple[Array, float, Array] | None:
-    """The longest halved step that lowers the objective, or keeps it to rounding and lowers the gradient."""
-    norm = np.linalg.norm(projected(gradient, theta, nonnegative))
-    rounding = 8.0 * np.finfo(float).eps * abs(value)
-    for halvings in range(12):
-        trial = theta + 0.5**halvings * direction
-        if nonnegative is not None:
-            np.maximum(trial[nonnegative], 0.0, out=trial[nonnegative])
-        trial_value, trial_gradient = function(trial)
-        shrunk = np.linalg.norm(projected(trial_gradient, trial, nonnegative)) < 0.9 * norm
-        if trial_value < value - rounding or (trial_value <= value + rounding and shrunk):
-            return trial, trial_value, trial_gradient
-    return None
+        yield theta, value, gradient
 
 
 def projected(gradient: Array, theta: Array, nonnegative: slice | None) -> Array:

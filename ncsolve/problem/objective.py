@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..values import Value
 from .errors import ProblemError
 from .losses import class_columns, sample_columns
 
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
     from .ufm import UFM
 
 
-@dataclass(frozen=True, eq=False)
-class Parameters:
+@dataclass(frozen=True, eq=False, repr=False)
+class Parameters(Value):
     """Matrices of a network: (W_1, ..., W_M), features with P columns, bias (zeros when there is none)."""
 
     weights: tuple[Array, ...]
     features: Array
     bias: Array
+
+    def __post_init__(self) -> None:
+        """Arrays stay as they are given: `Objective.unpack` hands out views to write into."""
 
     @property
     def end_to_end(self) -> Array:
