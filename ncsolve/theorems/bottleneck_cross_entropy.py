@@ -16,7 +16,7 @@ import numpy as np
 
 from ..analytic import draws
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
-from ..analytic.search.searched import solution
+from ..analytic.search.lowrank import solution
 from ..analytic.theorem import Case, Claim, Hypothesis, Theorem
 from ..problem.ufm import UFM
 from .proofs import proof

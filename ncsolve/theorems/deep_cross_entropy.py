@@ -18,7 +18,7 @@ import numpy as np
 
 from ..analytic import draws
 from ..analytic.hypotheses import CROSS_ENTROPY, DEEP, LINEAR
-from ..analytic.search.searched import solution
+from ..analytic.search.lowrank import solution
 from ..analytic.simplex import simplex
 from ..analytic.theorem import Case, Claim, Theorem
 from ..problem.ufm import UFM

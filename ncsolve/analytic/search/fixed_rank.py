@@ -11,6 +11,14 @@ keeps the factors balanced by itself. G is smooth while the rank is r. With S = 
 where X^T X = V diag(e) V^T and D_ij = (e_i^(q-1) - e_j^(q-1)) / (e_i - e_j) (Daleckii and Krein).
 
 For q < 1 a mode that goes to zero is met by an infinite slope, so modes are given up by value: see `shrunk`.
+
+Many descents race side by side, of which the better go on. After every leg of 20, 20, 40, 80 and 160 steps of L-BFGS on G
+the best third goes on; modes whose loss does not raise f are given up on the way, so a run may end at a lower rank than it
+began. The finalists converge: a run ends when
+
+    ||grad G|| ||theta|| < 1e-10 G,      theta = (L, R, b),
+
+and `Run.finish` then takes Newton steps to rounding.
 """
 
 from __future__ import annotations
@@ -18,15 +26,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ...problem.descend import lbfgs, newton
 
 if TYPE_CHECKING:
     from ...problem.losses import Array, Columns
 
 EPS = float(np.finfo(float).eps)
 HUGE = 1e70  # entries of a trial point beyond which powers leave the doubles
+MEMORY = 20
+LEGS = (20, 20, 40, 80, 160)
+LAST = 2000  # steps of a finalist
+FINALISTS = 4
+SAME = 1e-9  # relative difference of values below which two runs of one rank have met
+STILL = 1e-10
+STEPS, PRODUCTS = 40, 2000  # of the polish, and of each of its steps
 NEAR = 1e-5  # relative distance below which a divided difference is the derivative in the middle, to NEAR^2
 
 
@@ -133,24 +151,83 @@ def shrunk(problem: FixedRank, theta: Array) -> Array:
     """Theta without its smallest modes, as long as giving one up does not raise f; theta itself if none goes."""
     left, sigma, right, bias = problem.decompose(theta)
     value, rank = problem.reduced(left, sigma, right, bias), sigma.size
-    while (
-        rank
-        and (
-            less := problem.reduced(
-                left[:, : rank - 1], sigma[: rank - 1], right[:, : rank - 1], bias
-            )
-        )
-        <= value
-    ):
+    while rank:
+        fewer = left[:, : rank - 1], sigma[: rank - 1], right[:, : rank - 1]
+        if not (less := problem.reduced(*fewer, bias)) <= value:
+            break
         value, rank = less, rank - 1
-    return (
-        theta
-        if rank == sigma.size
-        else problem.pack(left[:, :rank], sigma[:rank], right[:, :rank], bias)
-    )
+    if rank == sigma.size:
+        return theta
+    return problem.pack(left[:, :rank], sigma[:rank], right[:, :rank], bias)
 
 
 def _gram(x: Array) -> tuple[Array, Array]:
     """Eigenvalues of X^T X, kept above rounding, and eigenvectors."""
     e, v = np.linalg.eigh(x.T @ x)
     return np.maximum(e, EPS * e.max(initial=0.0) + HUGE**-2), v
+
+
+class Run:
+    """One descent, which can be continued and which gives up modes on the way."""
+
+    def __init__(self, problem: FixedRank, name: str, theta: Array) -> None:
+        self.problem, self.name = problem, name
+        self._begin(theta)
+
+    def _begin(self, theta: Array) -> None:
+        self.theta, self.done = theta, False
+        self.value = self.problem.reduced(*self.problem.decompose(theta))
+        self.steps = lbfgs(self.problem.value_and_gradient, theta, MEMORY)
+
+    @property
+    def rank(self) -> int:
+        """Number of modes left."""
+        return int(self.problem.unpack(self.theta)[0].shape[1])
+
+    def advance(self, steps: int) -> None:
+        """So many steps more, or until the gradient is small; then modes that do not pay go."""
+        with np.errstate(over="ignore", invalid="ignore"):  # trial points of the line search
+            for _ in range(steps if not self.done else 0):
+                step = next(self.steps, None)
+                if step is None:
+                    self.done = True
+                    break
+                self.theta, self.value, gradient = step
+                slope = float(np.linalg.norm(gradient) * np.linalg.norm(self.theta))
+                if slope < STILL * abs(self.value):
+                    self.done = True
+                    break
+        if (fewer := shrunk(self.problem, self.theta)).size < self.theta.size:
+            self._begin(fewer)
+
+    def finish(self) -> None:
+        """To rounding; the value becomes that of f."""
+        function, hessian = self.problem.value_and_gradient, self.problem.hessian_product
+        for step in islice(newton(function, hessian, self.theta, PRODUCTS), STEPS):
+            self.theta = step[0]
+        self.value = self.problem.reduced(*self.problem.decompose(self.theta))
+
+
+def race(field: list[Run], tell: Callable[[], None]) -> list[Run]:
+    """Leave the best third after every leg; the finalists, converged and distinct, best first."""
+    for steps in LEGS:
+        for run in field:
+            run.advance(steps)
+        field = distinct(field)
+        field = field[: max(FINALISTS, len(field) // 3)]
+        tell()
+    for run in field[:FINALISTS]:
+        for _ in range(LAST // LEGS[-1]):
+            run.advance(LEGS[-1])
+    tell()
+    return distinct(field[:FINALISTS])
+
+
+def distinct(field: list[Run]) -> list[Run]:
+    """Ascending in value, without those that have met one of the same rank."""
+    kept: list[Run] = []
+    for run in sorted(field, key=lambda run: run.value):
+        near = (other for other in kept[-3:] if run.value - other.value <= SAME * abs(run.value))
+        if all(run.rank != other.rank for other in near):
+            kept.append(run)
+    return kept

@@ -1,4 +1,4 @@
-r"""Frames: K unit vectors x_1 .. x_K in R^r, which deep cross-entropy may arrange its classes in, and their names.
+r"""Frames and their names: K unit vectors x_1 .. x_K in R^r, which deep cross-entropy may arrange its classes in.
 
 A frame is an (r, K) array. Each comes from a symmetric K x K matrix P of rank r, invariant under a group that moves every class
 to every other one: x_k is column k of P^(1/2), scaled to length one.
@@ -11,7 +11,16 @@ to every other one: x_k is column k of P^(1/2), scaled to length one.
     strongly regular       eigenspaces of the adjacency matrix: T(m) for K = m(m-1)/2, Paley for primes K = 1 mod 4
     merged classes         a simplex of g < K points, r = g - 1, where classes share a point
 
-geometry.py goes the other way, from a Gram matrix to a name.
+The other way, `geometry` names an arrangement of K vectors from their Gram matrix. With C the matrix of cosines, in this order:
+
+    C_kl = 1                                      the classes have merged, or are aligned where their lengths differ
+    connected components of C_kl != 0             lie in orthogonal subspaces and are named one by one
+    equal cosines and det C = 0                   simplex: m c + (1 - c) = 0 gives c = -1/(m-1); two classes: an opposite pair
+    rank 2, each row the cosines of 2 pi k/K      regular polygon
+    12 classes in rank 3, cosines -1, +-5^(-1/2)  icosahedron
+    two cosines, whose graph is strongly regular  (K, k, lambda, mu): every vertex has k neighbors, every joined pair lambda in
+                                                  common and every other pair mu
+    anything else                                 rank and number of distinct angles
 """
 
 from __future__ import annotations
@@ -24,9 +33,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...problem.losses import Array
 
 LISTED = 1000  # harmonic frames of one size of S that are tried, times K
+ALIKE = 1e-6  # cosines and relative lengths closer than this are the same
+ICOSAHEDRON = np.array([-1.0, -(0.2**0.5), 0.2**0.5])  # cosines between different vertices
+POLYGONS = dict(enumerate(["penta", "hexa", "hepta", "octa", "nona", "deca"], 5)) | {12: "dodeca"}
 
 
 def thinned(low: int, high: int) -> Iterator[int]:
@@ -57,12 +71,10 @@ def harmonic(size: int, frequencies: tuple[int, ...]) -> Array:
 
 def orthogonal(blocks: list[Array]) -> Array:
     """The blocks' vectors in orthogonal subspaces."""
-    sum_ = np.zeros((sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)))
-    row = column = 0
-    for block in blocks:
-        sum_[row : row + block.shape[0], column : column + block.shape[1]] = block
-        row, column = row + block.shape[0], column + block.shape[1]
-    return sum_
+    from scipy.linalg import block_diag
+
+    joined: Array = block_diag(*blocks)
+    return joined
 
 
 def triangular(points: int) -> Array:
@@ -100,11 +112,9 @@ def frames(classes: int) -> Iterator[tuple[str, Array]]:
                 _unit((x[:, None, :] * y[None, :, :]).reshape(-1, classes)),
             )
     points = (1 + math.isqrt(1 + 8 * classes)) // 2
-    graphs = (
-        {f"T({points})": triangular(points)}
-        if points >= 5 and math.comb(points, 2) == classes
-        else {}
-    )
+    graphs = {}
+    if points >= 5 and math.comb(points, 2) == classes:
+        graphs[f"T({points})"] = triangular(points)
     if classes % 4 == 1 and all(classes % d for d in range(2, math.isqrt(classes) + 1)):
         graphs["Paley graph"] = paley(classes)
     for name, graph in graphs.items():
@@ -130,3 +140,95 @@ def _eigenspace(matrix: Array, value: float = 1.0) -> Array:
 def _unit(x: Array) -> Array:
     scaled: Array = x / np.linalg.norm(x, axis=0)
     return scaled
+
+
+def geometry(gram: Array) -> str:
+    """Name the arrangement of K vectors from their Gram matrix; lengths matter only where they are zero and where directions are equal.
+
+    Examples
+    --------
+    >>> pairs = orthogonal([simplex(2)] * 3)
+    >>> geometry(pairs.T @ pairs)
+    'orthoplex'
+    >>> geometry(polygon(5).T @ polygon(5))
+    'regular pentagon'
+    """
+    length = np.sqrt(np.maximum(np.diag(gram), 0.0))
+    active = np.flatnonzero(length > ALIKE * length.max())
+    if active.size == 0:
+        return "zero"
+    cosine = gram[np.ix_(active, active)] / np.outer(length[active], length[active])
+    groups = _components(cosine > 1.0 - ALIKE)
+    first = [group[0] for group in groups]
+    name = _arrangement(cosine[np.ix_(first, first)])
+    if len(groups) < active.size:
+        even = all(np.ptp(length[active][group]) <= ALIKE * length.max() for group in groups)
+        name += f", {'merged' if even else 'aligned'} classes in groups of sizes {_sizes(groups)}"
+    missing = length.size - active.size
+    return f"{name}, {missing} classes at zero" if missing else name
+
+
+def _arrangement(cosine: Array) -> str:
+    """Distinct directions."""
+    parts = _components(np.abs(cosine) > ALIKE)
+    blocks = [cosine[np.ix_(part, part)] for part in parts]
+    if all(map(_is_simplex, blocks)):
+        largest = max(map(len, parts))
+        if len(blocks) == 1:
+            return "simplex" if largest > 1 else "single direction"
+        if len(cosine) == 2 * len(blocks) and largest == 2:
+            return "square" if len(blocks) == 2 else "orthoplex"
+        what = "directions" if largest == 1 else f"simplices of sizes {_sizes(parts)}"
+        return f"{len(blocks)} orthogonal {what}"
+    if len(blocks) > 1:
+        named = (f"{_arrangement(block)} ({len(block)} classes)" for block in blocks)
+        return f"orthogonal sum of: {'; '.join(named)}"
+    rank = int((np.linalg.eigvalsh(cosine) > ALIKE * len(cosine)).sum())
+    angles = _angles(cosine)
+    distinct = angles[np.diff(angles, prepend=-2.0) > ALIKE]
+    vertices = np.sort(polygon(len(cosine))[0])
+    if rank == 2 and all(np.abs(np.sort(row) - vertices).max() < ALIKE for row in cosine):
+        return f"regular {POLYGONS.get(len(cosine), f'{len(cosine)}-')}gon"
+    shape = (rank, distinct.size, len(cosine))
+    if shape == (3, 3, 12) and np.abs(distinct - ICOSAHEDRON).max() < ALIKE:
+        return "icosahedron"
+    if distinct.size == 2 and (graph := _strongly_regular(cosine > distinct.mean())):
+        return f"strongly regular graph frame {graph}"
+    return f"rank-{rank} configuration with {distinct.size} distinct angles"
+
+
+def _is_simplex(cosine: Array) -> bool:
+    """One vector, or equal angles and linear dependence."""
+    return len(cosine) == 1 or bool(
+        np.ptp(_angles(cosine)) < ALIKE and np.linalg.eigvalsh(cosine)[0] < ALIKE
+    )
+
+
+def _strongly_regular(near: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """(K, k, lambda, mu) of the graph or its complement, whichever has fewer edges; None without 0 < mu < k."""
+    eye = np.eye(len(near))
+    graph = near - eye
+    if 2 * graph.sum() > near.size:
+        graph = 1.0 - eye - graph
+    degree, walks = graph.sum(axis=0), graph @ graph
+    joined, apart = walks[graph > 0], walks[(graph + eye) == 0]
+    if np.ptp(degree) or np.ptp(joined) or np.ptp(apart) or apart[0] in (0, degree[0]):  # blocks
+        return None
+    return len(near), int(degree[0]), int(joined[0]), int(apart[0])
+
+
+def _angles(cosine: Array) -> Array:
+    """Cosines of distinct vectors, ascending."""
+    return np.sort(cosine[np.triu_indices(len(cosine), 1)])
+
+
+def _components(joined: NDArray[np.bool_]) -> list[list[int]]:
+    """Connected components of a symmetric relation, each ascending, by their first members."""
+    from scipy.sparse.csgraph import connected_components
+
+    many, of = connected_components(joined, directed=False)
+    return [np.flatnonzero(of == part).tolist() for part in range(many)]
+
+
+def _sizes(groups: list[list[int]]) -> str:
+    return ", ".join(map(str, sorted(map(len, groups), reverse=True)))

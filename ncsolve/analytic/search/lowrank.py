@@ -19,29 +19,37 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .fixed_rank import FixedRank
-from .frames import frames, thinned
-from .geometry import geometry
-from .race import LAST, LEGS, SAME, Run, Tell, distinct, race
+from ...problem.losses import CrossEntropy, class_columns
+from ..factors import balanced_factors
+from ..groups import groups, reduced_problem
+from ..reduction import reduce
+from ..simplex import simplex, simplex_witnesses
+from ..spectrum import DenseFrame, given
+from ..theorem import ACTIVE, MERGED, VANISHED, ClassStates, Solution
+from .fixed_rank import LAST, LEGS, SAME, FixedRank, Run, distinct, race
+from .frames import frames, geometry, thinned
 
 if TYPE_CHECKING:
     from ...problem.losses import Array, Columns
+    from ...problem.ufm import UFM
+    from ..theorem import Watch
 
 SEED = 2410
 ROUNDS, PATIENCE = 18, 2  # races at most, and how many in a row may bring nothing
 PARENTS = 2  # runs whose neighbors enter the next race
-DROPS, SHAKEN, PAIRS, SWAPS = (
-    8,
-    6,
-    70,
-    12,
-)  # of each parent: modes dropped, shaken copies, exchanges looked at and tried
+# of each parent: modes dropped, shaken copies, exchanges looked at and tried
+DROPS, SHAKEN, PAIRS, SWAPS = 8, 6, 70, 12
 MANY = 40  # classes, beyond which there are fewer starts and rounds
 SCALES = np.geomspace(0.3, 100.0, 30)  # own logits tried for a frame
+ALIKE = 1e-6  # class means nearer than this share of the largest are the same
+# of the one-layer problems whose gradients bound a deep one, as shares of where all collapses
+DECAYS = np.geomspace(0.9, 1e-3, 10)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +77,6 @@ class Found:
 
 def best_known(
     columns: Columns,
-    *,
     classes: int,
     c: float,
     q: float,
@@ -99,7 +106,12 @@ def best_known(
     problem = FixedRank(columns, classes, c, q, bias_decay)
     rng = np.random.default_rng(SEED)
     rounds = ROUNDS if classes <= MANY else ROUNDS // 3
-    tell = Tell(progress, rounds * (len(LEGS) + 1))
+    legs, total = count(1), rounds * (len(LEGS) + 1)
+
+    def tell() -> None:
+        if progress is not None:
+            progress(next(legs), total)
+
     limit = min(rank_limit, classes)
     nothing = np.zeros((classes, 0))
     zero = Run(problem, "zero", problem.pack(nothing, np.zeros(0), nothing, np.zeros(classes)))
@@ -112,7 +124,8 @@ def best_known(
         idle = 0 if best[0].value < before * (1.0 - SAME) else idle + 1
         if idle == PATIENCE:
             break
-    tell.end()
+    if progress is not None and next(legs) <= total:
+        progress(total, total)  # rounds that were not needed are done
     for run in [*best, zero]:
         run.finish()
     ranking = distinct([zero, *best])
@@ -122,6 +135,78 @@ def best_known(
     return Found(ranking[0].value, left, sigma, right, bias, geometry(means @ means.T), table)
 
 
+def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
+    """The lowest point found for a problem with M >= 2 or a bottleneck."""
+    from ...numeric.bounds import certificate
+
+    reduction = reduce(ufm)
+    columns, limits = class_columns(ufm.loss, ufm.counts), (reduction.rank_limit, ufm.bias_decay)
+
+    def told(done: int, total: int) -> None:
+        if watch is not None:
+            watch(f"search {done} of {total}", math.nan)
+
+    found = best_known(columns, ufm.classes, reduction.c, reduction.q, *limits, told)
+    frame = DenseFrame(given, (found.left, found.right))
+    balanced = ufm.balanced and isinstance(ufm.loss, CrossEntropy) and ufm.loss.plain
+    facts = {"rank": float(found.sigma.size)}
+    if balanced and reduction.rank_limit >= ufm.classes - 1:
+        scalar = simplex(ufm)
+        facts["simplex"] = scalar.value(scalar.best()) if scalar.best() > 0 else scalar.at_zero
+    witness = _witnesses(ufm)
+    point = balanced_factors(ufm, found.sigma, frame, found.bias)
+    facts["lower_bound"] = certificate(ufm, point, witness).lower_bound
+    return Solution(
+        value=found.value,
+        modes=(found.sigma, frame),
+        bias=found.bias,
+        states=partial(_states, point.features, ufm.depth),
+        unique=False,
+        warnings=() if found.sigma.size else ("nothing lower than the zero solution was found",),
+        geometry=found.geometry,
+        facts=facts,
+        witness=partial(tuple, witness),
+    )
+
+
+def _witnesses(ufm: UFM) -> tuple[Array, ...]:
+    """Logits of one-layer minimizers at full width: their gradients are dual points of the convex problem."""
+    if ufm.balanced and isinstance(ufm.loss, CrossEntropy) and ufm.loss.plain:
+        scalar = simplex(ufm)
+        return simplex_witnesses(scalar, scalar.best())
+    from ..convex import solve_convex
+
+    over = groups(ufm)
+    if ufm.depth == 1:
+        levels = [reduce(ufm).c]
+    else:
+        most = reduced_problem(ufm, over, 1.0).norm_at_zero()
+        levels = (most * DECAYS).tolist()
+    found = []
+    for c in levels:
+        problem = reduced_problem(ufm, over, c)
+        point = solve_convex(problem, lambda coarse, c=c: reduced_problem(ufm, coarse, c))  # type: ignore[misc]
+        sigma, frame = over.modes((point.left, point.sigma, point.right), point.contrast)
+        logits = (frame.left() * sigma) @ frame.right().T / np.sqrt(ufm.counts)
+        found.append(logits + over.expand(point.bias)[:, None])
+    return tuple(found)
+
+
+def _states(means: Array, depth: int) -> ClassStates:
+    """Read off the class means, to six digits: merged classes share theirs."""
+    norms = np.linalg.norm(means, axis=0)
+    near = ALIKE * max(float(norms.max(initial=0.0)), np.finfo(float).tiny)
+    state = np.full(norms.size, ACTIVE, dtype=f"U{len(VANISHED)}")
+    for k in range(norms.size):
+        distance = np.linalg.norm(means - means[:, [k]], axis=0)
+        if (distance <= near).sum() > 1:
+            state[k] = MERGED
+    state[norms <= near] = VANISHED
+    nan = np.full(norms.size, math.nan)
+    factor = 1.0 if depth == 1 else math.nan
+    return ClassStates(state, state == ACTIVE, nan, nan, math.nan, factor)
+
+
 def _first(problem: FixedRank, limit: int, rng: np.random.Generator) -> list[Run]:
     """Frames and random starts of all ranks, thinned out above 8; fewer for many classes."""
     classes, copies = problem.classes, 4 if problem.classes <= MANY else 2
@@ -129,17 +214,14 @@ def _first(problem: FixedRank, limit: int, rng: np.random.Generator) -> list[Run
     for name, x in frames(classes):
         if x.shape[0] <= limit:
             by_rank.setdefault(x.shape[0], []).append(_start(problem, name, x, rng))
-    field = [
-        run for runs in by_rank.values() for run in sorted(runs, key=lambda run: run.value)[:copies]
-    ]
+    field: list[Run] = []
+    for runs in by_rank.values():
+        field += sorted(runs, key=lambda run: run.value)[:copies]
     for rank in thinned(1, limit):
         for i in range(copies):
             x = rng.normal(size=(rank, classes))
-            field.append(
-                _start(
-                    problem, f"random {i + 1} of rank {rank}", x / np.linalg.norm(x, axis=0), rng
-                )
-            )
+            unit = x / np.linalg.norm(x, axis=0)
+            field.append(_start(problem, f"random {i + 1} of rank {rank}", unit, rng))
     return field
 
 
@@ -156,9 +238,11 @@ def _start(problem: FixedRank, name: str, x: Array, rng: np.random.Generator) ->
     )
     rank = int((sigma > 1e-9 * sigma[0]).sum())
     logits, norm = placed.T @ placed * ones, problem.c * float((sigma[:rank] ** problem.q).sum())
-    scale = min(
-        SCALES.tolist(), key=lambda a: problem.columns.value(a * logits) + norm * a**problem.q
-    )
+
+    def value(a: float) -> float:
+        return problem.columns.value(a * logits) + float(norm * a**problem.q)
+
+    scale = min(SCALES.tolist(), key=value)
     theta = problem.pack(left[:, :rank], scale * sigma[:rank], right[:, :rank], bias)
     return Run(problem, name, _shake(theta, 1e-3, rng))
 
@@ -169,31 +253,22 @@ def _moves(run: Run, limit: int, rng: np.random.Generator) -> Iterator[Run]:
     left, sigma, right, bias = problem.decompose(run.theta)
     for i in range(sigma.size)[-DROPS:]:
         keep = np.arange(sigma.size) != i
-        yield Run(
-            problem,
-            f"{origin}, then a mode dropped",
-            problem.pack(left[:, keep], sigma[keep], right[:, keep], bias),
-        )
+        theta = problem.pack(left[:, keep], sigma[keep], right[:, keep], bias)
+        yield Run(problem, f"{origin}, then a mode dropped", theta)
     if 0 < sigma.size < limit:
-        u, _, v = np.linalg.svd(
-            problem.columns.gradient(
-                (left * sigma) @ right.T + np.outer(bias, problem.columns.ones)
-            )
-        )
+        logits = (left * sigma) @ right.T + np.outer(bias, problem.columns.ones)
+        u, _, v = np.linalg.svd(problem.columns.gradient(logits))
         left, right = np.column_stack([left, -u[:, 0]]), np.column_stack([right, v[0]])
-        yield Run(
-            problem,
-            f"{origin}, then a mode added",
-            problem.pack(left, np.append(sigma, sigma[-1]), right, bias),
-        )
+        theta = problem.pack(left, np.append(sigma, sigma[-1]), right, bias)
+        yield Run(problem, f"{origin}, then a mode added", theta)
     for i in range(SHAKEN):
         yield Run(problem, f"{origin}, then shaken", _shake(run.theta, 0.5, rng))
         x = rng.normal(size=(sigma.size + i % 2, problem.classes))
         if 0 < len(x) <= limit:
-            yield _start(problem, f"random of rank {len(x)}", x / np.linalg.norm(x, axis=0), rng)
-    yield from sorted(
-        _swaps(run, f"{origin}, then classes exchanged", rng), key=lambda run: run.value
-    )[:SWAPS]
+            unit = x / np.linalg.norm(x, axis=0)
+            yield _start(problem, f"random of rank {len(x)}", unit, rng)
+    swapped = _swaps(run, f"{origin}, then classes exchanged", rng)
+    yield from sorted(swapped, key=lambda run: run.value)[:SWAPS]
 
 
 def _swaps(run: Run, name: str, rng: np.random.Generator) -> Iterator[Run]:

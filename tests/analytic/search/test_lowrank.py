@@ -9,8 +9,15 @@ import pytest
 import ncsolve
 from ncsolve.analytic.reduction import reduce
 from ncsolve.analytic.search.fixed_rank import FixedRank
-from ncsolve.analytic.search.frames import frames, orthogonal, paley, polygon, simplex, triangular
-from ncsolve.analytic.search.geometry import geometry
+from ncsolve.analytic.search.frames import (
+    frames,
+    geometry,
+    orthogonal,
+    paley,
+    polygon,
+    simplex,
+    triangular,
+)
 from ncsolve.analytic.search.lowrank import best_known
 from ncsolve.problem.descend import lbfgs
 from ncsolve.problem.losses import class_columns
