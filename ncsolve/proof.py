@@ -89,6 +89,8 @@ class Claimed(Value):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("value", "tolerance"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         if not 0 < self.tolerance < 1:
             raise ProblemError(
                 f"tolerance {self.tolerance!r} is not a number between 0 and 1 such as 1e-8"
@@ -358,15 +360,13 @@ def _about_numbers(claimed: Claimed, reached: Enclosure, minimum: Enclosure) -> 
     """Whether the returned point and the claimed value are within the tolerance of the minimum."""
     tolerance, v = _decimal(claimed.tolerance), Fraction(claimed.value)
     below, above = tolerance * abs(minimum.low), tolerance * abs(minimum.high)
+    verdict, over, end, bound = Judgement.OPEN, reached.high - minimum.low, minimum.low, "up to"
     if reached.high <= minimum.low + below:
-        verdict, off = Judgement.PROVED, _by(reached.high - minimum.low, minimum.low, "at most")
+        verdict, bound = Judgement.PROVED, "at most"
     elif reached.low > minimum.high + above:
-        verdict, off = (
-            Judgement.DISPROVED,
-            _by(reached.low - minimum.high, minimum.high, "at least"),
-        )
-    else:
-        verdict, off = Judgement.OPEN, _by(reached.high - minimum.low, minimum.low, "up to")
+        verdict, over, end = Judgement.DISPROVED, reached.low - minimum.high, minimum.high
+        bound = "at least"
+    off = _by(over, end, bound)
     may = "may exceed" if verdict is Judgement.OPEN else "exceeds"
     point = Finding("point", verdict, f"its objective {may} the global minimum by {off}")
     if not minimum.low - below <= v <= minimum.high + above:
@@ -440,7 +440,7 @@ def _shown(x: Fraction) -> str:
 
 
 def _decimal(number: float) -> Fraction:
-    return Fraction(repr(number))
+    return Fraction(repr(float(number)))
 
 
 def up(x: Fraction) -> float:

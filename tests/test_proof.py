@@ -837,6 +837,14 @@ def test_a_wrong_prediction_is_contradicted_on_the_command_line(monkeypatch, cap
     assert "decimals that are shown" in out
 
 
+def test_a_claim_of_any_kind_of_number_is_written_and_read():
+    ufm = STORED["none"]
+    best = ncsolve.predict(ufm)
+    for value, tolerance in ((1, np.float64(1e-8)), (np.float64(best.value), 1e-3)):
+        found = certify_rigorously(ufm, Claimed(best.parameters(), value, tolerance=tolerance))
+        assert replay_document(as_read(found)).accepted
+
+
 @pytest.mark.parametrize("name", ["free", "ce-regularized", "wrong-ce-free"])
 def test_a_certificate_is_a_value(name):
     found = replay_document(DOCUMENTS[name]).certificate

@@ -91,8 +91,8 @@ def spectral_states(
     own = {mode.tau2.low: mode for mode in modes if mode.tau2.low == mode.tau2.high}
     moved = {False}
     if problem.free:  # secular roots lie strictly between the counts
-        known = [mode for n, mode in own.items() if n in counts]
-        roots = [mode.stand for mode in modes if mode.kept and mode not in known]
+        known = {id(own[n]) for n in {*counts} & own.keys()}
+        roots = [mode.stand for mode in modes if mode.kept and id(mode) not in known]
         moved = {True, False} if Stand.TIE in roots else {False}
         if Stand.ALIVE in roots:
             moved = {True}
