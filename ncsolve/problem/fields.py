@@ -283,7 +283,11 @@ def _loss(value: Any, field: Field, layers: int) -> Any:
     )
 
 
-DECAYS, SCALES = (1e-300, 1e100), (1e-6, 1e6)
+def _per_class(name: str, ends: tuple[float, float], help: str, **more: Any) -> Field:
+    return Field(name, _classes, *ends, "LIST", help, per="class", loss="ce", **more)
+
+
+DECAYS = (1e-300, 1e100)  # on an axis
 #: All fields. A field's place numbers its random generator in a campaign: new fields go to the end.
 FIELDS: dict[str, Field] = {
     field.name: field
@@ -367,36 +371,15 @@ FIELDS: dict[str, Field] = {
             advice="0 is plain cross-entropy, 0.1 is usual",
             says="label smoothing",
         ),
-        Field(
+        _per_class(
             "logit_adjustment",
-            _classes,
-            -1e6,
-            1e6,
-            "LIST",
+            (-1e6, 1e6),
             "ce: K numbers added to the logits, or tau: tau log(n_k/N)",
-            per="class",
-            loss="ce",
             key="offsets",
             says="tau of logit adjustment",
         ),
-        Field(
-            "label_scale",
-            _classes,
-            *SCALES,
-            "LIST",
-            "ce: K temperatures by label (LDT)",
-            per="class",
-            loss="ce",
-        ),
-        Field(
-            "class_scale",
-            _classes,
-            *SCALES,
-            "LIST",
-            "ce: K temperatures by output (CDT)",
-            per="class",
-            loss="ce",
-        ),
+        _per_class("label_scale", (1e-6, 1e6), "ce: K temperatures by label (LDT)"),
+        _per_class("class_scale", (1e-6, 1e6), "ce: K temperatures by output (CDT)"),
         Field(
             "targets",
             _matrix,
@@ -509,10 +492,25 @@ def built(fields: Mapping[str, Any]) -> UFM:
     >>> built({"long_tail.K": 3, "long_tail.n": 100, "long_tail.ratio": 10, "decay": 1e-3}).counts.tolist()
     [100.0, 31.0, 10.0]
     """
+    from .counts import long_tail
     from .losses import LOSSES
     from .ufm import UFM
 
-    counts = _counts(fields)
+    counts = fields.get("counts")
+    if "counts" not in fields:
+        missing = [part for part in LONG_TAIL[:3] if f"long_tail.{part}" not in fields]
+        if missing:
+            raise ProblemError(
+                f"the long tail lacks {' and '.join(missing)}; K, n and ratio make one"
+            )
+        ratio, step = fields["long_tail.ratio"], fields.get("long_tail.step", False)
+        if isinstance(ratio, bool) or not isinstance(ratio, int | float):
+            raise ProblemError(
+                f"long_tail.ratio {ratio!r} is not a number; it is the largest count over the smallest"
+            )
+        if not isinstance(step, bool):
+            raise ProblemError(f"long_tail.step {step!r} is neither true nor false")
+        counts = long_tail(fields["long_tail.K"], fields["long_tail.n"], ratio, step)
     given: dict[str, Any] = {}
     if "decay" in fields:
         given |= {"weight_decay": fields["decay"], "feature_decay": fields["decay"]}
@@ -536,21 +534,3 @@ def built(fields: Mapping[str, Any]) -> UFM:
     if own:
         given["loss"] = LOSSES[word](**own)
     return UFM(counts, **given)
-
-
-def _counts(fields: Mapping[str, Any]) -> Any:
-    from .counts import long_tail
-
-    if "counts" in fields:
-        return fields["counts"]
-    missing = [part for part in LONG_TAIL[:3] if f"long_tail.{part}" not in fields]
-    if missing:
-        raise ProblemError(f"the long tail lacks {' and '.join(missing)}; K, n and ratio make one")
-    ratio, step = fields["long_tail.ratio"], fields.get("long_tail.step", False)
-    if isinstance(ratio, bool) or not isinstance(ratio, int | float):
-        raise ProblemError(
-            f"long_tail.ratio {ratio!r} is not a number; it is the largest count over the smallest"
-        )
-    if not isinstance(step, bool):
-        raise ProblemError(f"long_tail.step {step!r} is neither true nor false")
-    return long_tail(fields["long_tail.K"], fields["long_tail.n"], ratio, step)
