@@ -40,13 +40,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..problem.errors import ProblemError
-from .balls import PRECISION, Enclosure, ExactProblem, Undecided, flint, newton, total
+from .balls import PRECISION, Enclosure, ExactProblem, Undecided, dyadic, flint, newton, total
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
 
 LARGEST = 64  # rows or columns of given targets: the coefficients of their polynomial grow with the square
-BLOCK = 256
 BISECTIONS = 50
 
 
@@ -86,9 +85,6 @@ class TargetMode:
             for name, value in vars(self).items()
         }
         return found | {"stand": self.stand.name}
-
-
-Found = tuple[Any, int]  # (tau^2 as a rational or a ball, how often it occurs)
 
 
 def modes(problem: ExactProblem) -> tuple[list[TargetMode], Any]:
@@ -147,9 +143,8 @@ def outer(depth: int, level: Any, precision: int) -> Any:
         return value, depth + 1 - (depth - 1) * p / q
 
     low, top = level / (depth + 1), (arb(depth + 1) / (2 * depth)).log()
-    found = newton(
-        left, low.mid(), low - 1, top, precision // 2 + 16
-    )  # rises to the root from the left
+    # concave, so Newton rises to the root from the left
+    found = newton(left, low.mid(), low - 1, top, precision // 2 + 16)
     if found is None:
         raise Undecided("the outer root of a mode")
     return found.exp()
@@ -189,9 +184,7 @@ class Secular:
     def __init__(self, poles: list[Any], sizes: list[int]) -> None:
         self.poles = poles
         self.weights = [n * m for n, m in zip(poles, sizes, strict=True)]
-        floats = [
-            [float(Enclosure.of(x).low) for x in numbers] for numbers in (poles, self.weights)
-        ]
+        floats = ([float(Enclosure.of(x).low) for x in y] for y in (poles, self.weights))
         self._starts = _starts(*map(np.array, floats))
 
     def root(self, gap: int, precision: int) -> Any:
@@ -218,25 +211,21 @@ class Secular:
 
 def _starts(poles: Array, weights: Array) -> list[tuple[bool, float]]:
     """Roots of (3) in floating point: whether the count below is the nearer one, and the distance to the nearer one, by bisection."""
-    gaps, found = np.diff(poles), []
-    for first in range(0, gaps.size, BLOCK):
-        left = np.arange(first, min(first + BLOCK, gaps.size))
-        half = 0.5 * gaps[left]
+    left, half = np.arange(poles.size - 1), 0.5 * np.diff(poles)
 
-        def f(pole: Any, t: Array) -> Array:
-            value: Array = (1.0 / ((poles - poles[pole][:, None]) - t[:, None])) @ weights
-            return value
+    def f(pole: Any, t: Array) -> Array:
+        value: Array = (1.0 / ((poles - poles[pole][:, None]) - t[:, None])) @ weights
+        return value
 
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            near_left = f(left, half) >= 0
-            pole, side = np.where(near_left, left, left + 1), np.where(near_left, 1.0, -1.0)
-            low, high = np.zeros(left.size), half
-            for _ in range(BISECTIONS):
-                middle = 0.5 * (low + high)
-                before = side * f(pole, side * middle) < 0  # it rises with the distance to the pole
-                low, high = np.where(before, middle, low), np.where(before, high, middle)
-        found += list(zip(near_left.tolist(), (0.5 * (low + high)).tolist(), strict=True))
-    return found
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        near_left = f(left, half) >= 0
+        pole, side = np.where(near_left, left, left + 1), np.where(near_left, 1.0, -1.0)
+        low, high = np.zeros(left.size), half
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            before = side * f(pole, side * middle) < 0  # it rises with the distance to the pole
+            low, high = np.where(before, middle, low), np.where(before, high, middle)
+    return list(zip(near_left.tolist(), (0.5 * (low + high)).tolist(), strict=True))
 
 
 def _characteristic(problem: ExactProblem) -> Any:
@@ -260,15 +249,14 @@ def _characteristic(problem: ExactProblem) -> Any:
     return rational.numer() if callable(rational.numer) else rational.numer
 
 
-def _roots(polynomial: Any, precision: int) -> list[Found]:
+def _roots(polynomial: Any, precision: int) -> list[tuple[Any, int]]:
     """(ball, multiplicity) of every root, descending: all are real and positive, and no two balls meet."""
     for bits in PRECISION[PRECISION.index(precision) :]:
         with flint().ctx.workprec(bits):
             roots = [(root.real, copies) for root, copies in polynomial.complex_roots()]
-            roots.sort(key=lambda found: float(found[0].mid()), reverse=True)
+            roots.sort(key=lambda found: dyadic(found[0]), reverse=True)
             apart = all(one > other for (one, _), (other, _) in pairwise(roots))
-            if apart and all(
-                root > 0 and root.rel_accuracy_bits() > bits // 2 + 16 for root, _ in roots
-            ):
+            fine = all(x > 0 and x.rel_accuracy_bits() > bits // 2 + 16 for x, _ in roots)
+            if apart and fine:
                 return roots
     raise Undecided("an eigenvalue of the targets' Gram matrix")

@@ -173,6 +173,13 @@ def test_inputs_are_the_decimals_that_were_typed_and_not_their_doubles():
     assert ncsolve.certify(ncsolve.predict(ufm), rigorous=True).outcome is ncsolve.Outcome.PROVED
 
 
+def test_singular_values_of_given_targets_that_no_double_tells_apart_are_two():
+    code = [[1, 1e-17], [1e-17, 1]]  # (1 + e)^2 and (1 - e)^2
+    found, _ = _enclosed(ncsolve.UFM([1, 1], Squared(code), 1, None, 0.01, 0.01))
+    assert [mode.copies for mode in found] == [1, 1]
+    assert found[0].tau2.low > found[1].tau2.high
+
+
 def _root(counts, gap, sizes=None, precision=128):
     poles = [exact(n) for n in counts]
     return Enclosure.of(Secular(poles, sizes or [1] * len(poles)).root(gap, precision))
