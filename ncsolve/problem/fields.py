@@ -435,11 +435,9 @@ def moved(ufm: UFM, values: Mapping[str, float], **changes: Any) -> UFM:
             mean = math.exp(math.fsum(map(math.log, shares)) / (depth + 1))
             changes["feature_decay"] = value / mean
             changes["weight_decay"] = [share * value / mean for share in shares]
-        elif name == "width":
-            changes[name] = int(value)
         elif name != "depth":
             field = FIELDS["bias" if name == "bias-decay" else name.replace("-", "_")]
-            (own if field.loss else changes)[field.key] = value
+            (own if field.loss else changes)[field.key] = int(value) if field.whole else value
             if field.loss not in ("", ufm.loss.name):
                 raise ProblemError(
                     f"axis {name} belongs to loss {field.loss!r}, not to {ufm.loss.name!r}"
@@ -496,7 +494,7 @@ def built(fields: Mapping[str, Any]) -> UFM:
     from .losses import LOSSES
     from .ufm import UFM
 
-    counts = fields.get("counts")
+    counts: Any = fields.get("counts")
     if "counts" not in fields:
         missing = [part for part in LONG_TAIL[:3] if f"long_tail.{part}" not in fields]
         if missing:
