@@ -11,10 +11,11 @@ import numpy as np
 
 from .analytic.prediction import Prediction
 from .analytic.theorem import Claim
-from .numeric.bounds import Certificate, certificate, check_size
+from .numeric.bounds import Certificate, certificate
 from .numeric.descent import Descent, Progress, Reference, Run, descend
 from .numeric.hessian import HessianCheck, hessian_check
 from .numeric.optimizers import Ending
+from .problem.duality import check_size
 from .problem.errors import ProblemError, TooLarge
 from .theorems.predict import predict
 

@@ -39,9 +39,7 @@ EXCEPTIONS = {
     ("analytic/prediction.py", "show"): "print(prediction) shows the table of the command line",
 }
 #: (file, imported file) and class names that still break the rules; both are to become empty.
-STILL = {
-    ("analytic/search/lowrank.py", "numeric/bounds"),
-}
+STILL: set[tuple[str, str]] = set()
 TWICE = {
     "Comparison",
     "Ending",

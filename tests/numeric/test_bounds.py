@@ -5,9 +5,9 @@ import pytest
 from oracles import objective as oracle
 
 import ncsolve
-from ncsolve.numeric import bounds as certificates
 from ncsolve.numeric.bounds import certificate
 from ncsolve.numeric.descent import descend
+from ncsolve.problem import duality
 from ncsolve.problem.objective import Parameters
 
 CONVEX = {
@@ -145,7 +145,7 @@ def test_problems_without_a_bound_are_refused(monkeypatch):
     for ufm in (deep, narrow):
         with pytest.raises(ncsolve.ProblemError, match="depth 1 and full width work"):
             certificate(ufm, _draw(ufm, np.random.default_rng(0), 1.0))
-    monkeypatch.setattr(certificates, "LARGEST", 2)
+    monkeypatch.setattr(duality, "LARGEST", 2)
     with pytest.raises(ncsolve.NcsolveError, match="up to 2 classes work"):
         certificate(CONVEX["none"], _draw(CONVEX["none"], np.random.default_rng(0), 1.0))
     assert ncsolve.verify(CONVEX["none"], ncsolve.Descent(starts=1), rng=0).certificate is None

@@ -107,9 +107,9 @@ MUTATIONS = [
     ("ce: flow of a free bias", "problem/losses.py", "- flow.sum(axis=0) - given", "- 1.01 * flow.sum(axis=0) - given"),
     ("limit: margins", "theorems/vanishing_decay.py", "np.sqrt(ufm.counts) / (label * rows)", "np.sqrt(ufm.counts) / (1.01 * label * rows)"),
     ("limit: null direction", "theorems/vanishing_decay.py", "np.outer(u, u)", "1.01 * np.outer(u, u)"),
-    ("bound: bias", "numeric/bounds.py", "pull @ pull) / (2.0", "pull @ pull) / (1.9"),
-    ("bound: scale", "numeric/bounds.py", "most = c / self.norm", "most = 1.01 * c / self.norm"),
-    ("bound: lines", "numeric/bounds.py", "c, q = (depth + 1) / 2.0", "c, q = 1.03 * (depth + 1) / 2.0"),
+    ("bound: bias", "problem/duality.py", "pull @ pull) / (2.0", "pull @ pull) / (1.9"),
+    ("bound: scale", "problem/duality.py", "most = c / self.norm", "most = 1.01 * c / self.norm"),
+    ("bound: lines", "problem/duality.py", "c, q = (depth + 1) / 2.0", "c, q = 1.03 * (depth + 1) / 2.0"),
     # metrics
     ("metric: pinv, weights", "metrics/metrics.py", "root = np.sqrt(_between", "root = 1.005 * np.sqrt(_between"),
     ("metric: pinv, N", "metrics/metrics.py", "m.within / m.counts.sum(), v,", "m.within / (1.01 * m.counts.sum()), v,"),

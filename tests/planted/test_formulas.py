@@ -33,7 +33,7 @@ READERS = {  # the tests that read a file's formulas most directly
     "theorems/vanishing_decay.py": ["theorems/test_ce_theorems"],
     "analytic/groups.py": ["analytic/test_ce_convex"],
     "analytic/convex.py": ["analytic/test_ce_convex"],
-    "numeric/bounds.py": ["theorems/test_ce_theorems", "analytic/test_ce_convex"],
+    "problem/duality.py": ["theorems/test_ce_theorems", "analytic/test_ce_convex"],
     "problem/objective.py": ["problem/test_objective"],
     "metrics/statistics.py": ["metrics/test_measure", "metrics/test_metrics"],
     "metrics/presets.py": ["metrics/test_presets"],

@@ -25,7 +25,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...problem.duality import dual_bound
 from ...problem.losses import CrossEntropy, class_columns
+from ...problem.objective import objective
 from ..factors import balanced_factors
 from ..groups import groups, reduced_problem
 from ..reduction import reduce
@@ -137,8 +139,6 @@ def best_known(
 
 def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
     """The lowest point found for a problem with M >= 2 or a bottleneck."""
-    from ...numeric.bounds import certificate
-
     reduction = reduce(ufm)
     columns, limits = class_columns(ufm.loss, ufm.counts), (reduction.rank_limit, ufm.bias_decay)
 
@@ -155,7 +155,8 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
         facts["simplex"] = scalar.value(scalar.best()) if scalar.best() > 0 else scalar.at_zero
     witness = _witnesses(ufm)
     point = balanced_factors(ufm, found.sigma, frame, found.bias)
-    facts["lower_bound"] = certificate(ufm, point, witness).lower_bound
+    reached = point.end_to_end @ point.features + point.bias[:, None]
+    facts["lower_bound"], _ = dual_bound(ufm, (reached, *witness), objective(ufm, point))
     return Solution(
         value=found.value,
         modes=(found.sigma, frame),
