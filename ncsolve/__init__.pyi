@@ -50,9 +50,9 @@ from .questions.dynamics import TimeCourse as TimeCourse
 from .questions.dynamics import time_course as time_course
 from .questions.landscape import CriticalPoint as CriticalPoint
 from .questions.landscape import Inertia as Inertia
+from .questions.landscape import Landscape as Landscape
 from .questions.landscape import critical_point as critical_point
-from .questions.landscapes import Landscape as Landscape
-from .questions.landscapes import measure_inertia as measure_inertia
+from .questions.landscape import measure_inertia as measure_inertia
 from .questions.maps import PhaseMap as PhaseMap
 from .questions.maps import phase_map as phase_map
 from .questions.recount import Oversampling as Oversampling

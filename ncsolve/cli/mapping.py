@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..questions.axes import Axis, LongTail
     from ..questions.curvature import Family
     from ..questions.dynamics import TimeCourse
-    from ..questions.landscapes import Landscape
+    from ..questions.landscape import Landscape
     from ..questions.maps import PhaseMap
     from ..show.text import Line
 
@@ -320,30 +320,26 @@ landscape
 )
 def landscape(args: Namespace, terminal: Terminal) -> Answer:
     """Predict the inertia of the Hessian, and measure it."""
-    from ..questions.landscape import critical_point
-    from ..questions.landscapes import ZERO, Comparison, measure_inertia
+    from ..questions.landscape import FLAT, Agreement, critical_point, measure_inertia
     from ..show import plots
     from ..show.text import grid, prediction_lines, text
 
     drawing = options.check_picture(args, "picture")
     prediction = predicted(args, terminal)
     point = critical_point(prediction, args.at or "minimizer")
-    found = measure_inertia(point, columns=args.columns or "auto", tolerance=args.tol or ZERO)
+    found = measure_inertia(point, columns=args.columns or "auto", tolerance=args.tol or FLAT)
     if args.picture is not None:
         plots.save(plots.hessian_spectrum(found), args.picture, **drawing)
 
     def blocks(_terminal: bool) -> Iterable[str]:
         yield text([prediction_lines(prediction)[0], *_landscape_lines(found)])
-        if point.placed is not None:
-            rows = point.placed.to_rows()
-            names = ("mode", "tau2", "place", "sigma")
-            cells = [[_cell(row[name]) for name in names] for row in rows[:MOST_ROWS]]
-            yield grid(("mode", "tau^2", "at", "sigma"), cells, right=(1, 3))
-            if len(rows) > MOST_ROWS:
-                yield f"... {len(rows) - MOST_ROWS} more (use --json for all)"
-        if found.families is not None:
-            head = ("directions", "number", "negative", "smallest", "largest")
-            yield grid(head, list(map(_family_row, found.families)), right=(1, 2, 3, 4))
+        rows, names = point.placed.to_rows(), ("mode", "tau2", "place", "sigma")
+        cells = [[_cell(row[name]) for name in names] for row in rows[:MOST_ROWS]]
+        yield grid(("mode", "tau^2", "at", "sigma"), cells, right=(1, 3))
+        if len(rows) > MOST_ROWS:
+            yield f"... {len(rows) - MOST_ROWS} more (use --json for all)"
+        head = ("directions", "number", "negative", "smallest", "largest")
+        yield grid(head, list(map(_family_row, found.families)), right=(1, 2, 3, 4))
         signs = ("negative", "zero", "positive")
         counts = {"predicted": found.predicted, "measured": found.measured}
         cells = [[of, *(str(getattr(one, sign)) for sign in signs)] for of, one in counts.items()]
@@ -351,7 +347,7 @@ def landscape(args: Namespace, terminal: Terminal) -> Answer:
         drawn = [] if args.picture is None else [("picture", args.picture)]
         yield text([*drawn, ("verdict", f"{found.comparison.name}: {found.comparison.value}")])
 
-    codes = {Comparison.CONTRADICTED: Exit.CONTRADICTED, Comparison.UNRESOLVED: Exit.INCONCLUSIVE}
+    codes = {Agreement.CONTRADICTED: Exit.CONTRADICTED, Agreement.UNRESOLVED: Exit.INCONCLUSIVE}
     code = codes.get(found.comparison, Exit.DONE)
     return Answer(found.to_dict(), blocks, code, point.warnings)
 
@@ -368,9 +364,8 @@ def _landscape_lines(found: Landscape) -> list[Line]:
         ("hessian", f"{found.measured_eigenvalues.size} free numbers, {columns}"),
         ("largest", f"eigenvalue {found.largest:.6g}"),
     ]
-    if (error := found.eigenvalue_error) is not None:
-        most = f"{error:.2g} of the largest"
-        lines.append(("spectrum", f"predicted and measured differ by at most {most}"))
+    most = f"{found.eigenvalue_error:.2g} of the largest"
+    lines.append(("spectrum", f"predicted and measured differ by at most {most}"))
     return lines + [("warning", warning) for warning in point.warnings]
 
 

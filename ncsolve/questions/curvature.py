@@ -25,12 +25,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..analytic.spectrum import checked_size
 from ..problem.errors import TooLarge
+from ..values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 LARGEST = 2**24  # entries of all blocks of pairs
 
 
-@dataclass(frozen=True, eq=False)
-class Family:
+@dataclass(frozen=True, eq=False, repr=False)
+class Family(Value):
     """Eigenvalues of one kind of direction, each occurring `copies` times.
 
     Attributes
@@ -61,13 +62,7 @@ class Family:
         """Number of eigenvalues."""
         return int(self.values.size) * self.copies
 
-    def to_dict(self) -> dict[str, Any]:
-        """The family as plain values."""
-        return {
-            "directions": self.directions,
-            "copies": self.copies,
-            "values": self.values.tolist(),
-        }
+    entries = ("directions", "copies", "values")
 
 
 def families(modes: TargetModes, share: Array, shrinkage: Array, columns: float) -> list[Family]:

@@ -12,15 +12,14 @@ balanced aligned factors, is a critical point, if at most R modes are active. Wi
              + pairs with one tau: active at different roots, or one active and one missing
              + (M = 1) d_1 - r for each missing mode with tau_c = N c
 
-Any loss, all factors zero, bias at its optimum: origin.py. For squared loss that is the case r = 0.
-
-Other problems: only the predicted minimizer, where nothing goes down, and what is flat are the rotations and, for a free bias of
-cross-entropy, the one direction of b that the loss does not see.
+Against it stand all eigenvalues of the raw objective's Hessian at that point. Other losses and a regularized bias have no aligned modes:
+there the verb `verify` with `--hessian` looks at the minimizer's second derivative.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +28,14 @@ import numpy as np
 from ..analytic.factors import balanced_factors
 from ..analytic.spectrum import DenseFrame
 from ..analytic.theorem import Claim
-from ..problem.errors import NoTheorem
-from ..problem.losses import Squared
-from ..problem.objective import Parameters
+from ..numeric.hessian import LARGEST_DENSE, hessian_eigenvalues
+from ..problem.errors import NoTheorem, ProblemError, TooLarge
+from ..problem.losses import class_columns, sample_columns
+from ..problem.objective import Parameters, objective_over
 from ..problem.ufm import UFM
-from ..theorems.predict import predict
-from .curvature import Family, families
+from ..values import Value
+from .curvature import Family, eigenvalues, families
 from .modes import INNER, ZERO, Placed, placed, target_modes
-from .origin import origin
 
 if TYPE_CHECKING:
     from ..analytic.prediction import Prediction
@@ -46,10 +45,12 @@ SAME = (
     1e-12  # target singular values of a decomposed matrix that differ by less, relatively, are one
 )
 FOLD = 1e-9  # distance of kappa to the fold, relatively, below which the sign of a mode's own curvature is rounding
+FLAT = 1e-10  # an eigenvalue within this share of the largest modulus counts as zero; rounding measured below 1e-14
+EQUAL = 1e-9  # predicted and measured eigenvalues agree within this share of the largest modulus; measured below 1e-13
 
 
-@dataclass(frozen=True)
-class Inertia:
+@dataclass(frozen=True, repr=False, eq=False)
+class Inertia(Value):
     """Numbers of negative, zero and positive eigenvalues."""
 
     negative: int
@@ -61,64 +62,63 @@ class Inertia:
         """Their sum, the number of free numbers."""
         return self.negative + self.zero + self.positive
 
-    def to_dict(self) -> dict[str, int]:
-        """The counts as plain values."""
-        return dict(vars(self))
 
-
-@dataclass(frozen=True, eq=False)
-class CriticalPoint:
+@dataclass(frozen=True, eq=False, repr=False)
+class CriticalPoint(Value):
     """A critical point of the raw objective and what theory says of its Hessian.
 
     Attributes
     ----------
-    ufm : UFM
     at : what was asked for, in words
-    value : objective there
-    proved : whether the inertia is a theorem (else what is expected of a minimizer that is only the best known)
-    placed : where each mode of the target is (squared loss), or None
-    warnings : sentences
+    placed : where each mode of the target is
     """
 
-    ufm: UFM
     at: str
-    value: float
-    proved: bool
-    placed: Placed | None
-    warnings: tuple[str, ...]
-    _matrices: Any
-    _inertia: Any
-    _families: Any
+    placed: Placed
 
-    @cached_property
-    def _parameters(self) -> Parameters:
-        found: Parameters = self._matrices()
-        return found
+    @property
+    def ufm(self) -> UFM:
+        """The problem."""
+        return self.placed.modes.ufm
+
+    @property
+    def value(self) -> float:
+        """The objective there."""
+        return self.placed.value
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What rounding decides."""
+        modes, there = self.placed.modes, self.placed.place != ZERO
+        near = np.flatnonzero(there & (np.abs(modes.kappa / modes.fold - 1.0) < FOLD))
+        if not near.size or self.ufm.depth == 1:
+            return ()
+        names = ", ".join(modes.names[i] for i in near[:5])
+        return (
+            f"{names}: at the fold, where both roots are one and a mode's own curvature is zero up to rounding",
+        )
 
     def parameters(self) -> Parameters:
         """(W_1, ..., W_M), class means (d_1, K), bias."""
-        return self._parameters
+        modes, kept = self.placed.modes, np.flatnonzero(self.placed.share > 0)
+        frame = DenseFrame(lambda: (modes.frame.left()[:, kept], modes.frame.right()[:, kept]))
+        return balanced_factors(self.ufm, self.placed.sigma[kept], frame, modes.bias)
 
     def inertia(self, columns: float | None = None) -> Inertia:
         """Predicted counts, where H has so many columns (N by default, the sum of the counts)."""
-        negative, zero = self._inertia()
-        return Inertia(negative, zero, self._size(columns) - negative - zero)
+        ufm = self.ufm
+        size = sum(rows * width for rows, width in ufm.shapes) + ufm.width[0] * self._of(columns)
+        size += 0 if ufm.bias == "none" else ufm.outputs
+        negative, zero = aligned_inertia(self.placed)
+        return Inertia(negative, zero, size - negative - zero)
 
-    def families(self, columns: float | None = None) -> list[Family] | None:
-        """Predicted eigenvalues by kind of direction; None where they are not known in closed form."""
-        found: list[Family] | None = self._families(self._columns(columns))
-        return found
+    def families(self, columns: float | None = None) -> list[Family]:
+        """Predicted eigenvalues by kind of direction."""
+        chosen = self.placed
+        return families(chosen.modes, chosen.share, chosen.shrinkage, self._of(columns))
 
-    def _columns(self, columns: float | None) -> int:
+    def _of(self, columns: float | None) -> int:
         return int(self.ufm.samples if columns is None else columns)
-
-    def _size(self, columns: float | None) -> int:
-        bias = 0 if self.ufm.bias == "none" else self.ufm.outputs
-        return (
-            sum(rows * width for rows, width in self.ufm.shapes)
-            + self.ufm.width[0] * self._columns(columns)
-            + bias
-        )
 
 
 def critical_point(problem: UFM | Prediction, at: str = "minimizer") -> CriticalPoint:
@@ -126,11 +126,11 @@ def critical_point(problem: UFM | Prediction, at: str = "minimizer") -> Critical
 
     Parameters
     ----------
-    problem : UFM with linear features, or a Prediction of one, whose point is then the "minimizer"
+    problem : UFM (squared loss, linear features, bias none or free), or the Prediction of its global minimizer
     at : str
-        "minimizer", the predicted one; "zero"; for squared loss with bias none or free also "modes=0,2" (these modes at their outer
-        minimum, all others zero), "unstable" (every mode that has one at its unstable root), "unstable=1" (mode 1 there, the others as in
-        the minimizer), or "modes=0,2+unstable=1" (all others zero). Modes are classes, by name or number, where mode k is class k.
+        "minimizer", the predicted one; "zero"; "modes=0,2" (these modes at their outer minimum, all others zero), "unstable" (every
+        mode that has one at its unstable root), "unstable=1" (mode 1 there, the others as in the minimizer), or
+        "modes=0,2+unstable=1" (all others zero). Modes are classes, by name or number, where mode k is class k.
 
     Raises
     ------
@@ -148,54 +148,13 @@ def critical_point(problem: UFM | Prediction, at: str = "minimizer") -> Critical
     >>> critical_point(ufm.replace(depth=1), "modes=1").inertia().negative  # class 0 is stronger; two idle units see classes 0 and 2
     5
     """
-    ufm = problem if isinstance(problem, UFM) else problem.ufm
-    if ufm.features != "linear":
-        raise NoTheorem(
-            "the Hessian is that of linear features; ReLU features bound H, and its minimizers may lie on the bound"
-        )
-    if at == "zero":
-        return _at_zero(ufm)
-    aligned = isinstance(ufm.loss, Squared) and isinstance(ufm.bias, str)
-    if at == "minimizer" and not (aligned and _closed(problem)):
-        return _at_minimizer(predict(problem) if isinstance(problem, UFM) else problem)
-    if not aligned:
-        raise NoTheorem(
-            f"{at!r} needs squared loss with bias none or free; 'minimizer' and 'zero' work here"
-        )
-    return aligned_point(placed(target_modes(ufm), at), at)
-
-
-def _closed(problem: UFM | Prediction) -> bool:
-    """Whether the point of a squared-loss problem is the aligned minimizer: not one that was asked for by another name."""
-    return isinstance(problem, UFM) or problem.theorem.name in (
-        "squared_spectral",
-        "squared_targets",
-    )
-
-
-def aligned_point(chosen: Placed, at: str = "as given") -> CriticalPoint:
-    """The critical point with each mode of a squared-loss problem where `chosen` says."""
-    modes, ufm = chosen.modes, chosen.modes.ufm
-    kept = np.flatnonzero(chosen.share > 0)
-
-    def matrices() -> Parameters:
-        frame = DenseFrame(lambda: (modes.frame.left()[:, kept], modes.frame.right()[:, kept]))
-        return balanced_factors(ufm, chosen.sigma[kept], frame, modes.bias)
-
-    def spectrum(columns: int) -> list[Family]:
-        return families(modes, chosen.share, chosen.shrinkage, columns)
-
-    return CriticalPoint(
-        ufm,
-        at,
-        chosen.value,
-        True,
-        chosen,
-        _warnings(chosen),
-        matrices,
-        lambda: aligned_inertia(chosen),
-        spectrum,
-    )
+    if not isinstance(problem, UFM):
+        if problem.claim is not Claim.GLOBAL or problem.theorem.limit:
+            raise NoTheorem(
+                f"the point of theorem {problem.theorem.name!r} has no modes: only the global minimizer of squared loss has them"
+            )
+        problem = problem.ufm
+    return CriticalPoint(at, placed(target_modes(problem), at))
 
 
 def aligned_inertia(chosen: Placed) -> tuple[int, int]:
@@ -234,64 +193,146 @@ def _sign(one: Array, other: Array) -> Array:
     return sign
 
 
-def _warnings(placed: Placed) -> tuple[str, ...]:
-    """What rounding decides."""
-    modes = placed.modes
-    near = [
-        modes.names[i]
-        for i in np.flatnonzero(
-            (placed.place != ZERO) & (np.abs(modes.kappa / modes.fold - 1.0) < FOLD)
+class Agreement(Enum):
+    """What the measured spectrum says of the predicted one; the value is the sentence for the reader."""
+
+    AGREES = "the measured counts are the predicted ones"
+    CONTRADICTED = "the measured counts differ from the predicted ones"
+    UNRESOLVED = "some predicted eigenvalues are too small, or known too little, for doubles to tell their signs"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Landscape(Value):
+    """A critical point with its predicted and its measured spectrum.
+
+    Attributes
+    ----------
+    point : CriticalPoint
+    columns : number of columns of H in both: N, or K (class means alone) where N columns are too many
+    measured_eigenvalues : array, ascending
+    gradient_norm : of the raw objective at the point; zero in theory
+    tolerance : an eigenvalue within this share of the largest modulus, or ten times the gradient's norm, counts as zero
+    """
+
+    point: CriticalPoint
+    columns: int
+    measured_eigenvalues: Array
+    gradient_norm: float
+    tolerance: float
+
+    @cached_property
+    def predicted(self) -> Inertia:
+        """Counts by theory."""
+        return self.point.inertia(self.columns)
+
+    @cached_property
+    def measured(self) -> Inertia:
+        """Counts of the dense Hessian."""
+        small = max(
+            self.tolerance * self.largest, 10.0 * self.gradient_norm
+        )  # an orbit is as flat as the gradient is small
+        negative = int((self.measured_eigenvalues < -small).sum())
+        positive = int((self.measured_eigenvalues > small).sum())
+        return Inertia(negative, self.measured_eigenvalues.size - negative - positive, positive)
+
+    @property
+    def largest(self) -> float:
+        """The largest eigenvalue in modulus."""
+        return float(np.abs(self.measured_eigenvalues).max())
+
+    @cached_property
+    def families(self) -> list[Family]:
+        """Predicted eigenvalues by kind of direction."""
+        return self.point.families(self.columns)
+
+    @cached_property
+    def predicted_eigenvalues(self) -> Array:
+        """Predicted eigenvalues, ascending."""
+        return eigenvalues(self.families)
+
+    @property
+    def eigenvalue_error(self) -> float:
+        """The largest difference of predicted and measured eigenvalues, in order, as a share of the largest modulus."""
+        difference = np.abs(self.predicted_eigenvalues - self.measured_eigenvalues)
+        return float(difference.max()) / self.largest
+
+    @property
+    def comparison(self) -> Agreement:
+        """AGREES, CONTRADICTED or UNRESOLVED, where the spectra agree and signs differ only by rounding."""
+        if not self.eigenvalue_error <= EQUAL:
+            return Agreement.CONTRADICTED
+        return Agreement.AGREES if self.measured == self.predicted else Agreement.UNRESOLVED
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as plain values."""
+        point = self.point
+        first = {"ufm": point.ufm.to_dict(), "at": point.at, "value": point.value, "proved": True}
+        return first | {
+            "columns": self.columns,
+            "modes": point.placed.to_rows(),
+            "predicted": self.predicted.to_dict(),
+            "measured": self.measured.to_dict(),
+            "comparison": self.comparison.name,
+            "eigenvalue_error": self.eigenvalue_error,
+            "gradient_norm": self.gradient_norm,
+            "tolerance": self.tolerance,
+            "families": [family.to_dict() for family in self.families],
+            "measured_eigenvalues": self.measured_eigenvalues.tolist(),
+            "warnings": list(point.warnings),
+        }
+
+
+def measure_inertia(
+    point: CriticalPoint | Prediction | UFM,
+    at: str = "minimizer",
+    *,
+    columns: str = "auto",
+    tolerance: float = FLAT,
+) -> Landscape:
+    """All eigenvalues of the raw objective's Hessian at a critical point, beside what theory says of them.
+
+    Parameters
+    ----------
+    point : CriticalPoint, or a UFM or Prediction and `at` (see `critical_point`)
+    columns : "samples" (all N features), "means" (K class means, scaled by sqrt(n_k): the N - K within-class directions per unit are left
+        out on both sides), or "auto": samples where there are at most 3000 free numbers, else means
+    tolerance : float
+        An eigenvalue within this share of the largest modulus counts as zero.
+
+    Raises
+    ------
+    TooLarge
+        Beyond 3000 free numbers.
+
+    Examples
+    --------
+    >>> import ncsolve
+    >>> found = measure_inertia(ncsolve.UFM([6, 4, 2], depth=2, weight_decay=2e-2, feature_decay=2e-2), "unstable=2")
+    >>> found.measured, found.comparison.name
+    (Inertia(negative=1, zero=6, positive=47), 'AGREES')
+    """
+    found = point if isinstance(point, CriticalPoint) else critical_point(point, at)
+    ufm = found.ufm
+    if columns not in ("auto", "samples", "means"):
+        raise ProblemError(f"columns {columns!r} is unknown; 'auto', 'samples' or 'means' works")
+    if not 0 < tolerance < 1:
+        raise ProblemError(f"tolerance {tolerance!r} is not a number between 0 and 1 such as 1e-10")
+    if columns == "samples" and not ufm.whole:
+        raise ProblemError("fractional counts have no N samples; columns='means' works")
+    fits = ufm.whole and found.inertia().size <= LARGEST_DENSE
+    every = columns == "samples" or (columns == "auto" and fits)
+    objective = objective_over(
+        ufm, (sample_columns if every else class_columns)(ufm.loss, ufm.counts)
+    )
+    if objective.size > LARGEST_DENSE:
+        raise TooLarge(
+            f"the Hessian has {objective.size} free numbers; all its eigenvalues are computed up to {LARGEST_DENSE}: "
+            "fewer classes or smaller widths work"
         )
-    ]
-    said = f"{', '.join(near[:5])}: at the fold, where both roots are one and a mode's own curvature is zero up to rounding"
-    return (said,) if near and modes.ufm.depth > 1 else ()
-
-
-def _at_zero(ufm: UFM) -> CriticalPoint:
-    found = origin(ufm)
-    modes = (
-        target_modes(ufm) if isinstance(ufm.loss, Squared) and isinstance(ufm.bias, str) else None
-    )
-    placed = None if modes is None else Placed(modes, np.full(modes.tau2.size, ZERO, dtype="U8"))
-    return CriticalPoint(
-        ufm,
-        "zero",
-        found.value,
-        True,
-        placed,
-        (),
-        lambda: found.parameters,
-        lambda: found.inertia,
-        found.families,
-    )
-
-
-def _at_minimizer(prediction: Prediction) -> CriticalPoint:
-    """A minimizer whose eigenvalues have no closed form: nothing goes down, rotations are flat."""
-    ufm = prediction.ufm
-    if prediction.theorem.limit:
-        raise NoTheorem(
-            f"theorem {prediction.theorem.name!r} is about a limit: it has no point at positive decays"
-        )
-    rank = int(
-        np.sum(prediction.singular_values > 1e-9 * max(prediction.singular_values[0], 1e-300))
-    )
-    if rank == 0:
-        return _at_zero(ufm)
-    unseen = int(ufm.bias == "free" and not isinstance(ufm.loss, Squared))
-    zero = unseen + sum(rank * (2 * width - rank - 1) // 2 for width in ufm.width)
-    proved = prediction.claim in (Claim.GLOBAL, Claim.CERTIFIED) and prediction.unique
-    doubt = (
-        f"the point is {prediction.claim.value}: theory does not say that nothing goes down there"
-    )
-    return CriticalPoint(
-        ufm,
-        "minimizer",
-        prediction.value,
-        proved,
-        None,
-        prediction.warnings if proved else (*prediction.warnings, doubt),
-        prediction.parameters,
-        lambda: (0, zero),
-        lambda columns: None,
-    )
+    p = found.parameters()
+    spread = np.repeat(p.features, ufm.counts.astype(np.intp), axis=1) if every else None
+    features = p.features * np.sqrt(ufm.counts) if spread is None else spread
+    theta = objective.pack(Parameters(p.weights, features, p.bias))
+    slope = float(np.linalg.norm(objective.value_and_gradient(theta)[1]))
+    spectrum = hessian_eigenvalues(objective, theta)
+    return Landscape(found, features.shape[1], spectrum, slope, tolerance)

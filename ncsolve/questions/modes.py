@@ -31,6 +31,7 @@ from ..analytic.spectral import select
 from ..analytic.spectrum import AxisSpectrum, CenteredSpectrum, DenseSpectrum
 from ..problem.border import shown
 from ..problem.errors import NoTheorem, ProblemError
+from ..values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,8 +47,8 @@ ZERO, OUTER, INNER = "zero", "outer", "unstable"
 FORMS = "minimizer, zero, modes=0,2, unstable, unstable=1 or modes=0,2+unstable=1"
 
 
-@dataclass(frozen=True, eq=False)
-class TargetModes:
+@dataclass(frozen=True, eq=False, repr=False)
+class TargetModes(Value):
     """Modes with tau > 0: in the order of the classes where mode k is class k (one-hot, no bias), else by falling tau.
 
     Attributes
@@ -208,8 +209,8 @@ def target_modes(ufm: UFM) -> TargetModes:
     return TargetModes(ufm, spectrum, order if copies is None else np.repeat(order, copies[order]))
 
 
-@dataclass(frozen=True, eq=False)
-class Placed:
+@dataclass(frozen=True, eq=False, repr=False)
+class Placed(Value):
     """The place of every mode.
 
     Attributes

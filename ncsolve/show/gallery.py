@@ -166,7 +166,7 @@ def _course(prediction: Prediction) -> Result:
 
 def _landscape(prediction: Prediction) -> Result:
     """At the predicted minimizer."""
-    from ..questions.landscapes import measure_inertia
+    from ..questions.landscape import measure_inertia
     from .document import Result
 
     document = measure_inertia(prediction).to_dict()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ...problem.losses import Array
     from ...questions.axes import Axis
     from ...questions.boundaries import Boundary
-    from ...questions.landscapes import Landscape
+    from ...questions.landscape import Landscape
     from ...questions.maps import PhaseMap
 
 NOTHING = "0.8"  # cells without a number
