@@ -14,7 +14,7 @@ from .analytic.theorem import Claim
 from .numeric.bounds import Certificate, certificate
 from .numeric.descent import Descent, Progress, Reference, Run, descend
 from .numeric.hessian import HessianCheck, hessian_check
-from .numeric.optimizers import Ending
+from .numeric.optimizers import Stop
 from .problem.duality import check_size
 from .problem.errors import ProblemError, TooLarge
 from .theorems.predict import predict
@@ -191,7 +191,7 @@ def verify(
         tolerance,
         _metrics(prediction, best),
         None,
-        interrupted or any(run.ending is Ending.INTERRUPTED for run in runs),
+        interrupted or any(run.ending is Stop.INTERRUPTED for run in runs),
     )
     return _with_hessian(found) if hessian and not found.interrupted else found
 

@@ -18,7 +18,7 @@ from ..problem.losses import Squared
 from ..problem.objective import Objective, Parameters, objective_over
 from ..values import Value
 from .layout import Layout, can_rotate, grouped, rotated, samples
-from .optimizers import LBFGS, Ending, GradientDescent, Newton, Optimizer
+from .optimizers import LBFGS, GradientDescent, Newton, Optimizer, Stop
 from .switch import switch
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Run(Value):
     ----------
     value, gradient_norm : at the end point
     steps : optimizer and polish steps
-    ending : Ending
+    ending : Stop
     parameters : (W_1, ..., W_M), class means (d_1, K), bias at the end point
     within : sum of squared distances of features to their class means
     theta, objective : the end point as a vector and the objective it belongs to (for Hessian checks)
@@ -134,7 +134,7 @@ class Run(Value):
     value: float
     gradient_norm: float
     steps: int
-    ending: Ending
+    ending: Stop
     parameters: Parameters
     within: float
     theta: Array
@@ -195,7 +195,7 @@ def descend(
         with threads_for(max(*ufm.width, ufm.outputs)):
             run = _run(ufm, method, layout, objective, theta, index, reference, progress)
         yield run
-        if run.ending is Ending.INTERRUPTED:
+        if run.ending is Stop.INTERRUPTED:
             return
 
 
@@ -234,7 +234,7 @@ def _run(
                 ufm.depth > 1 and method.switch and nonnegative is None,
             )
     except KeyboardInterrupt:
-        ending = Ending.INTERRUPTED
+        ending = Stop.INTERRUPTED
     theta = recorder.theta
     value, gradient = objective.value_and_gradient(theta)
     free = projected(gradient, theta, nonnegative)
@@ -257,7 +257,7 @@ def _run(
 
 def _all_the_way(
     method: Descent, recorder: Recorder, nonnegative: slice | None, may_switch: bool
-) -> Ending:
+) -> Stop:
     """From the recorder's point: down and polish; with switches, first loosely, then exactly, until no switch goes lower."""
     objective, theta = recorder.objective, recorder.theta
     value, gradient = objective.value_and_gradient(theta)
@@ -275,30 +275,28 @@ def _all_the_way(
         switched: Array | None = recorder.theta
         while switched is not None:
             ending = _follow(recorder, stages, switched, nonnegative)
-            if ending is Ending.DIVERGED:
+            if ending is Stop.DIVERGED:
                 return ending
             switched = switch(objective, recorder.theta) if may_switch else None
     return ending
 
 
-def _follow(
-    recorder: Recorder, stages: list[Any], theta: Array, nonnegative: slice | None
-) -> Ending:
+def _follow(recorder: Recorder, stages: list[Any], theta: Array, nonnegative: slice | None) -> Stop:
     """Run the stages one after the other; the best ending counts."""
     endings = []
     for stage in stages:
-        if isinstance(stage, Newton) and theta.size > stage.largest and Ending.CONVERGED in endings:
+        if isinstance(stage, Newton) and theta.size > stage.largest and Stop.CONVERGED in endings:
             break
         recorder.offset = recorder.step
         outcome = stage.minimize(recorder.objective, theta, recorder, nonnegative)
         theta = recorder.theta = outcome.theta
         endings.append(outcome.ending)
-        if outcome.ending is Ending.DIVERGED:
+        if outcome.ending is Stop.DIVERGED:
             break
     return (
-        Ending.CONVERGED
-        if Ending.CONVERGED in endings
-        else endings[-1 if Ending.DIVERGED in endings else 0]
+        Stop.CONVERGED
+        if Stop.CONVERGED in endings
+        else endings[-1 if Stop.DIVERGED in endings else 0]
     )
 
 

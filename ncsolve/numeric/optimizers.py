@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Watch = Callable[[int, "Array", float, "Array"], None]
 
 
-class Ending(Enum):
+class Stop(Enum):
     """Why a run stopped."""
 
     CONVERGED = "the gradient is as small as the tolerance asks"
@@ -37,12 +37,12 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Arrival:
     """Where a run ended, after how many steps, and why."""
 
     theta: Array
     steps: int
-    ending: Ending
+    ending: Stop
 
 
 class Optimizer(Protocol):
@@ -50,7 +50,7 @@ class Optimizer(Protocol):
 
     def minimize(
         self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
-    ) -> Outcome:
+    ) -> Arrival:
         """Descend from theta; entries in `nonnegative` are kept >= 0."""
 
 
@@ -77,7 +77,7 @@ class LBFGS:
 
     def minimize(
         self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
-    ) -> Outcome:
+    ) -> Arrival:
         """Descend; see the module for the stopping rule."""
         if nonnegative is not None:
             return self._bounded(objective, theta, watch, nonnegative)
@@ -87,14 +87,14 @@ class LBFGS:
         ):
             watch(step, point, value, gradient)
             if small_gradient(objective, value, gradient, self.tolerance):
-                return Outcome(point, step, Ending.CONVERGED)
+                return Arrival(point, step, Stop.CONVERGED)
             if step >= self.steps:
-                return Outcome(point, step, Ending.STEPS)
-        return Outcome(point, step, Ending.STALLED)
+                return Arrival(point, step, Stop.STEPS)
+        return Arrival(point, step, Stop.STALLED)
 
     def _bounded(
         self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice
-    ) -> Outcome:
+    ) -> Arrival:
         """SciPy's L-BFGS-B."""
         from scipy.optimize import OptimizeResult, minimize
 
@@ -140,13 +140,13 @@ class LBFGS:
             options=options,
         )
         ending = (
-            Ending.CONVERGED
+            Stop.CONVERGED
             if state["converged"]
-            else Ending.STEPS
+            else Stop.STEPS
             if result.status == 1
-            else Ending.STALLED
+            else Stop.STALLED
         )
-        return Outcome(np.array(result.x), int(state["step"]), ending)
+        return Arrival(np.array(result.x), int(state["step"]), ending)
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class GradientDescent:
 
     def minimize(
         self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
-    ) -> Outcome:
+    ) -> Arrival:
         """Descend; with a bound, each step is projected onto it."""
         eta = self.first_step
         value, gradient = objective.value_and_gradient(theta)
@@ -180,14 +180,14 @@ class GradientDescent:
                     break
                 eta *= 0.5
                 if eta * float(np.abs(gradient).max()) <= 1e-17 * float(np.abs(theta).max()):
-                    return Outcome(theta, step, Ending.STALLED)
+                    return Arrival(theta, step, Stop.STALLED)
             theta, value, gradient = trial, trial_value, trial_gradient
             free = projected(gradient, theta, nonnegative)
             watch(step, theta, value, free)
             if small_gradient(objective, value, free, self.tolerance):
-                return Outcome(theta, step, Ending.CONVERGED)
+                return Arrival(theta, step, Stop.CONVERGED)
             eta *= 1.1
-        return Outcome(theta, self.steps, Ending.STEPS)
+        return Arrival(theta, self.steps, Stop.STEPS)
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Momentum:
 
     def minimize(
         self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
-    ) -> Outcome:
+    ) -> Arrival:
         """Descend; the only early end is divergence."""
         velocity = np.zeros_like(theta)
         first, gradient = objective.value_and_gradient(theta)
@@ -216,9 +216,9 @@ class Momentum:
                 np.maximum(theta[nonnegative], 0.0, out=theta[nonnegative])
             value, gradient = objective.value_and_gradient(theta)
             if not value < 1e6 * max(first, 1.0):
-                return Outcome(before, step - 1, Ending.DIVERGED)
+                return Arrival(before, step - 1, Stop.DIVERGED)
             watch(step, theta, value, projected(gradient, theta, nonnegative))
-        return Outcome(theta, self.steps, Ending.STEPS)
+        return Arrival(theta, self.steps, Stop.STEPS)
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ class Newton:
 
     def minimize(
         self, objective: Objective, theta: Array, watch: Watch, nonnegative: slice | None = None
-    ) -> Outcome:
+    ) -> Arrival:
         """Polish; entries at an active bound stay there."""
         value, gradient = objective.value_and_gradient(theta)
         walk = newton(
@@ -254,10 +254,10 @@ class Newton:
             if small_gradient(
                 objective, value, projected(gradient, theta, nonnegative), self.tolerance
             ):
-                return Outcome(theta, step, Ending.CONVERGED)
+                return Arrival(theta, step, Stop.CONVERGED)
             found = next(walk, None) if step < self.steps else None
             if found is None:
                 break
             theta, value, gradient = found
             watch(step + 1, theta, value, projected(gradient, theta, nonnegative))
-        return Outcome(theta, step, Ending.STEPS if step == self.steps else Ending.STALLED)
+        return Arrival(theta, step, Stop.STEPS if step == self.steps else Stop.STALLED)

@@ -332,7 +332,7 @@ def largest_decay(
     known = survival(ufm, theorem or "")
     critical, level, exact = _level(ufm, known, wanted, needed)
     unit = geometric_mean(ufm.decays) if keep_ratios else 1.0
-    at = _Family(ufm, keep_ratios, wanted, needed, theorem)
+    at = _Decays(ufm, keep_ratios, wanted, needed, theorem)
     x = level / unit
     if exact:
         x, beyond = last_double(
@@ -372,7 +372,7 @@ def largest_decay(
 
 
 @dataclass(frozen=True, eq=False)
-class _Family:
+class _Decays:
     """The problems along which the decay grows, and whether what was asked for holds in one."""
 
     ufm: UFM
@@ -420,7 +420,7 @@ def _ranked(critical: Array, needed: int) -> float:
     return math.nan if level == -math.inf else level
 
 
-def _local(ufm: UFM, at: _Family, x: float) -> tuple[float | None, bool | None]:
+def _local(ufm: UFM, at: _Decays, x: float) -> tuple[float | None, bool | None]:
     """Up to where enough classes are at least locally stable, for deep squared loss."""
     if ufm.depth == 1 or not isinstance(ufm.loss, Squared):
         return None, None

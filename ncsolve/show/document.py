@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..metrics.compare import Comparison
     from ..metrics.metrics import Measurement
     from ..numeric.descent import Trajectory
-    from ..numeric.optimizers import Ending
+    from ..numeric.optimizers import Stop
     from ..problem.objective import Parameters
     from ..verification import Verification
 
@@ -41,7 +41,7 @@ MISTAKES = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError,
 class History(NamedTuple):
     """What is kept of a run in a document: how it ended, and its trajectory."""
 
-    ending: Ending
+    ending: Stop
     trajectory: Trajectory
 
 
@@ -117,14 +117,14 @@ class Result:
         import numpy as np
 
         from ..numeric.descent import Trajectory
-        from ..numeric.optimizers import Ending
+        from ..numeric.optimizers import Stop
 
         if not self.document.get("runs"):
             raise self._lacks("runs of descent", "verify --out FILE.json")
 
         def history(ending: str, trajectory: Mapping[str, Any]) -> History:
             columns = {name: np.array(column, float) for name, column in trajectory.items()}
-            return History(Ending[ending], Trajectory(**columns))
+            return History(Stop[ending], Trajectory(**columns))
 
         with self.whole():
             runs = self.document["runs"]

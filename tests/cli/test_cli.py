@@ -22,7 +22,7 @@ import ncsolve
 from ncsolve.analytic.theorem import Claim
 from ncsolve.cli import command, main
 from ncsolve.files import document_of
-from ncsolve.numeric.optimizers import Ending
+from ncsolve.numeric.optimizers import Stop
 from ncsolve.problem.counts import named
 from ncsolve.show import text as report
 
@@ -649,7 +649,7 @@ def test_every_method_descends_and_says_its_name(capsys, method):
         answer(capsys, "verify", *SMALL, "--method", method, "--rng", "0", "--json", *steps).out
     )
     endings = {run["ending"] for run in document["runs"]}
-    assert endings == {Ending.STEPS.name if method == "sgd" else Ending.CONVERGED.name}
+    assert endings == {Stop.STEPS.name if method == "sgd" else Stop.CONVERGED.name}
     assert document["verdict"] == "AGREES"
     unrotated = answer(
         capsys, "verify", *SMALL, "--method", method, "--rng", "0", "--json", "--no-rotate", *steps

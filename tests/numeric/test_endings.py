@@ -8,7 +8,7 @@ import pytest
 import ncsolve
 from ncsolve.numeric.descent import Recorder, descend
 from ncsolve.numeric.layout import samples
-from ncsolve.numeric.optimizers import Ending, small_gradient
+from ncsolve.numeric.optimizers import Stop, small_gradient
 from ncsolve.problem.objective import Objective, objective_over
 
 SHALLOW = ncsolve.UFM([6, 4, 2], weight_decay=2e-2, feature_decay=2e-2)
@@ -29,7 +29,7 @@ def test_a_converged_run_has_the_small_gradient_it_promises(ufm):
     for polish in (None, ncsolve.Newton()):
         tolerance = ncsolve.LBFGS().tolerance if polish is None else polish.tolerance
         for run in _runs(ufm, ncsolve.Descent(polish=polish)):
-            assert run.ending is Ending.CONVERGED
+            assert run.ending is Stop.CONVERGED
             value, gradient = run.objective.value_and_gradient(run.theta)
             assert value == run.value
             assert np.linalg.norm(gradient) == run.gradient_norm
@@ -44,7 +44,7 @@ def test_a_step_limit_is_reported_and_kept(optimizer):
     limited = type(optimizer)(steps=7)
     for ufm in (SHALLOW, DEEP):
         for run in _runs(ufm, ncsolve.Descent(optimizer=limited, polish=None, switch=False)):
-            assert run.ending is Ending.STEPS
+            assert run.ending is Stop.STEPS
             assert run.steps == 7
             assert run.value > 1.0001 * ncsolve.predict(ufm).value
 
@@ -60,7 +60,7 @@ def test_a_run_that_rounding_stops_is_stalled():
     (run,) = _runs(
         SHALLOW, ncsolve.Descent(optimizer=ncsolve.LBFGS(tolerance=0.0), polish=None, starts=1)
     )
-    assert run.ending is Ending.STALLED
+    assert run.ending is Stop.STALLED
     assert run.value == pytest.approx(ncsolve.predict(SHALLOW).value, rel=1e-14)
 
 
@@ -75,7 +75,7 @@ def test_a_rate_that_is_too_large_diverges_without_a_warning(rate, switch, featu
     assert verification.verdict is ncsolve.Verdict.STUCK
     json.dumps(verification.to_dict(), allow_nan=False)
     for run in verification.runs:
-        assert run.ending is Ending.DIVERGED
+        assert run.ending is Stop.DIVERGED
         assert np.isfinite(run.theta).all()
         assert run.value < 1e6 * max(run.trajectory.objective[0], 1.0)
 
@@ -86,7 +86,7 @@ def test_a_deep_run_that_diverges_past_the_largest_double_is_kept_finite():
         optimizer=ncsolve.Momentum(steps=50, learning_rate=1e10), polish=None, starts=1
     )
     (run,) = _runs(ufm, method)
-    assert run.ending is Ending.DIVERGED
+    assert run.ending is Stop.DIVERGED
     assert np.isfinite(run.value)
 
 
@@ -114,7 +114,7 @@ def test_an_interrupt_keeps_the_run_and_starts_no_other(optimizer, step):
     assert verification.interrupted
     (run,) = verification.runs
     assert {start for start, _ in seen} == {0}
-    assert run.ending is Ending.INTERRUPTED
+    assert run.ending is Stop.INTERRUPTED
     assert step <= run.steps <= 1.05 * step + 1
     assert run.trajectory.step[-1] == run.steps
     assert run.trajectory.step.size == len(seen)
@@ -145,7 +145,7 @@ def test_an_interrupt_in_the_middle_of_a_step_keeps_the_last_finished_one(optimi
         ),
     )
     (run,) = _runs(SHALLOW, ncsolve.Descent(optimizer=optimizer, starts=1))
-    assert run.ending is Ending.INTERRUPTED
+    assert run.ending is Stop.INTERRUPTED
     assert (run.theta == finished[-1][0]).all()
     assert run.value == finished[-1][1]
 
@@ -157,7 +157,7 @@ def test_an_interrupt_of_a_later_start_keeps_the_earlier_ones():
 
     whole = _runs(SHALLOW, ncsolve.Descent(starts=3))
     runs = _runs(SHALLOW, ncsolve.Descent(starts=3), progress=progress)
-    assert [run.ending for run in runs] == [Ending.CONVERGED, Ending.INTERRUPTED]
+    assert [run.ending for run in runs] == [Stop.CONVERGED, Stop.INTERRUPTED]
     assert (runs[0].theta == whole[0].theta).all()
 
 

@@ -18,7 +18,7 @@ began. The finalists converge: a run ends when
 
     ||grad G|| ||theta|| < 1e-10 G,      theta = (L, R, b),
 
-and `Run.finish` then takes Newton steps to rounding.
+and `RankRun.finish` then takes Newton steps to rounding.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _gram(x: Array) -> tuple[Array, Array]:
     return np.maximum(e, EPS * e.max(initial=0.0) + HUGE**-2), v
 
 
-class Run:
+class RankRun:
     """One descent, which can be continued and which gives up modes on the way."""
 
     def __init__(self, problem: FixedRank, name: str, theta: Array) -> None:
@@ -208,7 +208,7 @@ class Run:
         self.value = self.problem.reduced(*self.problem.decompose(self.theta))
 
 
-def race(field: list[Run], tell: Callable[[], None]) -> list[Run]:
+def race(field: list[RankRun], tell: Callable[[], None]) -> list[RankRun]:
     """Leave the best third after every leg; the finalists, converged and distinct, best first."""
     for steps in LEGS:
         for run in field:
@@ -223,9 +223,9 @@ def race(field: list[Run], tell: Callable[[], None]) -> list[Run]:
     return distinct(field[:FINALISTS])
 
 
-def distinct(field: list[Run]) -> list[Run]:
+def distinct(field: list[RankRun]) -> list[RankRun]:
     """Ascending in value, without those that have met one of the same rank."""
-    kept: list[Run] = []
+    kept: list[RankRun] = []
     for run in sorted(field, key=lambda run: run.value):
         near = (other for other in kept[-3:] if run.value - other.value <= SAME * abs(run.value))
         if all(run.rank != other.rank for other in near):

@@ -34,7 +34,7 @@ from ..reduction import reduce
 from ..simplex import simplex, simplex_witnesses
 from ..spectrum import DenseFrame, given
 from ..theorem import ACTIVE, MERGED, VANISHED, ClassStates, Solution
-from .fixed_rank import LAST, LEGS, SAME, FixedRank, Run, distinct, race
+from .fixed_rank import LAST, LEGS, SAME, FixedRank, RankRun, distinct, race
 from .frames import frames, geometry, thinned
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def best_known(
 
     limit = min(rank_limit, classes)
     nothing = np.zeros((classes, 0))
-    zero = Run(problem, "zero", problem.pack(nothing, np.zeros(0), nothing, np.zeros(classes)))
+    zero = RankRun(problem, "zero", problem.pack(nothing, np.zeros(0), nothing, np.zeros(classes)))
     zero.advance(LAST)
     best = race(_first(problem, limit, rng), tell)
     idle = 0
@@ -208,14 +208,14 @@ def _states(means: Array, depth: int) -> ClassStates:
     return ClassStates(state, state == ACTIVE, nan, nan, math.nan, factor)
 
 
-def _first(problem: FixedRank, limit: int, rng: np.random.Generator) -> list[Run]:
+def _first(problem: FixedRank, limit: int, rng: np.random.Generator) -> list[RankRun]:
     """Frames and random starts of all ranks, thinned out above 8; fewer for many classes."""
     classes, copies = problem.classes, 4 if problem.classes <= MANY else 2
-    by_rank: dict[int, list[Run]] = {}
+    by_rank: dict[int, list[RankRun]] = {}
     for name, x in frames(classes):
         if x.shape[0] <= limit:
             by_rank.setdefault(x.shape[0], []).append(_start(problem, name, x, rng))
-    field: list[Run] = []
+    field: list[RankRun] = []
     for runs in by_rank.values():
         field += sorted(runs, key=lambda run: run.value)[:copies]
     for rank in thinned(1, limit):
@@ -226,7 +226,7 @@ def _first(problem: FixedRank, limit: int, rng: np.random.Generator) -> list[Run
     return field
 
 
-def _start(problem: FixedRank, name: str, x: Array, rng: np.random.Generator) -> Run:
+def _start(problem: FixedRank, name: str, x: Array, rng: np.random.Generator) -> RankRun:
     """A = a X^T X D^(1/2), a the best on a grid, shaken by a thousandth lest a symmetric saddle hold it."""
     ones = problem.columns.ones
     order = np.argsort(-ones, kind="stable")  # frames are laid out from the largest class down
@@ -245,25 +245,25 @@ def _start(problem: FixedRank, name: str, x: Array, rng: np.random.Generator) ->
 
     scale = min(SCALES.tolist(), key=value)
     theta = problem.pack(left[:, :rank], scale * sigma[:rank], right[:, :rank], bias)
-    return Run(problem, name, _shake(theta, 1e-3, rng))
+    return RankRun(problem, name, _shake(theta, 1e-3, rng))
 
 
-def _moves(run: Run, limit: int, rng: np.random.Generator) -> Iterator[Run]:
+def _moves(run: RankRun, limit: int, rng: np.random.Generator) -> Iterator[RankRun]:
     """Neighbors of a found point."""
     problem, origin = run.problem, run.name.split(", then ")[0]
     left, sigma, right, bias = problem.decompose(run.theta)
     for i in range(sigma.size)[-DROPS:]:
         keep = np.arange(sigma.size) != i
         theta = problem.pack(left[:, keep], sigma[keep], right[:, keep], bias)
-        yield Run(problem, f"{origin}, then a mode dropped", theta)
+        yield RankRun(problem, f"{origin}, then a mode dropped", theta)
     if 0 < sigma.size < limit:
         logits = (left * sigma) @ right.T + np.outer(bias, problem.columns.ones)
         u, _, v = np.linalg.svd(problem.columns.gradient(logits))
         left, right = np.column_stack([left, -u[:, 0]]), np.column_stack([right, v[0]])
         theta = problem.pack(left, np.append(sigma, sigma[-1]), right, bias)
-        yield Run(problem, f"{origin}, then a mode added", theta)
+        yield RankRun(problem, f"{origin}, then a mode added", theta)
     for i in range(SHAKEN):
-        yield Run(problem, f"{origin}, then shaken", _shake(run.theta, 0.5, rng))
+        yield RankRun(problem, f"{origin}, then shaken", _shake(run.theta, 0.5, rng))
         x = rng.normal(size=(sigma.size + i % 2, problem.classes))
         if 0 < len(x) <= limit:
             unit = x / np.linalg.norm(x, axis=0)
@@ -272,7 +272,7 @@ def _moves(run: Run, limit: int, rng: np.random.Generator) -> Iterator[Run]:
     yield from sorted(swapped, key=lambda run: run.value)[:SWAPS]
 
 
-def _swaps(run: Run, name: str, rng: np.random.Generator) -> Iterator[Run]:
+def _swaps(run: RankRun, name: str, rng: np.random.Generator) -> Iterator[RankRun]:
     """Two classes of different counts are exchanged."""
     ones = run.problem.columns.ones
     pairs = np.argwhere(ones[:, None] > ones)
@@ -282,7 +282,7 @@ def _swaps(run: Run, name: str, rng: np.random.Generator) -> Iterator[Run]:
         left, right, _ = run.problem.unpack(theta)
         left[:] = left[at]
         right[:] = (right / ones[:, None])[at] * ones[:, None]
-        yield Run(run.problem, name, theta)
+        yield RankRun(run.problem, name, theta)
 
 
 def _shake(theta: Array, share: float, rng: np.random.Generator) -> Array:
