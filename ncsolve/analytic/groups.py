@@ -35,8 +35,6 @@ from .spectrum import DenseFrame, checked_size, contrasts
 from .theorem import ACTIVE, MERGED, VANISHED, Claim, ClassStates, Solution
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..problem.losses import Array, Indices
     from ..problem.ufm import UFM
     from .convex import ConvexProblem, ConvexSolution
@@ -173,7 +171,7 @@ def solution(ufm: UFM, watch: Watch | None = None) -> Solution:
         value=found.value,
         modes=partial(found_groups.modes, (found.left, found.sigma, found.right), found.contrast),
         bias=bias,
-        states=partial(_states, ufm, problem, found),
+        states=partial(states, ufm, problem, found),
         warnings=warnings,
         facts={"relative_gap": relative},
         claim=None if closed else Claim.BEST_KNOWN,
@@ -196,24 +194,28 @@ def reduced_problem(ufm: UFM, over: Groups, c: float | None = None) -> ConvexPro
     return ConvexProblem(columns, over, c, ufm.bias_decay, alive)
 
 
-def _states(ufm: UFM, problem: ConvexProblem, found: ConvexSolution) -> ClassStates:
-    over = problem.groups
-    slope = ufm.loss.own_slope(ufm.classes)[over.first]
-    several = over.sizes > 1
-    moved = np.linalg.norm(found.right * found.sigma, axis=1) > 1e-14 * (
-        found.sigma[0] if found.sigma.size else 1.0
-    )
-    state: NDArray[np.str_] = np.where(moved | problem.alive, ACTIVE, VANISHED).astype(
-        f"U{len(VANISHED)}"
-    )
-    state[moved & several & ~problem.alive] = MERGED
+def states(
+    ufm: UFM, problem: ConvexProblem | None = None, found: ConvexSolution | None = None
+) -> ClassStates:
+    """What becomes of each class: as the problem was solved, or, without solving it, as long as no group mean is zero."""
+    over = groups(ufm) if problem is None else problem.groups
+    slope, c = ufm.loss.own_slope(ufm.classes)[over.first], reduce(ufm).c
+    several, collapse = over.sizes > 1, math.nan
     pull = np.sqrt(over.counts) * slope / over.samples
+    if problem is None or found is None:
+        alive, moved = exceeding(over.counts, slope, ufm) & several, np.ones_like(several)
+    else:
+        strongest = found.sigma[0] if found.sigma.size else 1.0
+        moved = np.linalg.norm(found.right * found.sigma, axis=1) > 1e-14 * strongest
+        alive, collapse = problem.alive, max([problem.norm_at_zero(), *pull[several]])
+    state = np.where(moved | alive, ACTIVE, VANISHED).astype(f"U{len(VANISHED)}")
+    state[moved & several & ~alive] = MERGED
     with np.errstate(over="ignore"):
-        count = (over.samples * problem.c / slope) ** 2
+        count = (over.samples * c / slope) ** 2
     return ClassStates(
         state[over.member],
         state[over.member] == ACTIVE,
         over.expand(np.where(several, count, math.nan)),
         over.expand(np.where(several, pull, math.nan)),
-        max([problem.norm_at_zero(), *pull[several]]),
+        collapse,
     )

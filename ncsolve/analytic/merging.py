@@ -19,6 +19,7 @@ Convex problems of any loss lose contrasts at sqrt(n) rho / N, and everything at
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 NEAR = 1e-9  # of a threshold whose exact comparison is `reduction.exceeding`
 STEPS = 0.95 ** np.arange(64)  # in which the decay is lowered until B is not zero
+FINER = 2.0**-0.25  # the same, by the engine
 HALVINGS = 60  # of a bracket: to the last bit
 EDGE = 1e-6  # of where B appears: the engine drops singular values that small
 BLOCK = 1 << 19  # entries of matrices at a time
@@ -50,6 +52,30 @@ def convex_losses(ufm: UFM) -> Losses:
         return Losses(everything=float(pull[0]))
     everything = max([reduced_problem(ufm, over).norm_at_zero(), *pull.tolist()])
     return Losses(contrasts=(over.counts[several], pull), everything=everything)
+
+
+def means_lost(ufm: UFM, doubted: float) -> float:
+    """The largest decay below which B is not zero, for any loss and bias, by the engine; infinity if that is above `doubted`.
+
+    Scanned downwards from where all is lost in steps of 2^(1/4) until B != 0, then halved 50 times or until the ends are neighbors.
+    """
+    over = groups(ufm)
+
+    def moved(c: float) -> bool:
+        return reduced_problem(ufm, over, c).norm_without_means() > c
+
+    if math.isfinite(doubted) and moved(doubted):
+        return math.inf
+    high = convex_losses(ufm).everything
+    low = high * FINER
+    while not moved(low):
+        high, low = low, low * FINER
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        if not low < middle < high:
+            break
+        low, high = (middle, high) if moved(middle) else (low, middle)
+    return low
 
 
 class GroupMeans:

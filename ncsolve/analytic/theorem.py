@@ -240,6 +240,8 @@ class Theorem:
     claim : Claim
     hypotheses : tuple of Hypothesis
     solve : UFM inside the hypotheses -> Solution
+    states : UFM -> ClassStates without solving, where `solve` iterates: exact as long as the group means are not zero, which
+        they are taken for; None where `solve` is a closed form
     many : (Problems, what is wanted) -> Fates, or None where that is not known without solving
     losses : UFM inside the hypotheses -> Losses
     cases : published special cases
@@ -259,6 +261,7 @@ class Theorem:
     solve: Callable[..., Solution]
     many: Callable[[Problems, Set[str]], Fates | None] = lambda problems, wanted: None
     losses: Callable[[UFM], Losses] = lambda ufm: Losses()
+    states: Callable[[UFM], ClassStates] | None = None
     cases: tuple[Case, ...] = ()
     draw: Callable[[np.random.Generator], UFM] | None = None
     derive: Callable[[], Any] | None = None

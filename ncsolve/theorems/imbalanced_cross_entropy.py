@@ -22,7 +22,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..analytic import draws
-from ..analytic.groups import solution
+from ..analytic.groups import solution, states
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
 from ..analytic.merging import GroupMeans, convex_losses
 from ..analytic.theorem import Case, Claim, Fates, Hypothesis, Losses, Problems, Theorem
@@ -94,6 +94,7 @@ THEOREM = Theorem(
         Hypothesis("the width is at least K - 1", lambda ufm: ufm.rank_limit >= ufm.classes - 1),
     ),
     solve=solution,
+    states=states,
     many=many,
     losses=where_lost,
     derive=proof("imbalanced_cross_entropy"),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..analytic import draws
-from ..analytic.groups import solution
+from ..analytic.groups import solution, states
 from ..analytic.hypotheses import LINEAR, ONE_HOT, ONE_LAYER, REGULARIZED_BIAS, SQUARED
 from ..analytic.merging import convex_losses
 from ..analytic.theorem import Case, Claim, Hypothesis, Theorem
@@ -45,6 +45,7 @@ THEOREM = Theorem(
         Hypothesis("the width is at least K", lambda ufm: ufm.rank_limit >= ufm.classes),
     ),
     solve=solution,
+    states=states,
     losses=convex_losses,
     derive=proof("imbalanced_regularized_bias"),
     cases=(

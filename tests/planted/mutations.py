@@ -95,7 +95,7 @@ MUTATIONS = [
     ("groups: sigma of contrasts", "analytic/groups.py", "np.sqrt(self.counts[alive]) * contrast[alive]", "np.sqrt(1.01 * self.counts[alive]) * contrast[alive]"),
     ("groups: members", "analytic/groups.py", "(side / np.sqrt(self.sizes)", "(side / np.sqrt(1.01 * self.sizes)"),
     ("engine: bias penalty", "analytic/convex.py", "self._bias_weight @ bias**2) / 2.0", "self._bias_weight @ bias**2) / 2.02"),
-    ("engine: critical count", "analytic/groups.py", "(over.samples * problem.c / slope) ** 2", "(1.01 * over.samples * problem.c / slope) ** 2"),
+    ("engine: critical count", "analytic/groups.py", "(over.samples * c / slope) ** 2", "(1.01 * over.samples * c / slope) ** 2"),
     ("engine: critical decay", "analytic/groups.py", "np.sqrt(over.counts) * slope / over.samples", "np.sqrt(over.counts) * slope / over.samples * 1.01"),
     ("engine: which contrasts live", "analytic/reduction.py", "ratio = np.sqrt(counts)", "ratio = 1.01 * np.sqrt(counts)"),
     ("engine: which contrasts live, exactly", "analytic/reduction.py", "factor * exact_sum", "Fraction(101, 100) * factor * exact_sum"),
