@@ -90,14 +90,14 @@ def main(argv: list[str] | None = None) -> int:
         _deliver(args, answer)
         if sys.stdout is not None:
             sys.stdout.flush()
-        return answer.code
+        return int(answer.code)
     except SystemExit as end:  # --help, --version
         return int(end.code or 0)
     except KeyboardInterrupt:
         return _failed("interrupted", Exit.INTERRUPTED)
     except BrokenPipeError:
         _give_up_stdout()
-        return Exit.UNREAD
+        return int(Exit.UNREAD)
     except (CountsError, DataError, CampaignError) as error:
         return _failed(error, Exit.BAD_DATA)
     except (NoAnswer, TooLarge) as error:
@@ -253,4 +253,4 @@ def _failed(message: object, code: int) -> int:
     line = " ".join(str(message).split())
     line = re.sub(r"(\S{80})\S{40,}(\S{80})", r"\1...\2", line)
     print(f"ncsolve: error: {line}", file=sys.stderr)
-    return code
+    return int(code)
