@@ -67,26 +67,24 @@ class Result:
     @property
     def predicts(self) -> bool:
         """Whether the result is about one prediction."""
-        return isinstance(self.document.get("prediction", self.document).get("theorem"), Mapping)
+        return isinstance(self._predicted.get("theorem"), Mapping)
+
+    @property
+    def _predicted(self) -> Mapping[str, Any]:
+        held = self.document.get("prediction", self.document)  # compare keeps it inside
+        return held if isinstance(held, Mapping) else {}
 
     @cached_property
     def prediction(self) -> Prediction:
-        """The prediction, made again where it was read.
-
-        Raises
-        ------
-        DataError
-            The document has no problem, or its value is not what is predicted for it now.
-        """
+        """The prediction, made again where it was read; DataError where there is no problem, or its value is not what is predicted now."""
         from ..problem.ufm import UFM
         from ..theorems import theorem
         from ..theorems.predict import predict
 
         if self.made is not None:
             return self.made
-        document = self.document.get("prediction", self.document)  # compare keeps it inside
         try:
-            name, problem = document["theorem"]["name"], document["ufm"]
+            name, problem = self._predicted["theorem"]["name"], self._predicted["ufm"]
         except (KeyError, TypeError):
             raise self._lacks("prediction", "predict --out FILE.json") from None
         try:
@@ -97,7 +95,7 @@ class Result:
             why = f"holds a problem that is not understood: {error}"
             raise DataError(f"{shown(self.path)} {why}") from None
         value = prediction.value
-        stored = document.get("value", value)
+        stored = self._predicted.get("value", value)
         number = isinstance(stored, int | float) and abs(stored) < 1e300
         if not number or not abs(stored - value) <= SAME * abs(value):
             holds = f"holds the value {shown(stored)}, but {value!r} is predicted for its problem"
@@ -107,19 +105,13 @@ class Result:
 
     @cached_property
     def histories(self) -> tuple[History, ...]:
-        """The recorded runs of descent.
-
-        Raises
-        ------
-        DataError
-            There are none.
-        """
+        """The recorded runs of descent; DataError where there are none."""
         import numpy as np
 
         from ..numeric.descent import Trajectory
         from ..numeric.optimizers import Stop
 
-        if not self.document.get("runs"):
+        if not (runs := self.document.get("runs")):
             raise self._lacks("runs of descent", "verify --out FILE.json")
 
         def history(ending: str, trajectory: Mapping[str, Any]) -> History:
@@ -127,18 +119,11 @@ class Result:
             return History(Stop[ending], Trajectory(**columns))
 
         with self.whole():
-            runs = self.document["runs"]
             return tuple(history(run["ending"], run["trajectory"]) for run in runs)
 
     @cached_property
     def records(self) -> tuple[dict[str, Any], ...]:
-        """Measurements of a training, by time; NaN stands for what was not finite.
-
-        Raises
-        ------
-        DataError
-            There are none.
-        """
+        """Measurements of a training, by time, NaN for what was not finite; DataError where there are none."""
         if not (records := self.document.get("records")):
             raise self._lacks("measurements of a training", "train --log FILE.jsonl")
         nan = float("nan")
@@ -154,13 +139,7 @@ class Result:
 
     @cached_property
     def found(self) -> Parameters:
-        """The matrices of the best run, or of a network: (W_1, ..., W_M), class means, bias.
-
-        Raises
-        ------
-        DataError
-            There are none.
-        """
+        """(W_1, ..., W_M), class means and bias of the best run, or of a network; DataError where there are none."""
         from ..problem.objective import Parameters
 
         if not self.holds_matrices:

@@ -1,17 +1,17 @@
 """What a command answers, for people: lines that begin with what they are about, and tables. Nothing here prints.
 
-`blocks` gives the paragraphs of an answer by its type, `text_of` all of them as one text. Numbers have six digits, values fifteen;
-a dash stands where there is none.
+An answer is told, by its type, as paragraphs: lists of lines and `Grid`s. `blocks` prints each, `text_of` all as one text. Numbers have
+six digits, values fifteen; a dash stands where there is none.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..analytic.prediction import ClassRow, ClassTable, Prediction
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from ..numeric.bounds import Certificate
     from ..numeric.descent import Descent
     from ..numeric.hessian import HessianCheck
-    from ..problem.losses import Array
     from ..proof import RigorousCertificate
     from ..questions.campaign import Group, Summary
-    from ..questions.design import BiasDecay, Design, LargestDecay, Side, SmallestWidth
+    from ..questions.design import Design, LargestDecay, Side
     from ..questions.recount import Oversampling, SmallestCount
-    from ..questions.reweigh import ClassWeights, LabelTemperatures
+    from ..questions.reweigh import LabelTemperatures
     from ..questions.thresholds import Thresholds
     from ..verification import Verification
 
@@ -78,12 +77,12 @@ def text_of(value: Any, *, terminal: bool = False, **context: Any) -> str:
 
 def blocks(value: Any, *, terminal: bool = False, **context: Any) -> Iterator[str]:
     """The paragraphs of `text_of`."""
-    for kind in type(value).__mro__:
-        if (told := TOLD.get(kind.__name__)) is not None:
-            for block in told(value, **context):
-                yield block if isinstance(block, str) else block(terminal)
-            return
-    yield repr(value)
+    known = [TOLD[kind.__name__] for kind in type(value).__mro__ if kind.__name__ in TOLD]
+    if not known:
+        yield repr(value)
+        return
+    for told in known[0](value, **context):
+        yield told.text(terminal) if isinstance(told, Grid) else text(told)
 
 
 # Lines, tables, cells.
@@ -96,53 +95,68 @@ def text(lines: Iterable[Line]) -> str:
     return "\n".join(f"{key:{width}}  {said}" for key, said in lines)
 
 
-def grid(
-    head: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    right: Iterable[int] | None = None,
-    styles: Sequence[str] = (),
-) -> str:
-    """Rows of cells below their heads, columns aligned.
+class Grid(NamedTuple):
+    """Rows of cells below their heads, columns aligned: words to the left, to the right those listed or, by default, those with a number.
 
-    To the right stand the columns listed in `right`, by default those with a number; then a long first cell is cut. `styles` of rich,
-    one for the head and each row, color a terminal.
+    Attributes
+    ----------
+    head, rows : the cells
+    right : which columns; by default a long first cell is cut
+    style : how rich shows a row on a terminal
+    note : a line about rows that are left out, and after how many rows it stands
     """
-    if right is None:
-        rows = [(_cut(row[0]), *row[1:]) for row in rows]
-        right = [i for i in range(1, len(head)) if any(row[i][:1].isdigit() for row in rows)]
-    right = set(right)
-    widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
-    lines = []
-    for line in (head, *rows):
-        padded = []
-        for i, (cell, width) in enumerate(zip(line, widths, strict=True)):
-            blanks = " " * (width - _width(cell))
-            padded.append(blanks + cell if i in right else cell + blanks)
-        lines.append("  ".join(padded).rstrip())
-    for i, style in enumerate(styles):
-        lines[i] = _styled(lines[i], style)
-    return "\n".join(lines)
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Collection[int] | None = None
+    style: Callable[[Sequence[str]], str] | None = None
+    note: tuple[str, int] = ("", 0)
+
+    def text(self, terminal: bool = False) -> str:
+        """Its lines as one text."""
+        head, rows, right = self.head, self.rows, self.right
+        if right is None:
+            rows = [(_cut(row[0]), *row[1:]) for row in rows]
+            right = {i for i in range(1, len(head)) if any(row[i][:1].isdigit() for row in rows)}
+        widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
+        lines = []
+        for row in (head, *rows):
+            blanks = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+            padded = (b + row[i] if i in right else row[i] + b for i, b in enumerate(blanks))
+            lines.append("  ".join(padded).rstrip())
+        if terminal and self.style is not None:
+            styles = ("bold", *map(self.style, rows))
+            lines = [_styled(*both) for both in zip(lines, styles, strict=True)]
+        note, after = self.note
+        if note:
+            lines.insert(1 + after, note)
+        return "\n".join(lines)
 
 
-def table(
+#: A paragraph of an answer.
+Told = list[Line] | Grid
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
+    """The text of a Grid."""
+    return Grid(head, rows, right).text()
+
+
+def _table(
     head: Sequence[str],
     size: int,
     row: Callable[[int], Sequence[str]],
-    counts: Array | None = None,
-    right: Iterable[int] | None = None,
-    styles: Callable[[Sequence[str]], str] | None = None,
-) -> str:
-    """A grid of `row(0)`, `row(1)`, ...; of more than 40 rows only the first and the last, in order of `counts` if they are given."""
+    counts: Any = None,
+    **look: Any,
+) -> Grid:
+    """A Grid of `row(0)`, `row(1)`, ...; of more than 40 only the first and the last, in order of `counts` if they are given."""
     chosen: Sequence[int] = range(size)
+    note = ""
     if size > MOST_ROWS:
         order = chosen if counts is None else (-counts).argsort(kind="stable").tolist()
         chosen = [*order[:SHOWN_ROWS], *order[-SHOWN_ROWS:]]
-    rows = [row(k) for k in chosen]
-    looks = [] if styles is None else ["bold", *map(styles, rows)]
-    lines = grid(head, rows, right, looks).split("\n")
-    if len(rows) < size:
-        lines.insert(1 + SHOWN_ROWS, f"... {size - len(rows)} more (use --json for all)")
-    return "\n".join(lines)
+        note = f"... {size - len(chosen)} more (use --json for all)"
+    return Grid(head, [row(k) for k in chosen], **look, note=(note, SHOWN_ROWS))
 
 
 def cell(number: float | None) -> str:
@@ -175,10 +189,8 @@ def _width(cell: str) -> int:
     """Columns of a terminal: wide characters take two, combining ones none."""
     if cell.isascii():
         return len(cell)
-    wide = [
-        1 + (unicodedata.east_asian_width(c) in "WF") for c in cell if not unicodedata.combining(c)
-    ]
-    return sum(wide)
+    drawn = [c for c in cell if not unicodedata.combining(c)]
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in drawn)
 
 
 def _styled(line: str, style: str) -> str:
@@ -196,25 +208,24 @@ def _styled(line: str, style: str) -> str:
 # A prediction and its checks.
 
 
-def _prediction(prediction: Prediction) -> Iterator[Any]:
-    yield text(prediction_lines(prediction))
-    yield lambda terminal: class_table(prediction.classes, terminal)
+def _prediction(prediction: Prediction) -> Iterator[Told]:
+    yield prediction_lines(prediction)
+    yield class_table(prediction.classes)
 
 
 def prediction_lines(prediction: Prediction) -> list[Line]:
     """Problem, theorem, claim, value, what becomes of the classes, uniqueness, warnings."""
     theorem, classes = prediction.theorem, prediction.classes
     claimed = prediction.claim.name not in ("CRITICAL", "BEST_KNOWN")
-    unique = (
-        "yes, up to rotation" if prediction.unique else "no: other geometries have the same value"
-    )
+    unique = "yes, up to rotation"
+    if not prediction.unique:
+        unique = "no: other geometries have the same value"
     states = {state: int((classes.state == state).sum()) for state in STATES}
     said = _tally({state: times for state, times in states.items() if times})
     if stays := int(((classes.state != "active") & classes.locally_stable).sum()):
         said += f" ({stays} of them may stay non-zero in a local minimum)"
-    facts = {name: f"{fact:.15g}" for name, fact in prediction.facts.items()}
-    if "rank" in facts:
-        facts["rank"] = f"{prediction.facts['rank']:.0f}"
+    digits = {"rank": ".0f"}
+    facts = {name: f"{fact:{digits.get(name, '.15g')}}" for name, fact in prediction.facts.items()}
     return [
         ("problem", prediction.ufm.words()),
         ("theorem", f"{theorem.name}, {theorem.reference}"),
@@ -228,20 +239,23 @@ def prediction_lines(prediction: Prediction) -> list[Line]:
     ]
 
 
-def class_table(classes: ClassTable, terminal: bool = False) -> str:
+def class_table(classes: ClassTable) -> Grid:
     """One row per class; of more than 40 only the largest and the smallest, in order of their counts."""
-    right = set(range(len(COLUMNS))) - {0, 2}  # names and states to the left
-    styles = (lambda cells: STYLES.get(cells[2], "")) if terminal else None
-    return table(COLUMNS, len(classes), lambda k: cells(classes[k]), classes.count, right, styles)
+    look = {"right": {1, *range(3, len(COLUMNS))}, "style": lambda row: STYLES.get(row[2], "")}
+    return _table(COLUMNS, len(classes), lambda k: cells(classes[k]), classes.count, **look)
 
 
 def cells(row: ClassRow) -> tuple[str, ...]:
     """One class as the cells of COLUMNS."""
     whole = row.count == math.floor(row.count) and row.count < 1e15
-    numbers = (row.weight_norm, row.feature_norm, row.own_logit, row.margin)
     count = f"{row.count:.0f}" if whole else cell(row.count)
-    critical = (row.critical_count, row.critical_decay)
-    return (_cut(row.name), count, row.state, *map(cell, (*numbers, *critical)))
+    norms, critical = (row.weight_norm, row.feature_norm), (row.critical_count, row.critical_decay)
+    return (
+        _cut(row.name),
+        count,
+        row.state,
+        *map(cell, (*norms, row.own_logit, row.margin, *critical)),
+    )
 
 
 def thresholds_lines(found: Thresholds) -> list[Line]:
@@ -270,10 +284,9 @@ def verification_lines(
         excess = f"relative excess {(run.value - value) / abs(value):.6g}"
         how = f"{_plural(run.steps, 'step')}, {_named(run.ending)}"
         lines.append((f"run {i}", f"value {run.value:.15g}, {excess}, {how}"))
-    named = {
-        name.replace("within_class", "within-class share"): x for name, x in found.metrics.items()
-    }
-    distances = ", ".join(f"{name} {distance:.6g}" for name, distance in named.items())
+    share = {"within_class": "within-class share"}
+    metrics = found.metrics.items()
+    distances = ", ".join(f"{share.get(name, name)} {distance:.6g}" for name, distance in metrics)
     lines += [*certificate_lines(found.certificate), ("distances", f"of the best run: {distances}")]
     if found.hessian is not None:
         lines.append(("hessian", _hessian(found.hessian)))
@@ -330,37 +343,37 @@ def _between(enclosure: Enclosure) -> str:
 # What was measured.
 
 
-def _measurement(found: Measurement) -> Iterator[str]:
+def _measurement(found: Measurement) -> Iterator[Told]:
     """What was measured, the metrics, the paper's own names, the classes, the layers."""
     yield from _measured(found)
-    yield grid(("metric", "value"), [(key, cell(value)) for key, value in found.metrics.items()])
+    yield Grid(("metric", "value"), [(key, cell(value)) for key, value in found.metrics.items()])
     if found.absent:
         reasons: dict[str, list[str]] = {}
         for key, reason in found.absent.items():
             reasons.setdefault(reason, []).append(key)
-        yield text(("absent", f"{', '.join(keys)}: {why}") for why, keys in reasons.items())
+        yield [("absent", f"{', '.join(keys)}: {why}") for why, keys in reasons.items()]
 
     def row(k: int) -> tuple[str, ...]:
         weight = None if found.weight_norm is None else found.weight_norm[k]
         count, name = f"{found.counts[k]:g}", _printable(found.classes[k])
         return (name, count, *map(cell, (weight, found.feature_norm[k], found.variances[k])))
 
-    yield table(("class", "count", "|w_k|", "|h_k|", "variance"), len(found.classes), row)
+    yield _table(("class", "count", "|w_k|", "|h_k|", "variance"), len(found.classes), row)
     yield from _layers(found.layers)
 
 
-def _comparison(found: Comparison) -> Iterator[str]:
+def _comparison(found: Comparison) -> Iterator[Told]:
     """The prediction, the distances to it and to the targets of balanced theory, the classes, the layers, the verdict."""
     from ..metrics.compare import OTHERS
 
     m = found.measurement
-    yield text(prediction_lines(found.prediction))
+    yield prediction_lines(found.prediction)
     yield from _measured(m)
     decisive = dict.fromkeys(found.decisive, "held against --tol")
     rows = [(key, cell(value), decisive.get(key, "")) for key, value in found.distances.items()]
     rows += [("procrustes_H", cell(found.procrustes), "")]
     rows += [(key, cell(m[key]), "") for key in OTHERS if key in m]
-    yield grid(("distance", "value", ""), rows)
+    yield Grid(("distance", "value", ""), rows)
     biased = any(row.bias or row.predicted_bias for row in found.classes)
     head = ["class", "count", "state", "|w_k|", "predicted", "|h_k|", "predicted"]
     head += [*(["b", "predicted"] if biased else []), "angle", "cos error"]
@@ -373,38 +386,37 @@ def _comparison(found: Comparison) -> Iterator[str]:
         numbers = map(cell, (*weight, *feature, *biases, one.angle, one.cosine_error))
         return (_printable(one.name), f"{one.count:g}", one.state, *numbers)
 
-    yield table(head, len(found.classes), row)
+    yield _table(head, len(found.classes), row)
     head = ["factor", "largest sigma", "predicted", "scale-free distance", "relative distance"]
     spectra = [
         (one.name, *map(cell, (one.measured[0], one.predicted[0], one.gof, one.relative)))
         for one in found.spectra
     ]
-    yield grid(head, spectra)
+    yield Grid(head, spectra)
     yield from _layers(m.layers)
     key, value = found.largest
     name, where = ("agrees", "within") if found.agrees else ("differs", "beyond")
-    said = (
-        f"the largest distance, {key} = {value:.6g}, is {where} the tolerance {found.tolerance:g}"
-    )
+    largest = f"the largest distance, {key} = {value:.6g}"
+    said = f"{largest}, is {where} the tolerance {found.tolerance:g}"
     untested = f"; not tested: {', '.join(found.untested)}" if found.untested else ""
-    yield text([("verdict", f"{name}: {said}{untested}")])
+    yield [("verdict", f"{name}: {said}{untested}")]
 
 
-def _measured(m: Measurement) -> Iterator[str]:
+def _measured(m: Measurement) -> Iterator[Told]:
     """What was measured, and its metrics under the names of the preset's paper."""
     means = {"classes": "mu_C, the mean of class means", "samples": "mu_S, the mean of all samples"}
     size = f"{m.samples} samples in {len(m.classes)} classes, dimension {m.class_means.shape[0]}"
     cut = f"singular values above {m.rank_cut:.3g}"
     lines = [("measured", size), ("rank", f"{m.rank} of the centered class means ({cut})")]
     lines.append(("center", means[m.convention.center]))
-    yield text([*lines, *([("preset", m.preset)] if m.preset else [])])
+    yield [*lines, *([("preset", m.preset)] if m.preset else [])]
     if m.published:
         rows = [(name, cell(value)) for name, value in m.published.items()]
-        yield grid(("published", "value"), rows)
+        yield Grid(("published", "value"), rows)
 
 
-def _layers(layers: Mapping[str, Measurement]) -> Iterator[str]:
-    keys = (
+def _layers(layers: Mapping[str, Measurement]) -> Iterator[Told]:
+    keys = [
         "nc1_quotient",
         "nc1_cdnv",
         "nc2_etf_H",
@@ -412,14 +424,13 @@ def _layers(layers: Mapping[str, Measurement]) -> Iterator[str]:
         "nc2_gof_H",
         "nc2_gof_W",
         "nc3_gof",
-    )
-    known = [key for key in keys if any(key in layer for layer in layers.values())]
-    rows = [
-        (name, str(layer.rank), *(cell(layer.get(key)) for key in known))
-        for name, layer in layers.items()
     ]
+    known = [key for key in keys if any(key in layer for layer in layers.values())]
+    rows = []
+    for name, layer in layers.items():
+        rows.append((name, str(layer.rank), *(cell(layer.get(key)) for key in known)))
     if rows:
-        yield grid(("layer", "rank", *known), rows)
+        yield Grid(("layer", "rank", *known), rows)
 
 
 def _printable(label: object) -> str:
@@ -431,16 +442,34 @@ def _printable(label: object) -> str:
 # The answers of design.
 
 
-def _design(found: Design) -> Iterator[str]:
+def _design(found: Design) -> Iterator[Told]:
     """The problem, the answer, what is predicted on both sides, the classes."""
-    lines, *tables = DESIGNS[found.question](found)
+    own: list[Line]
+    tables: list[Grid] = []
+    if found.question in ANSWERS:
+        own, *tables = ANSWERS[found.question](found)
+    else:
+        words = DESIGNS[found.question].items()
+        own = [(name, said.format(found)) for name, said in words]
+        own += _sides(found, *SIDES[found.question])
     asked = found.question == "decay" and not getattr(found, "keep_ratios", False)
-    say = "the predictions on both sides say so"
-    no = "NO: the predictions on both sides do not say so"
+    says = "the predictions on both sides say so"
+    if not found.verified:
+        says = "NO: the predictions on both sides do not say so"
     notes = [("note", note) for note in found.notes]
-    ends = [*notes, ("verified", say if found.verified else no)]
-    yield text([("problem", found.ufm.words(decays=not asked)), *lines, *ends])
+    problem = ("problem", found.ufm.words(decays=not asked))
+    yield [problem, *own, *notes, ("verified", says)]
     yield from tables
+    held = {name: getattr(found, column, None) for name, column in BY_CLASS.items()}
+    columns: dict[str, Any] = {name: held[name] for name in held if held[name] is not None}
+    if "whole factor" in columns:
+        columns["whole samples"] = columns["whole factor"] * found.ufm.counts
+
+    def row(k: int) -> tuple[str, ...]:
+        return (*_class(found, k), *(cell(float(column[k])) for column in columns.values()))
+
+    if columns and not tables:
+        yield _table(("class", "count", *columns), found.ufm.classes, row, found.ufm.counts)
 
 
 def _largest_decay(found: LargestDecay) -> Iterator[Any]:
@@ -471,11 +500,10 @@ def _largest_decay(found: LargestDecay) -> Iterator[Any]:
         (*_class(found, k), cell(found.critical[k]), *(str(state[k]) for state in states))
         for k in near
     ]
-    classes = grid(("class", "count", "critical decay", "inside", "outside"), rows)
-    if (farther := len(order) - len(near)) > 0:
-        hidden = "classes farther from the boundary are not shown; use --json for all"
-        classes += f"\n({farther} {hidden})"
-    yield classes
+    farther = f"({len(order) - len(near)} classes farther from the boundary are not shown"
+    note = f"{farther}; use --json for all)" if len(near) < len(order) else ""
+    head = ("class", "count", "critical decay", "inside", "outside")
+    yield Grid(head, rows, note=(note, len(near)))
 
 
 def _smallest_count(found: SmallestCount) -> Iterator[Any]:
@@ -496,16 +524,6 @@ def _smallest_count(found: SmallestCount) -> Iterator[Any]:
     ]
 
 
-def _class_weights(found: ClassWeights) -> Iterator[Any]:
-    equal = "class weights in the loss with equal critical decays"
-    yield [
-        ("question", f"{equal}; sum of omega_k n_k = N"),
-        ("answer", f"relative spread {found.spread:.2g}; the weights are in the table"),
-        *_sides(found, "all decays"),
-    ]
-    yield _by_class(found)
-
-
 def _label_temperatures(found: LabelTemperatures) -> Iterator[Any]:
     aims = {
         "thresholds": "equal merge thresholds",
@@ -521,18 +539,6 @@ def _label_temperatures(found: LabelTemperatures) -> Iterator[Any]:
         ("from simplex", f"classifiers at the given decays: {cell(found.deviation)}, {before}"),
         ("in the limit", limit),
         *_sides(found, "all decays" if found.aim == "thresholds" else factor),
-    ]
-    yield _by_class(found)
-
-
-def _bias_decay(found: BiasDecay) -> Iterator[Any]:
-    angle = f"cosine {found.cosine:.9g}, {found.angle:.6g} degrees"
-    simplex = f"up to {found.simplex_up_to:.12g} the class means are a simplex ETF"
-    yield [
-        ("question", f"the bias decay at which class means have {angle}"),
-        ("answer", f"{found.bias_decay!r}, where the predicted cosine is {found.reached:.15g}"),
-        ("simplex", simplex),
-        *_sides(found, "bias decay", "cosine"),
     ]
 
 
@@ -551,27 +557,6 @@ def _oversampling(found: Oversampling) -> Iterator[Any]:
         lines.append(("one less", f"for the smallest class: {_states(found.below_whole)}"))
     where = "factor on the needed counts" if found.fixed_total else "factor on N"
     yield [*lines, *_sides(found, where)]
-    yield _by_class(found)
-
-
-def _smallest_width(found: SmallestWidth) -> Iterator[Any]:
-    yield [
-        ("question", "the smallest width of every layer that keeps the geometry of full width"),
-        ("answer", f"{found.width} (full width {found.full}, value {found.value:.15g})"),
-        *_sides(found, "width", "value"),
-    ]
-
-
-#: What each question of design says: lines, and a table of the classes where it has one.
-DESIGNS: dict[str, Callable[[Any], Iterator[Any]]] = {
-    "decay": _largest_decay,
-    "count": _smallest_count,
-    "class-weights": _class_weights,
-    "ldt": _label_temperatures,
-    "bias-decay": _bias_decay,
-    "oversample": _oversampling,
-    "width": _smallest_width,
-}
 
 
 def _sides(found: Design, parameter: str = "", number: str = "") -> list[Line]:
@@ -601,36 +586,64 @@ def _class(found: Design, k: int) -> tuple[str, str]:
     return found.ufm.names[k], f"{found.ufm.counts[k]:g}"
 
 
-def _by_class(found: Design) -> str:
-    named = {name: getattr(found, column, None) for name, column in BY_CLASS.items()}
-    columns = {name: column for name, column in named.items() if column is not None}
-    if "whole factor" in columns:
-        columns["whole samples"] = columns["whole factor"] * found.ufm.counts
-
-    def row(k: int) -> tuple[str, ...]:
-        return (*_class(found, k), *(cell(float(column[k])) for column in columns.values()))
-
-    return table(("class", "count", *columns), found.ufm.classes, row, found.ufm.counts)
+ANSWERS: dict[str, Callable[[Any], Iterator[Any]]] = {
+    "decay": _largest_decay,
+    "count": _smallest_count,
+    "ldt": _label_temperatures,
+    "oversample": _oversampling,
+}
+#: Answers of few words, to be formatted.
+DESIGNS = {
+    "class-weights": {
+        "question": "class weights in the loss with equal critical decays; sum of omega_k n_k = N",
+        "answer": "relative spread {0.spread:.2g}; the weights are in the table",
+    },
+    "bias-decay": {
+        "question": "the bias decay at which class means have cosine {0.cosine:.9g}, {0.angle:.6g} degrees",
+        "answer": "{0.bias_decay!r}, where the predicted cosine is {0.reached:.15g}",
+        "simplex": "up to {0.simplex_up_to:.12g} the class means are a simplex ETF",
+    },
+    "width": {
+        "question": "the smallest width of every layer that keeps the geometry of full width",
+        "answer": "{0.width} (full width {0.full}, value {0.value:.15g})",
+    },
+}
+#: What their two sides move, and what is compared there.
+SIDES = {"class-weights": ("all decays",), "bias-decay": ("bias decay", "cosine")}
+SIDES |= {"width": ("width", "value")}
 
 
 # The summary of a campaign.
 
 
-def _summary(
-    summary: Summary, path: str | os.PathLike[str] = "", picture: str | None = None
-) -> Iterator[Any]:
+def _summary(summary: Summary, path: Any = "", picture: str | None = None) -> Iterator[Told]:
     """What was done, how far it came, what is worst, what to look at; a row per group of loss, depth and bias."""
     drawn = [("picture", picture)] if picture is not None else []
-    yield text([*_summary_lines(summary, path), *drawn])
-    if summary.groups:
-        yield lambda terminal: _groups(summary, terminal)
+    yield [*_summary_lines(summary, path), *drawn]
+    if not summary.groups:
+        return
+    shown, left = summary.groups[:MOST_ROWS], len(summary.groups) - MOST_ROWS
+    rows = [_group(group, summary.spec.actions) for group in shown]
+    bad = {
+        tuple(row.values())
+        for row, group in zip(rows, shown, strict=True)
+        if group.verdicts["REFUTED"] or group.verdicts["BEATEN"]
+    }
+    note = f"... {left} more groups (use --json for all)" if left > 0 else ""
+    yield Grid(
+        list(rows[0]),
+        [tuple(row.values()) for row in rows],
+        right={1, *range(3, len(rows[0]))},
+        style=lambda row: "bold red" if tuple(row) in bad else "",
+        note=(note, len(rows)),
+    )
 
 
-def _summary_lines(summary: Summary, path: str | os.PathLike[str]) -> Iterator[Line]:
+def _summary_lines(summary: Summary, path: Any) -> Iterator[Line]:
     spec, total, failures = summary.spec, summary.total, summary.failures
     verdicts = {verdict: number for verdict, number in total.verdicts.items() if number}
     yield "campaign", f"{' and '.join(spec.actions)}, seed {spec.seed}, spec {spec.digest[:12]}"
-    yield "results", os.fspath(path)
+    yield "results", str(path)
     far = ", all finished" if summary.complete else " finished"
     said = f"{spec.problems}" if summary.complete else f"{summary.finished} of {spec.problems}"
     errors = f"; {total.errors} {'is an error' if total.errors == 1 else 'are errors'}"
@@ -659,56 +672,37 @@ def _summary_lines(summary: Summary, path: str | os.PathLike[str]) -> Iterator[L
         yield "errors", f"{len(failures) - MOST_FAILURES} more messages in the file"
 
 
-def _groups(summary: Summary, terminal: bool) -> str:
-    """A row per group; on a terminal, groups with a contradicted prediction are red."""
-    shown, left = summary.groups[:MOST_ROWS], len(summary.groups) - MOST_ROWS
-    rows = [_group(group, summary.spec.actions) for group in shown]
-    bad = [group.verdicts["REFUTED"] or group.verdicts["BEATEN"] for group in shown]
-    styles = ["bold", *("bold red" if contradicted else "" for contradicted in bad)]
-    head = list(rows[0])
-    right = set(range(len(head))) - {0, 2}
-    lines = grid(head, [list(row.values()) for row in rows], right, styles if terminal else ())
-    return lines + (f"\n... {left} more groups (use --json for all)" if left > 0 else "")
-
-
 def _group(group: Group, actions: Sequence[str]) -> dict[str, str]:
     """The cells of a row by their heads."""
     verify, certify = "verify" in actions, "certify" in actions
-    worst = {
-        name: "-" if one is None else f"{one.value:.2g}"
-        for name, one in (("worst excess", group.excess), ("worst gap", group.gap))
-    }
+
+    def worst(one: Any) -> str:
+        return "-" if one is None else f"{one.value:.2g}"
+
     row = {"loss": group.loss, "depth": group.depth, "bias": group.bias}
     row |= {"problems": str(group.finished), "errors": str(group.errors)}
     if verify:
         row |= {name.lower(): str(number) for name, number in group.verdicts.items()}
     if certify:
         row |= {"certified": str(group.certified), "not": str(group.uncertified)}
-    if not verify:
-        del worst["worst excess"]
-    row |= worst if verify or certify else {}
+    row |= {"worst excess": worst(group.excess)} if verify else {}
+    row |= {"worst gap": worst(group.gap)} if verify or certify else {}
     return row | {"median s": "-" if group.seconds is None else f"{group.seconds:.3g}"}
 
 
-def _thresholds(found: Thresholds) -> Iterator[Any]:
+def _checked(found: Any, lines: Callable[..., list[Line]], **context: Any) -> Iterator[Told]:
+    """A prediction, and lines on what was found of it."""
     yield from _prediction(found.prediction)
-    yield text(thresholds_lines(found))
+    yield lines(found, **context)
 
 
-def _verification(
-    found: Verification, method: Descent | None = None, seed: int | None = None
-) -> Iterator[Any]:
-    yield from _prediction(found.prediction)
-    yield text(verification_lines(found, method, seed))
-
-
-#: What is said of a value, by the name of its type or of one that it derives from: paragraphs, or functions of `terminal` that give one.
-TOLD: dict[str, Callable[..., Iterable[Any]]] = {
+#: What is said of a value, by the name of its type or of one that it derives from.
+TOLD: dict[str, Callable[..., Iterable[Told]]] = {
     "Prediction": _prediction,
-    "Thresholds": _thresholds,
-    "Verification": _verification,
-    "Certificate": lambda found: [text(certificate_lines(found))],
-    "RigorousCertificate": lambda found: [text(rigorous_lines(found))],
+    "Thresholds": partial(_checked, lines=thresholds_lines),
+    "Verification": partial(_checked, lines=verification_lines),
+    "Certificate": lambda found: [certificate_lines(found)],
+    "RigorousCertificate": lambda found: [rigorous_lines(found)],
     "Measurement": _measurement,
     "Comparison": _comparison,
     "Design": _design,

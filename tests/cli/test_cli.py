@@ -129,7 +129,7 @@ def test_a_long_table_shows_both_ends_by_count(capsys):
 
 def test_wide_and_long_names_keep_the_columns_aligned():
     prediction = ncsolve.predict(ncsolve.UFM({"猫": 30, "e\u0301": 20, "x" * 80: 10}))
-    lines = report.class_table(prediction.classes).splitlines()
+    lines = report.class_table(prediction.classes).text().splitlines()
     assert lines[3].startswith("x" * 29 + "...  ")
     assert (
         lines[1].index("30") == lines[3].index("10") - 1

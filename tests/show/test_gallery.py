@@ -179,15 +179,6 @@ def test_no_legend_and_no_label_leaves_the_picture(kind, size):
         assert box.y1 <= height + 1, one
 
 
-def test_axes_in_space_that_were_given_keep_their_figure():
-    from matplotlib.figure import Figure
-
-    axes = Figure().add_subplot(projection="3d")
-    assert plots.vectors(read_result("verify.npz").comparison, axes) is axes
-    assert axes.get_legend() is not None
-    assert not axes.get_figure().legends
-
-
 def test_curves_of_a_training_are_its_records_with_the_resolution_named(tmp_path):
     axes = drawn("curves", read_result("train-log.jsonl"))
     lines = {line.get_label(): line for line in axes.get_lines()}

@@ -1,13 +1,20 @@
-"""The picture of a campaign: every problem stands where its numbers are, and what went wrong is said."""
+"""Pictures of runs: objective and metrics against the step or the epoch, and every problem of a campaign where its numbers are."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from support import pictures
 from support.campaigns import QUICK, toml
+from support.pictures import labeled
+from support.snapshots import long_tail_of_ten, near
 
+import ncsolve
 from ncsolve.cli import main
 from ncsolve.questions import campaign
+from ncsolve.show import plots
 from ncsolve.show.plots.runs import EPS, results_picture
 from ncsolve.show.plots.style import BLUE, VERMILION
 
@@ -17,6 +24,89 @@ SPEC = {
     "grid": {"depth": [1, 0, 3]},
     "draw": {"weight_decay": {"loguniform": [1e-4, 1e-2], "each": "layer"}},
 }
+
+
+@pytest.fixture(scope="module")
+def verified():
+    ufm = ncsolve.UFM([30, 20, 1], depth=2, weight_decay=2e-3, feature_decay=2e-3)
+    return ncsolve.verify(ufm, rng=0)
+
+
+def test_every_run_is_a_line_above_the_resolution_of_doubles(verified):
+    axes = pictures.drawn(plots.objective_against_step(verified))
+    lines = list(labeled(axes).values())
+    floor = np.finfo(float).eps * verified.prediction.value
+    assert len(lines) == len(verified.runs) + 1
+    assert set(lines[-1].get_ydata()) == {floor}
+    for line, run in zip(lines, verified.runs, strict=False):
+        above = run.trajectory.objective - verified.prediction.value
+        assert line.get_xdata().tolist() == run.trajectory.step.tolist()
+        assert np.all(line.get_ydata() == np.where(above > floor, above, floor))
+    assert axes.get_xlim()[0] == 0
+    assert (axes.get_yscale(), axes.get_xscale()) == ("log", "symlog")
+    pair = plots.objective_against_step((verified.prediction, verified.runs), log_steps=False)
+    assert pair.get_xscale() == "linear"
+
+
+def test_a_run_below_the_prediction_is_drawn_on_the_floor(verified):
+    above = replace(verified.prediction.solution, value=2 * verified.prediction.value)
+    prediction = replace(verified.prediction, solution=above)
+    line = plots.objective_against_step((prediction, verified.runs)).get_lines()[0]
+    assert line.get_ydata()[-1] == np.finfo(float).eps * prediction.value
+    assert np.all(line.get_ydata() > 0)
+
+
+def test_nine_runs_are_told_apart(verified):
+    axes = plots.objective_against_step((verified.prediction, verified.runs[:1] * 9))
+    looks = {(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}
+    assert len(looks) == 10
+
+
+def test_curves_are_the_records_with_several_targets_and_the_floor():
+    prediction = long_tail_of_ten()
+    records = []
+    for noise in (0.5, 0.1, 0.01):
+        features, labels, weights = near(prediction, noise=noise)
+        records.append(
+            ncsolve.measure(features.astype(np.float32), labels, weights, prediction=prediction)
+        )
+    axes = pictures.drawn(
+        plots.metric_curves([0, 10, 20], records, ["nc2_gof_H", "nc2_etf_H", "nc2_of_H", "nc9"])
+    )
+    lines = labeled(axes)
+    assert axes.get_yscale() == "log"
+    for key, name in (
+        ("nc2_gof_H", "features to the prediction"),
+        ("nc2_etf_H", "features to the simplex"),
+    ):
+        assert lines[name].get_xdata().tolist() == [0, 10, 20]
+        assert lines[name].get_ydata().tolist() == [record[key] for record in records]
+    assert not any("nc9" in label for label in lines)
+    (floor,) = (label for label in lines if label.startswith("resolution"))
+    assert "1.2e-07" in floor
+    assert set(lines[floor].get_ydata()) == {float(np.finfo(np.float32).eps)}
+    assert axes.get_xlabel() == "epoch"
+
+
+def test_gaps_stay_gaps_and_zeros_lie_on_the_floor():
+    records = [{"a": 1.0}, {}, {"a": 0.0}, {"a": 1e-3}]
+    axes = pictures.drawn(plots.metric_curves(range(4), records, ["a"], floor=1e-6))
+    height = labeled(axes)["a"].get_ydata()
+    assert np.isnan(height[1])
+    assert height[2] == 1e-6
+    with pytest.raises(ncsolve.ProblemError, match="3 epochs and 4 records"):
+        plots.metric_curves(range(3), records, ["a"])
+    with pytest.raises(ncsolve.ProblemError, match="no record has any of b"):
+        plots.metric_curves(range(4), records, ["b"])
+    far = pictures.drawn(plots.metric_curves([0, 1], [{"a": 1.0}, {"a": 0.5}], ["a"], floor=1e-16))
+    assert any(label.endswith("far below") for label in labeled(far))
+
+
+def test_given_axes_are_drawn_on_and_returned(verified):
+    one, other = Figure(figsize=(9, 6)).subplots(1, 2)
+    assert plots.objective_against_step(verified, one) is one
+    assert plots.metric_curves([0], [{"nc2_gof_H": 0.1}], ax=other) is other
+    one.get_figure().draw_without_rendering()
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,14 @@
-"""Pictures: what stands in them is what was computed, at the place where it belongs."""
+"""Pictures of geometries: what stands in them is what was computed or measured, at the place where it belongs."""
 
-import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from support.pictures import drawn, labeled
+from support.snapshots import long_tail_of_ten, near, passed
 
 import ncsolve
-from ncsolve.cli import main
 from ncsolve.numeric.descent import descend
 from ncsolve.problem.counts import long_tail as long_tail_counts
 from ncsolve.show import plots
@@ -30,20 +28,18 @@ def long_tail():
     return verified(counts, starts=2, depth=3)
 
 
-def labeled(axes):
-    """The lines of axes that the legend names."""
-    return {
-        line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")
-    }
+def compared(prediction, noise=0.02, layers=False, classifier=True, order=None):
+    features, labels, weights = near(prediction, noise=noise, dimension=16)
+    found = ncsolve.measure(
+        passed(features, weights) if layers else features,
+        labels,
+        weights if classifier else None,
+        prediction=prediction,
+    )
+    return ncsolve.compare(found, prediction)
 
 
-def drawn(axes):
-    """Draw the figure: mistakes in text and ticks show here."""
-    axes.get_figure().draw_without_rendering()
-    return axes
-
-
-# Norms against counts
+TAIL = compared(long_tail_of_ten(depth=3))
 
 
 def test_predicted_norms_are_lines_over_counts_and_measured_ones_points(long_tail):
@@ -112,7 +108,31 @@ def test_targets_that_are_not_labels_have_no_classifier_norm():
     assert not any("w_k" in label for label in lines)
 
 
-# Gram matrices
+def test_measured_norms_are_points_in_the_order_of_the_prediction():
+    names = {"owl": 8, "cat": 30, "dog": 15}
+    prediction = ncsolve.predict(ncsolve.UFM(names, weight_decay=1e-3, feature_decay=1e-3))
+    labels = np.repeat(list(names), list(names.values()))
+    features = np.repeat(prediction.class_means.T, list(names.values()), axis=0)
+    found = ncsolve.measure(features, labels, prediction.weights[0][[1, 2, 0]])
+    lines = labeled(drawn(plots.norms_against_counts(prediction, found)))
+    for letter, norms in (
+        ("h", prediction.classes.feature_norm),
+        ("w", prediction.classes.weight_norm),
+    ):
+        points = next(
+            line
+            for label, line in lines.items()
+            if label.endswith("measured") and f"{letter}_k" in label
+        )
+        assert points.get_xdata().tolist() == [8, 30, 15]
+        np.testing.assert_allclose(points.get_ydata(), norms, rtol=1e-12)
+    without = ncsolve.measure(features, labels)
+    lines = labeled(drawn(plots.norms_against_counts(prediction, without)))
+    assert not any("w_k" in label and "measured" in label for label in lines)
+    panels = plots.gram_triptych(prediction, found, which="weights")
+    np.testing.assert_allclose(panels[2].get_images()[0].get_array(), 0.0, atol=1e-12)
+    with pytest.raises(ncsolve.DataError, match="give weight"):
+        plots.gram_triptych(prediction, without, which="weights")
 
 
 @pytest.mark.parametrize("which", ["features", "weights"])
@@ -197,90 +217,110 @@ def test_an_unknown_gram_is_named(long_tail):
         plots.gram_triptych(long_tail.prediction, long_tail.best, which="biases")
 
 
-# Objective against step
+@pytest.mark.parametrize("which", ["features", "weights"])
+def test_the_triptych_of_a_measurement_holds_its_gram_matrix(which):
+    panels = plots.gram_triptych(TAIL.prediction, TAIL.measurement, which=which)
+    drawn(panels[0])
+    predicted, measured, difference = (panel.get_images()[0].get_array() for panel in panels)
+    np.testing.assert_array_equal(predicted, getattr(TAIL.prediction, f"gram_{which}"))
+    np.testing.assert_allclose(measured, getattr(TAIL.measurement, f"gram_{which}"), rtol=1e-12)
+    np.testing.assert_array_equal(difference, measured - predicted)
 
 
-def test_every_run_is_a_line_above_the_resolution_of_doubles(long_tail):
-    axes = drawn(plots.objective_against_step(long_tail))
-    lines = list(labeled(axes).values())
-    floor = np.finfo(float).eps * long_tail.prediction.value
-    assert len(lines) == len(long_tail.runs) + 1
-    assert set(lines[-1].get_ydata()) == {floor}
-    for line, run in zip(lines, long_tail.runs, strict=False):
-        above = run.trajectory.objective - long_tail.prediction.value
-        assert line.get_xdata().tolist() == run.trajectory.step.tolist()
-        assert np.all(line.get_ydata() == np.where(above > floor, above, floor))
-    assert axes.get_xlim()[0] == 0
-    assert (axes.get_yscale(), axes.get_xscale()) == ("log", "symlog")
-    pair = plots.objective_against_step((long_tail.prediction, long_tail.runs), log_steps=False)
-    assert pair.get_xscale() == "linear"
+def test_spectra_are_lines_predicted_and_points_measured():
+    axes = drawn(plots.spectrum_per_layer(TAIL))
+    lines = labeled(axes)
+    assert len(lines) == 8
+    for one, name in zip(TAIL.spectra, ("$H$", "$W_{1}$", "$W_{2}$", "$W_{3}$"), strict=True):
+        assert lines[f"{name}, predicted"].get_ydata().tolist() == one.predicted.tolist()
+        assert lines[f"{name}, measured"].get_ydata().tolist() == one.measured[:10].tolist()
 
 
-def test_a_run_below_the_prediction_is_drawn_on_the_floor(long_tail):
-    above = replace(long_tail.prediction.solution, value=2 * long_tail.prediction.value)
-    prediction = replace(long_tail.prediction, solution=above)
-    line = plots.objective_against_step((prediction, long_tail.runs)).get_lines()[0]
-    assert line.get_ydata()[-1] == np.finfo(float).eps * prediction.value
-    assert np.all(line.get_ydata() > 0)
+def test_a_singular_value_of_zero_is_a_cross_at_the_bottom_and_no_point():
+    prediction = ncsolve.predict(
+        ncsolve.UFM([20, 10, 5], bias="free", weight_decay=3e-3, feature_decay=3e-3)
+    )
+    found = ncsolve.measure(
+        prediction.features().T, np.repeat([0, 1, 2], [20, 10, 5]), prediction.weights
+    )
+    simplex = ncsolve.compare(found, prediction)
+    axes = drawn(plots.spectrum_per_layer(simplex))
+    lines = labeled(axes)
+    cross = next(line for label, line in lines.items() if label.startswith("measured zero"))
+    assert cross.get_xdata().tolist() == [3]
+    assert len(lines["$H$, measured"].get_xdata()) == 2
+    assert cross.get_ydata()[0] < min(simplex.spectra[0].predicted[:2])
+    assert not any(
+        label.startswith("measured zero")
+        for label in labeled(drawn(plots.spectrum_per_layer(TAIL)))
+    )
 
 
-def test_nine_runs_are_told_apart(long_tail):
-    axes = plots.objective_against_step((long_tail.prediction, long_tail.runs[:1] * 9))
-    looks = {(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}
-    assert len(looks) == 10
+def test_the_histogram_counts_every_pair_and_marks_the_prediction():
+    axes = drawn(plots.cosine_histogram(TAIL))
+    assert sum(patch.get_height() for patch in axes.patches) == 45
+    lines = labeled(axes)
+    assert lines["predicted"].get_xdata()[0] == pytest.approx(0.0, abs=1e-12)
+    assert lines["simplex, -0.111"].get_xdata()[0] == pytest.approx(-1 / 9)
+    ce = ncsolve.predict(
+        ncsolve.UFM([50, 30, 20, 10, 9, 8, 7], "ce", weight_decay=1e-3, feature_decay=1e-3)
+    )
+    many = drawn(plots.cosine_histogram(compared(ce), which="weights"))
+    assert sum(1 for line in many.get_lines()) == 1  # 21 predicted values are a second histogram
+    with pytest.raises(ncsolve.DataError, match="give weight"):
+        plots.cosine_histogram(compared(long_tail_of_ten(), classifier=False), which="weights")
+    with pytest.raises(ncsolve.ProblemError, match="'biases'"):
+        plots.cosine_histogram(TAIL, which="biases")
 
 
-# Axes, files
+@pytest.mark.parametrize("counts", [[60, 30, 10], [60, 30, 20, 10]], ids=["K=3", "K=4"])
+@pytest.mark.parametrize("bias", ["none", "free"])
+def test_vectors_lie_where_the_rotation_puts_them(counts, bias):
+    prediction = ncsolve.predict(
+        ncsolve.UFM(counts, bias=bias, weight_decay=1e-3, feature_decay=1e-3)
+    )
+    found = compared(prediction, noise=0.0)
+    axes = drawn(plots.vectors(found))
+    size = len(counts)
+    lines = [line.get_data_3d() for line in axes.get_lines()[: 2 * size]]
+    dots = [np.array(one._offsets3d).ravel() for one in axes.collections]
+    for k in range(size):
+        for i in (0, 1):  # class mean, classifier
+            tip = np.array([axis[-1] for axis in lines[2 * k + i]])
+            np.testing.assert_allclose(
+                dots[2 * k + i], tip, atol=1e-12
+            )  # nothing but a rotation away
+    tips = np.array([[axis[-1] for axis in line] for line in lines[::2]])
+    spanned = size if bias == "none" else size - 1
+    if spanned <= 3:  # nothing is lost: the Gram matrix of the drawn vectors is the predicted one
+        gram = prediction.gram_features / np.trace(prediction.gram_features)
+        np.testing.assert_allclose(tips @ tips.T, gram, atol=1e-12)
+        assert axes.get_title() == ""
+    else:
+        assert axes.get_title().endswith("of the squared norms is seen")
+        assert (np.linalg.norm(tips, axis=1) > 0.1).all()  # no class is hidden
+
+
+def test_vectors_want_three_or_four_classes_and_three_dimensions():
+    with pytest.raises(ncsolve.ProblemError, match="10 classes do not fit"):
+        plots.vectors(TAIL)
+    prediction = ncsolve.predict(ncsolve.UFM([30, 20, 10], weight_decay=1e-3, feature_decay=1e-3))
+    with pytest.raises(ncsolve.ProblemError, match="'3d'"):
+        plots.vectors(compared(prediction), Figure().subplots())
+    with pytest.raises(ncsolve.DataError, match="give weight"):
+        plots.vectors(compared(prediction, classifier=False))
 
 
 def test_given_axes_are_drawn_on_and_returned(long_tail):
-    figure = Figure(figsize=(8, 8))
-    axes = figure.subplots(3, 3)
+    figure = Figure(figsize=(9, 9))
+    axes = figure.subplots(2, 3)
     assert plots.norms_against_counts(long_tail.prediction, ax=axes[0, 0]) is axes[0, 0]
-    assert plots.objective_against_step(long_tail, axes[0, 1]) is axes[0, 1]
+    assert plots.spectrum_per_layer(TAIL, axes[0, 1]) is axes[0, 1]
+    assert plots.cosine_histogram(TAIL, axes[0, 2]) is axes[0, 2]
     assert list(plots.gram_triptych(long_tail.prediction, long_tail.best, axes[1])) == list(axes[1])
     figure.draw_without_rendering()
-
-
-def test_pyplot_stays_out():
-    code = (
-        "import sys, ncsolve; from ncsolve.show import plots; assert 'matplotlib' not in sys.modules;"
-        "plots.norms_against_counts(ncsolve.predict(ncsolve.UFM([3, 2]))); assert 'matplotlib.pyplot' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
-def test_the_same_picture_is_the_same_bytes(tmp_path, suffix):
-    prediction = ncsolve.predict(ncsolve.UFM([30, 20]))
-    for name in "ab":
-        plots.save(plots.norms_against_counts(prediction), tmp_path / f"{name}.{suffix}")
-    assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
-
-
-def test_a_picture_is_written_in_the_size_asked_for_and_never_over_a_file(capsys, tmp_path):
-    from matplotlib.image import imread
-
-    path = tmp_path / "norms.png"
-    argv = [
-        "plot",
-        "norms",
-        "--counts",
-        "30,20",
-        "--out",
-        str(path),
-        "--size",
-        "4x3",
-        "--dpi",
-        "50",
-    ]
-    assert main(argv) == 0
-    assert imread(path).shape[:2] == (150, 200)
-    before = path.read_bytes()
-    assert main(argv) == 4
-    assert path.read_bytes() == before
-    assert main([*argv, "--force", "--dpi", "60", "--json"]) == 0
-    assert imread(path).shape[:2] == (180, 240)
-    document = json.loads("{" + capsys.readouterr().out.partition("\n{")[2])
-    assert (document["schema"], document["kind"]) == ("ncsolve/plot/1", "norms")
-    assert [file.name for file in tmp_path.iterdir()] == ["norms.png"]
+    solid = Figure().add_subplot(projection="3d")
+    prediction = ncsolve.predict(ncsolve.UFM([30, 20, 10], weight_decay=1e-3, feature_decay=1e-3))
+    assert plots.vectors(compared(prediction), solid) is solid
+    assert solid.get_legend() is not None
+    assert not solid.get_figure().legends
