@@ -197,14 +197,24 @@ class RigorousCertificate(Value):
 
     def document(self) -> dict[str, Any]:
         """The whole certificate as `replay` reads it, with the digest of its content."""
-        claim = self.claimed.to_dict() | {"point": packed(self.ufm, self.claimed.point)}
         versions = {"ncsolve": __version__, "python": platform.python_version()}
-        found = {
+        found: dict[str, Any] = {
             "schema": SCHEMA,
             "versions": versions | {"python-flint": flint().__version__},
+        }
+        found |= self.follows
+        found["claim"] |= {"point": packed(self.ufm, self.claimed.point)}
+        found["better"] = None if self.better is None else packed(self.ufm, self.better[0])
+        return found | {"digest": digest(found)}
+
+    @property
+    def follows(self) -> dict[str, Any]:
+        """All of the document that follows from the problem, the claim and the witnesses: what a replay compares."""
+        claim = self.claimed.to_dict()
+        del claim["point"]
+        return {
             "problem": self.ufm.to_dict(),
             "claim": claim,
-            "better": None if self.better is None else packed(self.ufm, self.better[0]),
             "scales": list(self.scales),
             "outcome": self.outcome.name,
             "findings": [finding.to_dict() for finding in self.findings],
@@ -212,7 +222,6 @@ class RigorousCertificate(Value):
             "precision": self.precision,
             "enclosures": self._bounds,
         }
-        return found | {"digest": digest(found)}
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the certificate to a JSON file, atomically.
@@ -577,29 +586,33 @@ def _checked(document: dict[str, Any], passed: list[str]) -> RigorousCertificate
         raise Rejected("scales: one number per dual point is needed")
     passed.append("problem and claimed point")
     certificate = _proved(ufm, claimed, (better, scales))
-    made, stored = certificate.document(), document["enclosures"]
-    if not isinstance(stored, dict) or stored.keys() != made["enclosures"].keys():
-        raise Rejected("enclosures: some are missing or unknown")
-    how = "dual point and entropies" if scales else "roots, thresholds and order of the modes"
-    for names, check in (
-        (
-            ("problem", "claim", "better", "scales", "precision", "objective"),
-            "objective of the point",
-        ),
-        (("method",), how),
-        (("minimum",), "sum of the bound"),
-        (("outcome", "findings", "enclosures"), "outcome"),
-    ):
-        for name in names:
-            here, there = (
-                entries[name] if name in entries else entries["enclosures"][name]
-                for entries in (made, document)
-            )
-            if _text(here) != _text(there):
-                follows = here if isinstance(here, str | int) else "another one"
-                raise Rejected(f"{name}: {follows} follows, not {shown(there, 40)}")
-        passed.append(check)
+    stored, made = dict(document), certificate.follows
+    stored["claim"] = {name: stored["claim"][name] for name in made["claim"]}
+    checks = {
+        **dict.fromkeys(("problem", "claim", "scales", "precision"), ""),
+        "objective": "objective of the point",
+        "method": "dual point and entropies"
+        if scales
+        else "roots, thresholds and order of the modes",
+        "minimum": "sum of the bound",
+        "enclosures": "",
+        "outcome": "",
+        "findings": "outcome",
+    }
+    for name, check in checks.items():
+        here, there = (
+            part[name] if name in part else _end(part["enclosures"], name)
+            for part in (made, stored)
+        )
+        if _text(here) != _text(there):
+            follows = here if isinstance(here, str | int) else "another one"
+            raise Rejected(f"{name}: {follows} follows, not {shown(there, 40)}")
+        passed += [check] if check else []
     return certificate
+
+
+def _end(enclosures: object, name: str) -> Any:
+    return enclosures.get(name) if isinstance(enclosures, dict) else None
 
 
 def _claimed(stored: object, ufm: UFM) -> Claimed:
@@ -640,11 +653,12 @@ def unpacked(stored: object, ufm: UFM, what: str) -> Parameters:
     layout = objective_over(ufm, class_columns(ufm.loss, ufm.counts))
     size = 8 * layout.size
     try:
+        stream = zlib.decompressobj()
         packed = base64.b64decode(stored, validate=True)  # type: ignore[arg-type]
-        raw = zlib.decompressobj().decompress(packed, min(size, LARGEST_FILE) + 1)
+        raw = stream.decompress(packed, min(size, LARGEST_FILE) + 1)
     except (TypeError, ValueError, zlib.error):
         raise Rejected(f"{what}: its bytes cannot be read") from None
-    if len(raw) != size:
+    if len(raw) != size or not stream.eof or stream.unused_data:
         raise Rejected(f"{what}: its bytes do not make matrices of the problem's shapes")
     point = layout.unpack(np.frombuffer(raw, dtype="<f8").astype(np.float64))
     if (why := infeasible(ufm, point)) is not None:

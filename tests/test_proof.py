@@ -1,5 +1,6 @@
 """What is proved, what is disproved, what is left open; a replay proves it again, and accepts no file after an entry of it has changed."""
 
+import base64
 import copy
 import dataclasses
 import json
@@ -8,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import zlib
 from fractions import Fraction
 
 import numpy as np
@@ -835,6 +837,17 @@ def test_a_wrong_prediction_is_contradicted_on_the_command_line(monkeypatch, cap
     out = capsys.readouterr().out
     assert "DISPROVED" in out
     assert "decimals that are shown" in out
+
+
+def test_the_bytes_of_matrices_may_be_packed_in_any_way():
+    made = DOCUMENTS["wrong-ce-free"]
+    again = copy.deepcopy(made)
+    for place, name in ((again["claim"], "point"), (again, "better")):
+        raw = zlib.decompress(base64.b64decode(place[name]))
+        place[name] = base64.b64encode(zlib.compress(raw, 0)).decode()
+    assert again["better"] != made["better"]
+    again["digest"] = digest(again)
+    assert replay_document(again).accepted
 
 
 def test_a_claim_of_any_kind_of_number_is_written_and_read():
