@@ -51,7 +51,7 @@ MUTATIONS = [
     ("free bias", "theorems/squared_spectral.py", "ufm.counts / ufm.samples", "1.01 * ufm.counts / ufm.samples"),
     ("centered targets", "theorems/squared_targets.py", "codes - mean[:, None]", "codes - 1.01 * mean[:, None]"),
     ("target mean", "theorems/squared_targets.py", "mean = codes @ (ufm.counts", "mean = 1.01 * codes @ (ufm.counts"),
-    ("regularized: mean mode", "theorems/balanced_regularized_bias.py", "(1.0 + 1.0 / ufm.bias_decay)", "(1.0 + 1.01 / ufm.bias_decay)"),
+    ("regularized: mean mode", "theorems/balanced_regularized_bias.py", "(1.0 + 1.0 / decay), least", "(1.0 + 1.01 / decay), least"),
     ("regularized: contrast", "theorems/balanced_regularized_bias.py", "tau - pull, least", "tau - 1.01 * pull, least"),
     ("regularized: its threshold", "theorems/balanced_regularized_bias.py", "power * (1 + decay) ** 2", "power * (Fraction(101, 100) + decay) ** 2"),
     ("regularized: bias above", "theorems/balanced_regularized_bias.py", "np.where(moved, c * tau / decay", "np.where(moved, 1.01 * c * tau / decay"),

@@ -230,6 +230,23 @@ def test_a_given_target_within_rounding_of_the_threshold_is_undecided():
     assert ncsolve.predict(ufm.replace(feature_decay=0.125 * (1 - 1e-9))).unique
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("counts", [[90, 40, 40, 40], [90, 90, 40, 40, 40], [40] * 4, [9, 4, 4]])
+@pytest.mark.parametrize("decay", [1e-4, 4e-3, 3e-2])
+def test_states_with_a_free_bias_are_read_off_the_class_means(counts, width, decay):
+    """Classes that share their mean are merged, zero ones vanished, all others active: also the last of a group that the widths cut."""
+    ufm = ncsolve.UFM(
+        counts, depth=2, width=width, bias="free", weight_decay=decay, feature_decay=decay
+    )
+    prediction = ncsolve.predict(ufm)
+    means = prediction.class_means.T
+    scale = 1e-9 * max(np.abs(means).max(), 1e-300)
+    for mean, state in zip(means, prediction.classes.state, strict=True):
+        shared = (np.abs(means - mean).max(axis=1) <= scale).sum() > 1
+        zero = np.abs(mean).max() <= scale
+        assert state == ("vanished" if zero else "merged" if shared else "active")
+
+
 # Critical decays and counts
 
 
