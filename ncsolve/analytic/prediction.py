@@ -107,20 +107,8 @@ class Prediction(Value):
     ----------
     ufm : UFM
     theorem : Theorem
-    claim : Claim
-        How strong the statement is.
-    value : float
-        The objective at the predicted point.
-    unique : bool
-        Whether every global minimizer has the same Grams, bias and layer spectra; rotations of hidden layers are always free.
-    geometry : str
-        The name of the geometry, such as "simplex"; empty where it has none.
-    facts : mapping
-        Further numbers worth reading beside the value, by name (the value of a competing geometry, a lower bound).
-    warnings : tuple of str
-        Sentences that must be read with the numbers.
-    bias : array, shape (outputs,)
-    theorem_checks : tuple of (hypothesis, holds)
+    solution : Solution
+        What the theorem says, the rest when asked.
     """
 
     ufm: UFM

@@ -146,12 +146,9 @@ class ContrastFrame(Frame):
         return margin * (1.0 - 1.0 / self.classes), margin
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SpikeFrame(Frame):
+class SpikeFrame(AxisFrame):
     """Atoms of the classes `axes`, in that order."""
 
-    axes: Indices
-    classes: int
     orthonormal = False
 
     @property
@@ -162,9 +159,7 @@ class SpikeFrame(Frame):
         """(e_k - 1/K)/sqrt(1 - 1/K), shape (K, r)."""
         return (self.right() - 1.0 / self.classes) / math.sqrt(self._share)
 
-    def right(self) -> Array:
-        """Coordinate axes, shape (K, r)."""
-        return AxisFrame(self.axes, self.classes).left()
+    right = AxisFrame.left
 
     def left_sums(self, x: Array) -> Array:
         """Own atoms have the square (1 - 1/K), all others 1/K^2 / (1 - 1/K)."""
@@ -172,10 +167,6 @@ class SpikeFrame(Frame):
         rest = (float(x.sum()) - own) / self.classes**2
         sums: Array = (own * self._share**2 + rest) / self._share
         return sums
-
-    def right_sums(self, x: Array) -> Array:
-        """x_i at class axes[i]."""
-        return AxisFrame(self.axes, self.classes).left_sums(x)
 
     def own_and_margin(self, sigma: Array, counts: Array) -> tuple[Array, Array]:
         """Margins sigma / sqrt(n (1 - 1/K))."""

@@ -31,8 +31,9 @@ SET_BY = {  # the options that an axis makes useless, and what works instead
         "the axis sets all decays; mean-decay moves them by one factor",
     ),
     "bias-decay": (("bias",), "the axis sets it"),
-    "depth": (("depth",), "the axis sets it"),
-    "width": (("width",), "the axis sets it"),
+} | {
+    name: ((name.replace("-", "_"),), "the axis sets it")
+    for name in ("depth", "width", "smoothing", "logit-adjustment", "weight-decay", "feature-decay")
 }
 
 
