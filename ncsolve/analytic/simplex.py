@@ -54,9 +54,8 @@ class Simplex:
 
     def value(self, a: float) -> float:
         """f(a)."""
-        return self.loss(a) + self.c * (self.classes - 1) * math.pow(
-            a * math.sqrt(self.count), self.q
-        )
+        power = math.pow(a * math.sqrt(self.count), self.q)
+        return self.loss(a) + self.c * (self.classes - 1) * power
 
     def loss(self, a: float) -> float:
         """The first two terms of f."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 from ..analytic.prediction import Prediction
 from ..analytic.theorem import Theorem, Watch
 from ..problem.errors import NoTheorem, ProblemError
+from ..values import Value
 from . import theorem as named
 from . import theorems
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from ..problem.ufm import UFM
 
 
-@dataclass(frozen=True)
-class Applicability(Sequence[Theorem]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Applicability(Value, Sequence[Theorem]):
     """The theorems that cover a problem, strongest claim first; `lacking` says what each of the others misses."""
 
     covering: tuple[Theorem, ...]
