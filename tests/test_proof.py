@@ -488,7 +488,7 @@ def test_a_scale_with_which_a_dual_point_bounds_nothing_or_less_is_rejected(name
         if failed is None:  # of two dual points the other one bounds
             assert len(stored["scales"]) == 2
             assert entry in (0.0, 0.999)
-    for scales in ([], [*stored["scales"], 1.0], None, {}):
+    for scales in ([], stored["scales"][:-1], [*stored["scales"], 1.0], None, {}):
         assert "scales" in replay_document(_changed(stored, ("scales",), scales)).failed
 
 
