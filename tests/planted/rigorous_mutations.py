@@ -72,7 +72,6 @@ MUTATIONS = [
     ("replay: outcome", "proof.py", '"outcome": "",', ""),
     ("replay: findings", "proof.py", '"findings": "outcome",', ""),
     ("replay: enclosures", "proof.py", '"minimum": "sum of the bound", "enclosures": "",', ""),
-    ("replay: problem", "proof.py", '("problem", "claim", "scales", "precision")', '("claim", "scales", "precision")'),
     ("replay: bytes of matrices", "proof.py", "or not stream.eof or stream.unused_data", ""),
     ("replay: dual point", DUAL, "if self.is_feasible(t):", "if given is not None or self.is_feasible(t):"),
     ("replay: number of dual points", "proof.py", "if len(scales) != (0 if by_modes else 1 + (better is not None)) or (by_modes and better):", "if False:"),
