@@ -116,6 +116,7 @@ class Result:
 
         def history(ending: str, trajectory: Mapping[str, Any]) -> History:
             columns = {name: np.array(column, float) for name, column in trajectory.items()}
+            _, _ = np.shape(list(columns.values()))  # as many numbers in each
             return History(Stop[ending], Trajectory(**columns))
 
         with self.whole():

@@ -171,7 +171,7 @@ def _curves(plots: Any, result: Result) -> Any:
         with result.whole():
             targets = tuple(result.document.get("targets", ()))
             precision = str(result.document["training"]["precision"])
-        return plots.training_curves(result.records, targets, precision=precision)[0]
+            return plots.training_curves(result.records, targets, precision=precision)[0]
     runs = [history.trajectory for history in result.histories]
     best = min(runs, key=lambda one: one.objective[-1])
     columns = {"nc1_quotient": best.nc1, "nc2_gof_H": best.nc2_features}

@@ -377,11 +377,7 @@ def test_what_python_saves_is_read_as_well(tmp_path, verified):
     ).save(tmp_path / "map.npz")
     assert [
         read_result(tmp_path / f"{name}.npz").kind for name in ("run", "prediction", "map")
-    ] == [
-        "verify",
-        "predict",
-        "phase",
-    ]
+    ] == ["verify", "predict", "phase"]
     assert read_result(tmp_path / "run.npz").prediction.value == verified.prediction.value
 
 

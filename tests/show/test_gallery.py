@@ -3,6 +3,7 @@
 Nothing here names a kind but where its own command draws it too: a new kind is tested as it is.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -108,6 +109,47 @@ def test_both_formats_of_a_map_give_one_picture(tmp_path, capsys):
     np.testing.assert_allclose(*(mesh.get_coordinates() for mesh in meshes), rtol=1e-15)
     assert main(["plot", "phase", "phase.npz", "--field", "hue", "--out", "x.png"]) == 2
     assert "'hue'" in capsys.readouterr().err
+
+
+WRITTEN = "norms predict.npz gram verify.npz spectrum verify_saved.npz cosines compare.npz objective verify.json curves train.json"
+WRITTEN += " curves train.jsonl scalar predict.json phase phase_saved.npz phase phase.json dynamics dynamics.json hessian landscape.json"
+WRITTEN += " campaign campaign.jsonl"
+
+
+@pytest.mark.parametrize("pair", list(zip(*[iter(WRITTEN.split())] * 2, strict=True)), ids="-".join)
+def test_what_the_first_version_wrote_is_drawn(pair):
+    kind, file = pair
+    recorded = Path(__file__).parents[1] / "recorded" / "files"
+    assert drawn(kind, read_result(recorded / file)).get_figure() is not None
+
+
+@pytest.mark.parametrize("change", [9**500, float("nan"), "x", None, [], [[1.0]]], ids=repr)
+@pytest.mark.parametrize(
+    ("file", "kind", "path"),
+    [
+        ("verify.json", "objective", ("runs", 0, "trajectory", "step")),
+        ("verify.json", "curves", ("runs", 0, "trajectory", "nc3")),
+        ("verify.json", "norms", ("value",)),
+        ("dynamics.json", "dynamics", ("course", "flow", 0)),
+        ("landscape.json", "hessian", ("measured_eigenvalues", 0)),
+        ("phase.json", "phase", ("x", "values", 0)),
+    ],
+    ids=lambda one: one if isinstance(one, str) else one[-1],
+)
+def test_an_entry_of_the_wrong_form_is_one_line(tmp_path, file, kind, path, change):
+    document = json.loads(Path(file).read_text())
+    entry = document
+    for key in path[:-1]:
+        entry = entry[key]
+    entry[path[-1]] = change
+    (tmp_path / file).write_text(json.dumps(document))
+    refusal = ""
+    try:
+        drawn(kind, read_result(tmp_path / file))
+    except NcsolveError as error:
+        refusal = str(error)
+    assert "\n" not in refusal
+    assert len(refusal) < 500
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -253,9 +253,7 @@ SPREAD = 30.0  # learning steps that differ by more, as a ratio, are shown on a 
 
 
 def modes_against_step(
-    found: TimeCourse | Mapping[str, Any],
-    ax: Axes | None = None,
-    log_steps: bool | None = None,
+    found: TimeCourse | Mapping[str, Any], ax: Axes | None = None, log_steps: bool | None = None
 ) -> Axes:
     """Singular values sigma_i = s_0 s_1 ... s_M of the modes against the step of descent.
 
