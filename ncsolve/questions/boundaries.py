@@ -153,7 +153,7 @@ class _Family:
                 named[kind, f"class {ufm.names[k]} lost"] = float(lost.classes[j])
         elif lost.classes.size:
             named |= _shares(lost.classes, CLASS, "classes", {1.0: FIRST, 0.0: LAST})
-        named |= self._merges(np.unique(ufm.counts).size, *lost.contrasts)
+        named |= self._merges(ufm.counts, *lost.contrasts)
         if not math.isnan(lost.means):
             named[MERGE, "merged classes vanish"] = lost.means
         if lost.modes.size and self.by_class:
@@ -168,13 +168,13 @@ class _Family:
             named[LAST, "all lost"] = lost.everything
         return named | lost.named
 
-    def _merges(self, levels: int, counts: Array, decays: Array) -> Criticals:
+    def _merges(self, all_counts: Array, counts: Array, decays: Array) -> Criticals:
         if not counts.size:
             return {}
         if self.by_count and counts.size <= NAMED:
             pairs = zip(counts, decays, strict=True)
             return {(MERGE, f"classes of {n:g} merge"): float(d) for n, d in pairs}
-        if self.step and levels == 2 == counts.size:
+        if self.step and np.unique(all_counts).size == 2 == counts.size:
             ends = ("smaller classes merge", decays[0]), ("larger classes merge", decays[-1])
         else:
             ends = ("first classes merge", decays.min()), ("all equal classes merged", decays.max())

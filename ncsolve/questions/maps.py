@@ -414,11 +414,11 @@ class _Filling:
 
     def _tell(self, part: Slice, cells: Indices, level: Indices, theorem: Theorem) -> None:
         """Cells that differ in numbers only, with ascending `level`."""
-        _, first, of = np.unique(level, return_index=True, return_inverse=True)
+        new = np.diff(level, prepend=-1) > 0
         problems = Problems(
             part.example,
-            part.counts(cells[first]),
-            of.reshape(-1),
+            part.counts(cells[new]),
+            np.cumsum(new) - 1,
             part.mean_decay[cells],
             part.bias_decay[cells],
         )
