@@ -46,7 +46,7 @@ class History(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class CommandResult:
     """What a command found. Built by `read_result`, or by `result_of` in memory.
 
     Attributes
@@ -190,7 +190,7 @@ class Result:
         return DataError(f"{holds}; ncsolve {writer} writes a file that does")
 
 
-def result_of(found: Prediction | Verification | Comparison) -> Result:
+def result_of(found: Prediction | Verification | Comparison) -> CommandResult:
     """What predict, verify or compare would have written with --out FILE.npz, without the file.
 
     Examples
@@ -204,16 +204,16 @@ def result_of(found: Prediction | Verification | Comparison) -> Result:
     from ..verification import Verification
 
     if isinstance(found, Prediction):
-        return Result("this problem", "predict", found.to_dict(), {}, found)
+        return CommandResult("this problem", "predict", found.to_dict(), {}, found)
     if isinstance(found, Verification):
         path, kind, matrices = "this run", "verify", found.best.parameters
     else:
         path, kind, matrices = "this comparison", "compare", found.matrices
     prediction: Any = found.prediction  # metrics/ asks for less of one
-    return Result(path, kind, found.to_dict(), matrices.named("found_"), prediction)
+    return CommandResult(path, kind, found.to_dict(), matrices.named("found_"), prediction)
 
 
-def read_result(path: str | os.PathLike[str]) -> Result:
+def read_result(path: str | os.PathLike[str]) -> CommandResult:
     """Read a result file.
 
     Parameters
@@ -262,10 +262,10 @@ def read_result(path: str | os.PathLike[str]) -> Result:
         why = getattr(error, "strerror", None) or error
         give = "give a result that a command wrote"
         raise DataError(f"{shown(name)} cannot be read ({why}); {give}") from None
-    return Result(name, found.kind, {**found.document, "records": _records(name, rows)}, {})
+    return CommandResult(name, found.kind, {**found.document, "records": _records(name, rows)}, {})
 
 
-def _result(path: str, text: str, arrays: Mapping[str, Any]) -> Result:
+def _result(path: str, text: str, arrays: Mapping[str, Any]) -> CommandResult:
     try:
         document = json.loads(text)
         kind = SCHEMA.fullmatch(document["schema"])[1]  # type: ignore[index]
@@ -273,7 +273,7 @@ def _result(path: str, text: str, arrays: Mapping[str, Any]) -> Result:
         give = "give a file that a command wrote with --out"
         wrong = "is no result of ncsolve (it has no schema)"
         raise DataError(f"{shown(path)} {wrong}; {give}") from None
-    return Result(path, kind, document, arrays)
+    return CommandResult(path, kind, document, arrays)
 
 
 def _text(path: str, data: bytes) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..analytic.prediction import Prediction
-    from .document import Result
+    from .document import CommandResult
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Kind:
     draw: Callable[..., Any]
     file: str
     reads: str = ""
-    made: Callable[[Prediction], Result] | None = None
+    made: Callable[[Prediction], CommandResult] | None = None
     descends: bool = False
     of_matrices: bool = False
     options: tuple[str, ...] = ()
@@ -47,13 +47,13 @@ class Kind:
 KINDS: dict[str, Kind] = {}
 
 
-def drawn(name: str, result: Result, **options: Any) -> Axes:
+def drawn(name: str, result: CommandResult, **options: Any) -> Axes:
     """The picture of this kind.
 
     Parameters
     ----------
     name : one of KINDS
-    result : Result
+    result : CommandResult
     options : which ("features" or "weights"), measured (bool), field (of a phase map)
 
     Raises
@@ -93,27 +93,29 @@ def _kind(name: str, shows: str, **needs: Any) -> Callable[[Callable[..., Any]],
     return lambda draw: KINDS.update({name: Kind(shows, draw, **needs)})
 
 
-def _predicted(prediction: Prediction) -> Result:
+def _predicted(prediction: Prediction) -> CommandResult:
     from .document import result_of
 
     return result_of(prediction)
 
 
-def _course(prediction: Prediction) -> Result:
+def _course(prediction: Prediction) -> CommandResult:
     """With the rate, start and length that `ncsolve dynamics` has by default."""
     from ..questions.dynamics import time_course
-    from .document import Result
+    from .document import CommandResult
 
-    return Result("this problem", "dynamics", time_course(prediction.ufm).to_dict(), {}, prediction)
+    return CommandResult(
+        "this problem", "dynamics", time_course(prediction.ufm).to_dict(), {}, prediction
+    )
 
 
-def _landscape(prediction: Prediction) -> Result:
+def _landscape(prediction: Prediction) -> CommandResult:
     """At the predicted minimizer."""
     from ..questions.landscape import measure_inertia
-    from .document import Result
+    from .document import CommandResult
 
     document = measure_inertia(prediction).to_dict()
-    return Result("this problem", "landscape", document, {}, prediction)
+    return CommandResult("this problem", "landscape", document, {}, prediction)
 
 
 @_kind(
@@ -124,7 +126,7 @@ def _landscape(prediction: Prediction) -> Result:
     of_matrices=True,
     options=("measured",),
 )
-def _norms(plots: Any, result: Result, measured: bool | None) -> Any:
+def _norms(plots: Any, result: CommandResult, measured: bool | None) -> Any:
     found = result.measured if measured or result.holds_matrices else None
     return plots.norms_against_counts(result.prediction, found)
 
@@ -133,18 +135,18 @@ WHICH = MATRICES | {"options": ("which",)}
 
 
 @_kind("gram", "Gram matrices: predicted, measured, difference", **WHICH)
-def _gram(plots: Any, result: Result, which: str | None) -> Any:
+def _gram(plots: Any, result: CommandResult, which: str | None) -> Any:
     measured = result.measured
     return plots.gram_triptych(result.prediction, measured, which=which or "features")[0]
 
 
 @_kind("spectrum", "singular values per layer, predicted and measured", **MATRICES)
-def _spectrum(plots: Any, result: Result) -> Any:
+def _spectrum(plots: Any, result: CommandResult) -> Any:
     return plots.spectrum_per_layer(result.comparison)
 
 
 @_kind("cosines", "cosines between pairs of classes", **WHICH)
-def _cosines(plots: Any, result: Result, which: str | None) -> Any:
+def _cosines(plots: Any, result: CommandResult, which: str | None) -> Any:
     return plots.cosine_histogram(result.comparison, which=which or "features")
 
 
@@ -152,18 +154,18 @@ IN_SPACE = "class means and classifier rows in space (three or four classes)"
 
 
 @_kind("vectors", IN_SPACE, **MATRICES)
-def _vectors(plots: Any, result: Result) -> Any:
+def _vectors(plots: Any, result: CommandResult) -> Any:
     return plots.vectors(result.comparison)
 
 
 @_kind("objective", "objective minus prediction against the step", **RUNS)
-def _objective(plots: Any, result: Result) -> Any:
+def _objective(plots: Any, result: CommandResult) -> Any:
     runs = result.histories
     return plots.objective_against_step((result.prediction, runs))
 
 
 @_kind("curves", "neural-collapse metrics against the step, or the epoch of a training", **RUNS)
-def _curves(plots: Any, result: Result) -> Any:
+def _curves(plots: Any, result: CommandResult) -> Any:
     """Of a training, or of the lowest run of descent."""
     from .plots.style import step_axis
 
@@ -189,7 +191,7 @@ def _curves(plots: Any, result: Result) -> Any:
     **PREDICTION,
     made=_predicted,
 )
-def _scalar(plots: Any, result: Result) -> Any:
+def _scalar(plots: Any, result: CommandResult) -> Any:
     """Modes by falling tau; where they are classes, with their names."""
     import numpy as np
 
@@ -220,7 +222,7 @@ def _scalar(plots: Any, result: Result) -> Any:
     reads="phase",
     options=("field",),
 )
-def _phase(plots: Any, result: Result, field: str | None) -> Any:
+def _phase(plots: Any, result: CommandResult, field: str | None) -> Any:
     from ..questions.maps import PhaseMap
 
     return plots.phase_diagram(PhaseMap.from_dict(result.document, result.arrays), field)
@@ -233,7 +235,7 @@ def _phase(plots: Any, result: Result, field: str | None) -> Any:
     reads="dynamics",
     made=_course,
 )
-def _dynamics(plots: Any, result: Result) -> Any:
+def _dynamics(plots: Any, result: CommandResult) -> Any:
     return plots.modes_against_step(result.document)
 
 
@@ -244,7 +246,7 @@ def _dynamics(plots: Any, result: Result) -> Any:
     reads="landscape",
     made=_landscape,
 )
-def _hessian(plots: Any, result: Result) -> Any:
+def _hessian(plots: Any, result: CommandResult) -> Any:
     return plots.hessian_spectrum(result.document)
 
 
@@ -252,5 +254,5 @@ CAMPAIGN = {"file": "ncsolve campaign SPEC.toml --out FILE.jsonl", "reads": "cam
 
 
 @_kind("campaign", "every problem of a campaign, with its verdict", **CAMPAIGN)
-def _campaign(plots: Any, result: Result) -> Any:
+def _campaign(plots: Any, result: CommandResult) -> Any:
     return plots.results_picture(result.path)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..numeric.bounds import Certificate
     from ..numeric.descent import Descent
     from ..verification import Verification
-    from .document import Result
+    from .document import CommandResult
 
 PAGE = """\
 <!DOCTYPE html>
@@ -133,7 +133,7 @@ def html_report(
     )
 
 
-def _pictures(result: Result, kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _pictures(result: CommandResult, kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What is shown, and the picture in base 64, for each kind that the result has; a kind that does not apply is left out."""
     from ..problem.errors import NcsolveError
     from .plots.style import draw

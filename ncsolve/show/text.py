@@ -296,11 +296,12 @@ def verification_lines(
 
 
 def _hessian(check: HessianCheck) -> str:
-    kind = "an isolated minimum up to rotation" if check.is_minimum else "not an isolated minimum"
-    kind = "a strict saddle" if check.is_strict_saddle else kind
-    zero = "" if check.zero_modes is None else f", {check.zero_modes} found"
+    kinds = {True: "an isolated minimum up to rotation", False: "not an isolated minimum"}
+    kind = "a strict saddle" if check.is_strict_saddle else kinds[check.is_minimum]
+    modes = f"{check.expected_zero_modes} zero modes expected from rotations"
+    found = "" if check.zero_modes is None else f", {check.zero_modes} found"
     size = f"smallest eigenvalue {check.smallest:.6g}, largest {check.largest:.6g}"
-    return f"{kind}: {size}, {check.expected_zero_modes} zero modes expected from rotations{zero}"
+    return f"{kind}: {size}, {modes}{found}"
 
 
 def certificate_lines(certificate: Certificate | None) -> list[Line]:

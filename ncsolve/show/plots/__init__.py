@@ -1,8 +1,8 @@
 """Pictures: geometry beside its prediction, runs over their steps, maps and spectra around a problem.
 
-Every function takes values and axes and returns the axes. Object-oriented matplotlib throughout: no pyplot, no global state. Colours
-are those of Okabe and Ito (2008), which readers with any color vision tell apart; quantities are dimensionless, counts are numbers of
-samples.
+Every function takes values and, with `ax`, the axes to draw on (by default those of a new figure), and returns the axes. Object-oriented
+matplotlib throughout: no pyplot, no global state. Colors are those of Okabe and Ito (2008), which readers with any color vision tell
+apart; quantities are dimensionless, counts are numbers of samples.
 """
 
 from .geometry import cosine_histogram as cosine_histogram

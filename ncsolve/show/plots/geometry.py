@@ -55,7 +55,6 @@ def norms_against_counts(
     found : Run of descent, Parameters of one, or Measurement of features, optional
         Measured norms, drawn as points.
     ax : Axes, optional
-        Drawn on; a new figure by default.
     """
     axes = style.axes_or_new(ax, (6.4, 4.4))
     counts, classes = prediction.ufm.counts, prediction.classes

@@ -62,7 +62,6 @@ def phase_diagram(
     found : PhaseMap
     field : name of one of its fields; the first by default
     ax : Axes, optional
-        Drawn on; a new figure by default.
     lines : bool
         Whether boundaries are drawn.
 
@@ -259,7 +258,6 @@ def hessian_spectrum(found: Landscape | Mapping[str, Any], ax: Axes | None = Non
     ----------
     found : Landscape, or its document
     ax : Axes, optional
-        Drawn on; a new figure by default.
 
     Notes
     -----

@@ -159,18 +159,13 @@ def metric_curves(
     return axes
 
 
+TO = ("to the prediction", "to the simplex", "to the orthogonal frame")
 #: The panels of a training: titles, keys and labels.
 PANELS = {
-    "class means, at equal norm": {
-        "nc2_gof_H": "to the prediction",
-        "nc2_simplex_H": "to the simplex",
-        "nc2_of_H": "to the orthogonal frame",
-    },
-    "classifier, at equal norm": {
-        "nc2_gof_W": "to the prediction",
-        "nc2_etf_W": "to the simplex",
-        "nc2_of_W": "to the orthogonal frame",
-    },
+    "class means, at equal norm": dict(
+        zip(("nc2_gof_H", "nc2_simplex_H", "nc2_of_H"), TO, strict=True)
+    ),
+    "classifier, at equal norm": dict(zip(("nc2_gof_W", "nc2_etf_W", "nc2_of_W"), TO, strict=True)),
     "scale, collapse, objective": {
         "nc2_abs_H": "class means to the prediction, with scale",
         "nc2_abs_W": "classifier to the prediction, with scale",
@@ -216,14 +211,14 @@ def training_curves(
         raise ProblemError(f"{nothing}; train with --log-every 1")
     floor = float(np.finfo(np.float32 if precision == "single" else np.float64).eps)
     same = [other for name, other in OTHER_TARGETS.items() if targets and name not in targets]
-    here = f"to the prediction, here the {same[0][0]}" if same else "to the prediction"
+    here = f"{TO[0]}, here the {same[0][0]}" if same else TO[0]
     once = {key for _, keys, _ in same for key in keys}
     colors = {key: color for _, keys, color in OTHER_TARGETS.values() for key in keys}
     panels = style.row_of_axes(3, (13.0, 5.0)) if axes is None else axes
     for panel, (title, known) in zip(panels, PANELS.items(), strict=True):
         panel.set_title(title, fontsize="medium")
         said = {
-            key: here if words == "to the prediction" else words
+            key: here if words == TO[0] else words
             for key, words in known.items()
             if key not in once and any(key in one for one in records)
         }
@@ -261,7 +256,6 @@ def modes_against_step(
     ----------
     found : TimeCourse (points are those of the exact recursion), or its document; one of 0.1.0 may hold what was measured
     ax : Axes, optional
-        Drawn on; a new figure by default.
     log_steps : bool, optional
         Whether steps are on a logarithmic axis; by default where learning steps differ by more than a factor of 30.
 
@@ -353,7 +347,6 @@ def results_picture(out: str | os.PathLike[str], ax: Axes | None = None) -> Axes
     ----------
     out : path of the file of results
     ax : Axes, optional
-        Drawn on; a new figure by default.
 
     Raises
     ------
