@@ -85,6 +85,11 @@ def _entry(value: Any) -> str:
     return _json(value)
 
 
+def json_line(value: Any) -> bytes:
+    """One line of JSON Lines; numbers that are not finite are null."""
+    return _json(value).encode() + b"\n"
+
+
 def _json(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)

@@ -11,7 +11,6 @@ import gzip
 import math
 import os
 import struct
-import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.files import arrays_in
 from ..metrics.rows import coded
 from ..problem.border import opened, shown
 from ..problem.errors import DataError, ProblemError
@@ -63,31 +63,26 @@ class Dataset(Value):
         >>> Dataset.of([[1.0], [2.0], [3.0]], ["b", "a", "b"]).counts
         {'a': 1, 'b': 2}
         """
-        values = np.asarray(samples)
+        values, (codes, classes), why = np.asarray(samples), coded(labels), ""
         if values.dtype.kind not in "biuf":
-            raise DataError(f"{source}: samples have dtype {values.dtype}; numbers work")
-        if values.ndim < 2 or 0 in values.shape:
-            raise DataError(
-                f"{source}: samples have shape {values.shape}; give (N, ...), one row or image per sample"
-            )
-        codes, classes = coded(labels)
-        if len(codes) != len(values):
-            raise DataError(
-                f"{source}: {len(values)} samples and {len(codes)} labels; give one label per sample"
-            )
-        if len(classes) < 2:
-            raise DataError(
-                f"{source}: all samples have the label {shown(classes[0])}; at least 2 classes are needed"
-            )
-        scale = 255.0 if values.dtype == np.uint8 else 1.0
-        kind = "f8" if values.dtype == np.float64 else "f4"
+            why = f"samples have dtype {values.dtype}; numbers work"
+        elif values.ndim < 2 or 0 in values.shape:
+            why = f"samples have shape {values.shape}; give (N, ...), one row or image per sample"
+        elif len(codes) != len(values):
+            why = f"{len(values)} samples and {len(codes)} labels; give one label per sample"
+        elif len(classes) < 2:
+            why = f"all samples have the label {shown(classes[0])}; at least 2 classes are needed"
+        else:
+            kind = "f8" if values.dtype == np.float64 else "f4"
+            scale = 255.0 if values.dtype == np.uint8 else 1.0
+            floats: NDArray[Any] = np.divide(values.astype(kind), scale, dtype=kind)
+            for place in np.argwhere(~np.isfinite(floats))[:1]:
+                wrong = f"{place[0]} holds {floats[tuple(place)]}"
+                why = f"sample {wrong}; samples must be finite numbers"
+        if why:
+            raise DataError(f"{source}: {why}")
         order = np.argsort(codes, kind="stable")
-        floats: NDArray[Any] = np.divide(values[order].astype(kind), scale, dtype=kind)
-        if not np.isfinite(floats).all():
-            place = np.argwhere(~np.isfinite(floats))[0]
-            raise DataError(
-                f"{source}: sample {order[place[0]]} holds {floats[tuple(place)]}; samples must be finite numbers"
-            )
+        floats = floats[order]
         if floats.ndim == 3:
             floats = floats[:, None]
         return cls(floats, np.asarray(codes[order], dtype=np.intp), tuple(map(str, classes)))
@@ -121,33 +116,29 @@ class Dataset(Value):
         DataError
             A class is unknown or has fewer samples; the message names it.
         """
-        there = self.counts
+        there, why = self.counts, ""
+        classes = ", ".join(list(there)[:12])
         if not isinstance(counts, Mapping):
             if len(counts) != len(there):
-                raise DataError(
-                    f"{len(counts)} counts for {len(there)} classes ({', '.join(list(there)[:12])}); give one per class"
+                why = (
+                    f"{len(counts)} counts for {len(there)} classes ({classes}); give one per class"
                 )
+                raise DataError(why)
             counts = dict(zip(there, counts, strict=True))
-        for name in counts:
+        for name, count in counts.items():
             if name not in there:
-                raise DataError(
-                    f"class {shown(name)} is not in the data; its classes are {', '.join(list(there)[:12])}"
-                )
-        rng = np.random.default_rng(rng)
-        kept: list[str] = []
-        index: list[NDArray[np.intp]] = []
-        for k, name in enumerate(self.names):
-            if (count := counts.get(name)) is None:
-                continue
-            if count != int(count) or not 1 <= count <= there[name]:
-                raise DataError(
-                    f"{count:g} samples of class {shown(name)} are asked for; a whole number from 1 to {there[name]} works"
-                )
-            drawn = rng.permutation(np.flatnonzero(self.labels == k))
-            index.append(np.sort(drawn[: int(count)]))
-            kept.append(name)
-        if len(kept) < 2:
-            raise DataError(f"counts name {len(kept)} classes; at least 2 are needed")
+                why = f"class {shown(name)} is not in the data; its classes are {classes}"
+            elif count != int(count) or not 1 <= count <= there[name]:
+                why = f"{count:g} samples of class {shown(name)} are asked for; a whole number from 1 to {there[name]} works"
+            if why:
+                raise DataError(why)
+        if len(counts) < 2:
+            raise DataError(f"counts name {len(counts)} classes; at least 2 are needed")
+        rng, kept = np.random.default_rng(rng), [name for name in self.names if name in counts]
+        index = []
+        for name in kept:
+            drawn = rng.permutation(np.flatnonzero(self.labels == self.names.index(name)))
+            index.append(np.sort(drawn[: int(counts[name])]))
         labels = np.repeat(np.arange(len(kept)), [len(one) for one in index])
         return Dataset(self.samples[np.concatenate(index)], labels, tuple(kept))
 
@@ -160,9 +151,8 @@ class Dataset(Value):
             The samples are not images.
         """
         if len(self.shape) != 3:
-            raise ProblemError(
-                f"samples of shape {self.shape} are no images (channels, height, width) that could be resampled"
-            )
+            why = "are no images (channels, height, width) that could be resampled"
+            raise ProblemError(f"samples of shape {self.shape} {why}")
         with missing_is_named():
             import torch
         scaled = torch.nn.functional.interpolate(
@@ -201,66 +191,41 @@ def read(source: str | os.PathLike[str]) -> Dataset:
     text, path = os.fspath(source), Path(source)
     if text == "digits":
         return digits()
-    if path.is_dir():
-        if batches := sorted(path.glob("data_batch_*.bin")):
-            return Dataset.of(*_cifar(batches), shown(text))
-        if images := sorted(path.glob("train-images*idx3-ubyte*")):
-            return Dataset.of(*_mnist(images[0]), shown(text))
-        raise DataError(
-            f"{shown(text)} holds neither data_batch_*.bin (CIFAR-10, binary version) nor train-images-idx3-ubyte (MNIST)"
-        )
-    if path.suffix.lower() == ".npz":
-        return _npz(path)
-    if path.suffix.lower() == ".bin":
-        return Dataset.of(*_cifar([path]), shown(text))
-    if "idx" in path.name:
-        return Dataset.of(*_mnist(path), shown(text))
+    name, suffix, folder = shown(text), path.suffix.lower(), path.is_dir()
+    if batches := sorted(path.glob("data_batch_*.bin")) if folder else [path] * (suffix == ".bin"):
+        return Dataset.of(*_cifar(batches), name)
+    if images := sorted(path.glob("train-images*idx3-ubyte*")) if folder else []:
+        return Dataset.of(*_mnist(images[0]), name)
+    if suffix == ".npz" and not folder:
+        arrays = arrays_in(path)
+        if not {"X", "y"} <= arrays.keys():
+            held = ", ".join(list(arrays)[:12]) or "no named arrays"
+            raise DataError(f"{name} holds {held}; X (samples) and y (labels) are needed")
+        return Dataset.of(arrays["X"], arrays["y"], name)
+    if "idx" in path.name and not folder:
+        return Dataset.of(*_mnist(path), name)
     what = "is not of a known kind; 'digits', .npz (X, y), CIFAR-10 .bin or MNIST IDX files work"
-    if not path.exists():
+    if folder:
+        what = "holds neither data_batch_*.bin (CIFAR-10, binary version) nor train-images-idx3-ubyte (MNIST)"
+    elif not path.exists():
         what = "does not exist; 'digits', an .npz file, or files of MNIST or CIFAR-10 work"
-    raise DataError(f"{shown(text)} {what}")
-
-
-def _npz(path: Path) -> Dataset:
-    name = shown(str(path))
-    with opened(path, LIMIT, kind=DataError) as file:
-        try:
-            if file.read(2) != b"PK":
-                raise ValueError("it does not begin like an archive of arrays")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as arrays:
-                if not {"X", "y"} <= set(arrays.files):
-                    held = ", ".join(arrays.files[:12]) or "no named arrays"
-                    raise DataError(f"{name} holds {held}; X (samples) and y (labels) are needed")
-                return Dataset.of(arrays["X"], arrays["y"], name)
-        except DataError:
-            raise
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, RuntimeError) as error:
-            said = " ".join(str(error).split())[:120]
-            why = "it holds Python objects" if "allow_pickle" in said else said
-            raise DataError(
-                f"{name} cannot be read as .npz ({why}); save plain arrays X and y with numpy.savez"
-            ) from None
+    raise DataError(f"{name} {what}")
 
 
 def _cifar(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (N, 3, 32, 32) and labels (N,) of all files together."""
     record, every = 1 + math.prod(CIFAR), []
     for path in paths:
-        name = shown(str(path))
         with opened(path, 1 << 30, kind=DataError) as file:
-            body = np.frombuffer(file.read(), dtype=np.uint8)
+            body, why = np.frombuffer(file.read(), dtype=np.uint8), ""
         if body.size % record:
-            raise DataError(
-                f"{name} has {body.size} bytes, no multiple of {record} (1 label and 3 x 32 x 32 pixels); it is truncated, or not the "
-                "binary version of CIFAR-10"
-            )
-        labels = body[::record]
-        if labels.max() >= 10:
+            said = f"no multiple of {record} (1 label and 3 x 32 x 32 pixels); it is truncated"
+            why = f" has {body.size} bytes, {said}, or not the binary version of CIFAR-10"
+        elif (labels := body[::record]).max() >= 10:
             row = int(np.argmax(labels >= 10))
-            raise DataError(
-                f"{name}: record {row} has label {labels[row]}; CIFAR-10 has labels 0 to 9"
-            )
+            why = f": record {row} has label {labels[row]}; CIFAR-10 has labels 0 to 9"
+        if why:
+            raise DataError(shown(str(path)) + why)
         every.append(body.reshape(-1, record))
     records = np.concatenate(every)
     return records[:, 1:].reshape(-1, *CIFAR), records[:, 0].copy()
@@ -269,9 +234,8 @@ def _cifar(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
 def _mnist(images: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (N, height, width) and labels (N,), the labels from the file beside it that is named as MNIST's are."""
     if "idx3" not in images.name or "images" not in images.name:
-        raise DataError(
-            f"{shown(str(images))}: name the images file (...images-idx3-ubyte); its labels are found beside it"
-        )
+        why = "name the images file (...images-idx3-ubyte); its labels are found beside it"
+        raise DataError(f"{shown(str(images))}: {why}")
     stem = images.name.replace("images", "labels").replace("idx3", "idx1")
     plain = stem.removesuffix(".gz")
     beside = [images.with_name(name) for name in (stem, plain, plain + ".gz")]
@@ -281,30 +245,27 @@ def _mnist(images: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 def _idx(path: Path, magic: int) -> NDArray[np.uint8]:
     """The array of one file, whose magic number is checked."""
-    name, dimensions = shown(str(path)), magic & 0xFF
+    axes, why, body = magic & 0xFF, "", b""
     with opened(path, LIMIT, kind=DataError) as file:
         zipped = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file
         try:
-            header = stream.read(4 + 4 * dimensions)
-            if len(header) < 4 or struct.unpack(">I", header[:4])[0] != magic:
-                said = f"begins with {header[:4].hex() or 'nothing'}"
-                raise DataError(
-                    f"{name} {said}, an IDX file of this kind with {magic:08x}; give the file as MNIST ships it"
-                )
-            if len(header) < 4 + 4 * dimensions:
-                raise DataError(f"{name} ends inside its header; fetch the file again")
-            shape = struct.unpack(f">{dimensions}I", header[4:])
+            begin, sizes = stream.read(4), stream.read(4 * axes)
+            shape = struct.unpack(f">{len(sizes) // 4}I", sizes[: len(sizes) & ~3])
             size = math.prod(shape)
-            if not 0 < size <= LIMIT:
-                raise DataError(f"{name} says that its shape is {shape}; fetch the file again")
-            body = stream.read(size + 1)
+            if begin != magic.to_bytes(4, "big"):
+                kind = f"an IDX file of this kind with {magic:08x}; give the file as MNIST ships it"
+                why = f"begins with {begin.hex() or 'nothing'}, {kind}"
+            elif len(shape) < axes:
+                why = "ends inside its header; fetch the file again"
+            elif not 0 < size <= LIMIT:
+                why = f"says that its shape is {shape}; fetch the file again"
+            elif len(body := stream.read(size + 1)) != size:
+                has = "more bytes" if len(body) > size else f"{len(body)} bytes of data"
+                why = f"has {has}; its header says {shape}, {size} bytes: fetch it again"
         except (EOFError, OSError, zlib.error) as error:
-            raise DataError(
-                f"{name} is a broken gzip file ({' '.join(str(error).split())}); fetch it again"
-            ) from None
-    if len(body) != size:
-        what = "has more bytes" if len(body) > size else f"has {len(body)} bytes of data"
-        raise DataError(f"{name} {what}; its header says {shape}, {size} bytes: fetch it again")
+            why = f"is a broken gzip file ({' '.join(str(error).split())}); fetch it again"
+    if why:
+        raise DataError(f"{shown(str(path))} {why}")
     return np.frombuffer(body, dtype=np.uint8).reshape(shape)

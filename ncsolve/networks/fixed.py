@@ -33,9 +33,8 @@ def missing_is_named() -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if package not in BROUGHT:
             raise
-        raise MissingPackage(
-            f"{BROUGHT[package]} is not installed; networks need it: pip install 'ncsolve[torch]'"
-        ) from None
+        why = "is not installed; networks need it: pip install 'ncsolve[torch]'"
+        raise MissingPackage(f"{BROUGHT[package]} {why}") from None
 
 
 def to_torch(
@@ -80,7 +79,8 @@ def to_torch(
     weights = prediction.weights
     if isinstance(linear, torch.nn.Linear):
         weights = (prediction.parameters().end_to_end,)
-    _check(prediction, layers, weights)
+    if why := next(_misfits(prediction, layers, weights), None):
+        raise ProblemError(why)
     last = layers[-1]
     with torch.no_grad():
         for layer, weight in zip(layers, weights, strict=True):
@@ -92,35 +92,28 @@ def to_torch(
             layer.requires_grad_(False)
 
 
-def _check(prediction: Prediction, layers: Sequence[nn.Module], weights: Sequence[Array]) -> None:
+def _misfits(
+    prediction: Prediction, layers: Sequence[nn.Module], weights: Sequence[Array]
+) -> Iterator[str]:
     from torch.nn import Linear
 
+    depth = len(weights)
     for layer in layers:
         if not isinstance(layer, Linear):
-            raise ProblemError(
-                f"{type(layer).__name__} is not a torch.nn.Linear; give one, or the {len(weights)} of the head"
-            )
-        if not layer.weight.is_floating_point():
-            raise ProblemError(f"a layer has dtype {layer.weight.dtype}; floating point works")
-    if len(layers) != len(weights):
-        raise ProblemError(
-            f"{len(layers)} linear layers were given for depth {len(weights)}; give {len(weights)}, or one layer for the product"
-        )
-    for j, (layer, weight) in enumerate(zip(layers, weights, strict=True), start=1):
-        found = (layer.out_features, layer.in_features)
-        if found != weight.shape:
-            raise ProblemError(
-                f"layer {j} is {found[1]} -> {found[0]}, the predicted matrix {weight.shape[1]} -> {weight.shape[0]}; "
-                "predict with UFM(width=...) of the network"
-            )
-        if j < len(layers) and layer.bias is not None:
-            raise ProblemError(
-                f"layer {j} has a bias; hidden linear layers of the model have none: use bias=False"
-            )
+            yield f"{type(layer).__name__} is not a torch.nn.Linear; give one, or the {depth} of the head"
+        elif not layer.weight.is_floating_point():
+            yield f"a layer has dtype {layer.weight.dtype}; floating point works"
+    if len(layers) != depth:
+        yield f"{len(layers)} linear layers were given for depth {depth}; give {depth}, or one layer for the product"
+    for j, layer in enumerate(layers, start=1):
+        rows, columns = weights[j - 1].shape
+        if (layer.out_features, layer.in_features) != (rows, columns):
+            sizes = f"{layer.in_features} -> {layer.out_features}, the predicted matrix {columns} -> {rows}"
+            yield f"layer {j} is {sizes}; predict with UFM(width=...) of the network"
+        if j < depth and layer.bias is not None:
+            yield f"layer {j} has a bias; hidden linear layers of the model have none: use bias=False"
     if layers[-1].bias is None and prediction.bias.any():
-        raise ProblemError(
-            "the prediction has a bias and the last layer none; use a layer with bias=True"
-        )
+        yield "the prediction has a bias and the last layer none; use a layer with bias=True"
 
 
 def simplex_frame(
@@ -150,7 +143,7 @@ def simplex_frame(
 
     k, d = _sizes(classes, width, fewer=1)
     rows = helmert(k).T * np.sqrt(k / (k - 1.0))
-    return np.asarray(rows @ _rotation(d, rng)[: k - 1], dtype=np.float64)
+    return np.asarray(rows @ _rotation(d, rng)[: k - 1])
 
 
 def orthogonal_frame(
@@ -173,14 +166,14 @@ def orthogonal_frame(
     True
     """
     k, d = _sizes(classes, width)
-    return np.asarray(_rotation(d, rng)[:k], dtype=np.float64)
+    return _rotation(d, rng)[:k]
 
 
 def _rotation(size: int, rng: int | np.random.Generator | None) -> Array:
     from scipy.stats import ortho_group
 
-    found: Array = np.atleast_2d(ortho_group.rvs(size, random_state=np.random.default_rng(rng)))
-    return found
+    drawn = ortho_group.rvs(size, random_state=np.random.default_rng(rng))
+    return np.atleast_2d(np.asarray(drawn, dtype=np.float64))
 
 
 def _sizes(classes: SupportsIndex, width: SupportsIndex, *, fewer: int = 0) -> tuple[int, int]:
@@ -188,13 +181,11 @@ def _sizes(classes: SupportsIndex, width: SupportsIndex, *, fewer: int = 0) -> t
     try:
         k, d = operator.index(classes), operator.index(width)
     except TypeError:
-        raise ProblemError(
-            f"classes {classes!r} and width {width!r} should be whole numbers"
-        ) from None
+        why = f"classes {classes!r} and width {width!r} should be whole numbers"
+        raise ProblemError(why) from None
     if k < 2:
         raise ProblemError(f"classes {k} are fewer than 2; a frame of two or more rows works")
     if d < k - fewer:
-        raise ProblemError(
-            f"width {d} is too small for {k} classes: the frame needs {k - fewer} dimensions or more"
-        )
+        needs = f"the frame needs {k - fewer} dimensions or more"
+        raise ProblemError(f"width {d} is too small for {k} classes: {needs}")
     return k, d

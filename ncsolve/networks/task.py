@@ -1,6 +1,10 @@
 """A training run as values: the question (`Task`), how the network is trained (`Training`), what came out (`Trained`), and its log.
 
-The question is whether this network reaches the predicted geometry of its unconstrained feature model.
+The question is whether this network reaches the predicted geometry of its unconstrained feature model. `EXPERIMENTS` are questions on
+scikit-learn's digits, each a set of options of `ncsolve train`. Balanced ones take 100 images of each digit. Imbalanced ones take 30,
+30, 60, 60, 90, 90, 120, 120, 150, 150: the counts 100, 100, 200, 200, ..., 500, 500 that Dang et al. (2023, arXiv:2301.00437) take of
+CIFAR-10, scaled to what digits has. The backbone is a multilayer perceptron whose last layer is linear, so that features of either sign
+can be realized, unless the name says otherwise.
 """
 
 from __future__ import annotations
@@ -8,16 +12,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..files import atomic_write, refuse_overwrite
+from ..files import atomic_write, json_line
 from ..metrics.metrics import frame, simplex
 from ..problem.errors import DataError, ProblemError
 from ..problem.losses import CrossEntropy, Squared
@@ -94,10 +99,11 @@ class Task(Value):
             raise ProblemError(f"loss {self.ufm.loss.name!r} cannot be trained; 'mse' and 'ce' can")
         there = list(self.dataset.counts.values())
         if len(there) != self.ufm.classes or not np.array_equal(self.ufm.counts, there):
-            found = ", ".join(f"{n:g}" for n in self.ufm.counts[:12])
-            raise DataError(
-                f"the data has counts {', '.join(map(str, there[:12]))}, the problem {found}; use UFM(dataset.counts)"
+            ours, theirs = (
+                ", ".join(f"{n:g}" for n in one[:12]) for one in (there, self.ufm.counts)
             )
+            why = f"the data has counts {ours}, the problem {theirs}; use UFM(dataset.counts)"
+            raise DataError(why)
 
     @cached_property
     def prediction(self) -> Prediction | None:
@@ -212,14 +218,14 @@ class Training:
                 number = isinstance(value, kind) and not isinstance(value, bool) and holds(value)
                 if not number and not (value is None and name in _OPTIONAL):
                     raise ProblemError(f"{name} {value!r} is not a {said}")
-        if self.optimizer == "lbfgs" and self.batch is not None:
-            raise ProblemError(
-                f"batch {self.batch} does not go with 'lbfgs', which needs the full batch; 'adam' and 'sgd' take one"
-            )
-        if self.optimizer == "lbfgs" and self.schedule not in (None, "constant"):
-            raise ProblemError(
-                f"schedule {self.schedule!r} does not go with 'lbfgs', whose line search sets the step"
-            )
+        if self.optimizer != "lbfgs":
+            return
+        if self.batch is not None:
+            why = "which needs the full batch; 'adam' and 'sgd' take one"
+            raise ProblemError(f"batch {self.batch} does not go with 'lbfgs', {why}")
+        if self.schedule not in (None, "constant"):
+            why = "whose line search sets the step"
+            raise ProblemError(f"schedule {self.schedule!r} does not go with 'lbfgs', {why}")
 
     @property
     def rate(self) -> float:
@@ -353,54 +359,77 @@ class Trained(Value):
         }
 
 
-class RunLog:
-    """The log of a run as JSON lines: a header, then one line per measurement, each flushed as soon as it is known.
-
-    Parameters
-    ----------
-    path : where; None keeps no log
-    header : what the first line says
-    records : measurements of an earlier part of the run, written again
-    overwrite : whether an existing file is replaced
-    """
-
-    def __init__(
-        self,
-        path: str | Path | None,
-        header: Mapping[str, Any],
-        records: Iterable[Mapping[str, Any]],
-        *,
-        overwrite: bool,
-    ) -> None:
-        self._stream: BinaryIO | None = None
-        if path is None:
-            return
-        refuse_overwrite(Path(path), overwrite)
-        schema = {"schema": "ncsolve/train-log/1", "ncsolve_version": __version__}
-        with atomic_write(path, overwrite=overwrite) as stream:
-            stream.writelines(map(_line, [schema | dict(header), *records]))
-        self._stream = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by `close`
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        """One more line."""
-        if self._stream is not None:
-            self._stream.write(_line(record))
-
-    def close(self) -> None:
-        """No more lines."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+@contextmanager
+def run_log(
+    path: str | Path | None,
+    header: Mapping[str, Any],
+    records: Iterable[Mapping[str, Any]],
+    *,
+    overwrite: bool,
+) -> Iterator[Callable[[Mapping[str, Any]], object]]:
+    """What adds a measurement to the log of a run: JSON lines, a header and the records so far, then each as soon as it is known."""
+    if path is None:
+        yield lambda record: None
+        return
+    schema = {"schema": "ncsolve/train-log/1", "ncsolve_version": __version__}
+    with atomic_write(path, overwrite=overwrite) as stream:
+        stream.writelines(map(json_line, [schema | dict(header), *records]))
+    with open(path, "ab", buffering=0) as log:
+        yield lambda record: log.write(json_line(record))
 
 
-def _line(record: Mapping[str, Any]) -> bytes:
-    return json.dumps(_finite(record), allow_nan=False).encode() + b"\n"
+@dataclass(frozen=True)
+class Experiment:
+    """What is shown, and the options of `ncsolve train` that show it."""
+
+    shows: str
+    options: Mapping[str, str]
+
+    def command(self) -> str:
+        """The options as they would be typed."""
+        words = (f"--{name.replace('_', '-')} {value}" for name, value in self.options.items())
+        return " ".join(["ncsolve train", *words])
 
 
-def _finite(value: Any) -> Any:
-    """NaN and infinities as null, at any depth."""
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+#: Words that stand for several options of an experiment.
+_SETS = {
+    "digits": "width=32 weight_decay=5e-4 feature_decay=5e-4 epochs=60 rng=0",
+    "balanced": "counts=" + ",".join(["100"] * 10),
+    "imbalanced": "counts=30,30,60,60,90,90,120,120,150,150",
+    "images": "width=32 weight_decay=2e-3 feature_decay=2e-3 epochs=60 rng=0 counts="
+    + ",".join(["12"] * 10)
+    + " backbone_width=8 image_size=16 precision=single",
+}
+_EXPERIMENTS = """
+balanced-mse: squared loss without a bias ends in an orthogonal frame
+    digits balanced
+balanced-mse-bias: squared loss with a free bias ends in a simplex
+    digits balanced bias=free
+balanced-ce: cross-entropy ends in a simplex
+    digits balanced loss=ce epochs=100
+imbalanced-mse: orthogonal classes whose norms follow their counts, one linear layer
+    digits imbalanced
+imbalanced-mse-3: the same with three linear layers, which start large enough to stay clear of the zero minimum
+    digits imbalanced depth=3 head_gain=1.5 epochs=100
+imbalanced-mse-6: the same with six linear layers
+    digits imbalanced depth=6 head_gain=1.5 epochs=120
+imbalanced-ce: imbalanced cross-entropy ends in the certified prediction, which has no name
+    digits imbalanced loss=ce epochs=100
+imbalanced-mse-relu: a backbone that ends in a ReLU realizes the orthogonal geometry, if it is wide enough that no class starts dead
+    digits imbalanced features=relu width=128
+resnet18: a narrow ResNet-18 on 120 images
+    network=resnet18 images
+vgg16: a narrow VGG-16 on 120 images
+    network=vgg16 images
+"""
+
+
+def _experiments() -> Iterator[tuple[str, Experiment]]:
+    lines = iter(_EXPERIMENTS.strip().splitlines())
+    for line, options in zip(lines, lines, strict=True):
+        name, _, shows = line.partition(": ")
+        words = " ".join(_SETS.get(word, word) for word in options.split())
+        yield name, Experiment(shows, dict(word.split("=") for word in words.split()))
+
+
+EXPERIMENTS: Mapping[str, Experiment] = dict(_experiments())

@@ -1,6 +1,13 @@
-"""Train: join a task and a method into a trained network, measured against the prediction on the way.
+r"""Train: join a task and a method into a trained network, measured against the prediction on the way.
 
-A checkpoint holds everything that the rest of a run depends on; it is written atomically and read without unpickling code.
+The training loss is the canonical objective at the features that the backbone computes. An epoch is cut into m steps. Step s sees the
+samples S and minimizes
+
+    (m/N) sum_{i in S} loss_i + m (lambda_H/2) sum_{i in S} ||h_i||^2 + sum_j (lambda_j/2) ||W_j||^2 + (lambda_b/2) ||b||^2,
+
+whose mean over the steps of an epoch is the canonical objective: the feature penalty's factor m = N/B is what `conventions.convert`
+gives for a penalty summed over mini-batches of B = N/m. A checkpoint holds everything that the rest of a run depends on; it is written
+atomically and read without unpickling code.
 """
 
 from __future__ import annotations
@@ -11,7 +18,7 @@ import operator
 import pickle
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,17 +26,23 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..files import atomic_write, check_writable
 from ..problem.border import shown
+from ..problem.conventions import DecayConvention, convert
 from ..problem.errors import DataError, ProblemError
-from .hooks import Reading, reading
-from .models import build
-from .objective import TrainingLoss
-from .task import Ending, RunLog, Task, Trained, Training
+from ..problem.losses import CrossEntropy
+from .hooks import reading
+from .models import Network, build
+from .task import Ending, Task, Trained, Training, run_log
 
 GROWTH = 1e6  # a loss so many times its least value (or one) has diverged
 FORMAT = "ncsolve/train-checkpoint/1"
+PLAIN, MODULES = (
+    ("epoch", "step", "seconds", "fingerprint"),
+    ("network", "optimizer"),
+)  # of a checkpoint
 
 #: Called after every epoch with (epoch, epochs, loss of its last step, last record).
 Progress = Callable[[int, int, float, dict[str, Any]], None]
@@ -96,13 +109,12 @@ def train(
     device = device_named(method.device)
     if resume and checkpoint is None:
         raise ProblemError("resume needs the checkpoint to go on from; give checkpoint")
-    if not resume:
-        for path in (log, checkpoint):
-            if path is not None:
-                check_writable(path, overwrite=overwrite)
-        if checkpoint is not None:
-            refuse_foreign(checkpoint)
+    for path in () if resume else (log, checkpoint):
+        if path is not None:
+            check_writable(path, overwrite=overwrite)
     going_on = checkpoint if resume else None
+    if checkpoint is not None and not resume:
+        refuse_foreign(checkpoint)
     seed = _seed(rng) if rng is not None or going_on is None else seed_of(going_on)
     fingerprint = _fingerprint(task, method, seed)
     saved = None if going_on is None else _loaded(going_on, fingerprint)
@@ -120,28 +132,69 @@ def train(
         run = _Run(task, method, seed, device)
         if saved is not None:
             run.load(saved)
-        run.log = RunLog(log, header, run.records, overwrite=overwrite or resume)
-        run.checkpoint, run.fingerprint = checkpoint, fingerprint
-        try:
+        with run_log(log, header, run.records, overwrite=overwrite or resume) as run.add:
+            run.checkpoint, run.fingerprint = checkpoint, fingerprint
             ending = run.descend(progress)
-        finally:
-            run.log.close()
-    run.network.to("cpu").eval()
-    return Trained(task, method, run.network, tuple(run.records), run.read(), ending, seed)
+    network, records = run.network.to("cpu").eval(), tuple(run.records)
+    last = reading(network, run.samples)
+    return Trained(task, method, network, records, last, ending, seed)
+
+
+class TrainingLoss(nn.Module):
+    """The loss of one step of a task, for a fixed number m of steps per epoch."""
+
+    def __init__(self, task: Task, steps: int) -> None:
+        super().__init__()
+        self.task, samples = task, len(task.dataset.labels)
+        ufm, batch, self.share, self.feature_decay = task.ufm, samples / steps, steps / samples, 0.0
+        if task.regularization != "all":
+            summed = DecayConvention(feature_penalty="batch", samples=samples, batch=batch)
+            found = convert(summed, feature_decay=ufm.feature_decay, back=True)
+            self.feature_decay = found.feature_decay or 0.0
+        crossed = isinstance(ufm.loss, CrossEntropy)
+        per_class = ufm.loss.per_class(ufm.classes) if crossed else np.ones((3, ufm.classes))
+        arrays = (ufm.loss.targets(ufm.classes).T, *per_class)
+        for name, array in zip(("targets", "offsets", "slopes", "scales"), arrays, strict=True):
+            self.register_buffer(name, torch.tensor(array), persistent=False)
+
+    def forward(self, network: Network, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The loss of a step that sees these samples."""
+        ufm, head, (logits, features) = self.task.ufm, network.head, network(x)
+        total = self.share * self.data(logits, labels)
+        penalized = [(self.feature_decay, features)]
+        penalized += [
+            (decay, layer.weight) for decay, layer in zip(ufm.weight_decay, head, strict=True)
+        ]
+        if 0 < ufm.bias_decay < math.inf:
+            penalized.append((ufm.bias_decay, head[-1].bias))
+        if self.task.regularization != "ufm-head":
+            penalized += [(ufm.weight_decay[0], one) for one in network.backbone.parameters()]
+        for decay, array in penalized:
+            total = total + decay / 2 * array.square().sum()
+        return total
+
+    def data(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The sum of losses over the samples."""
+        loss, per_class = self.task.ufm.loss, dict(self.named_buffers())
+        if not isinstance(loss, CrossEntropy):
+            return (logits - per_class["targets"][labels]).square().sum() / 2
+        slopes = per_class["slopes"][labels, None] * per_class["scales"]
+        logits = slopes * logits + per_class["offsets"]
+        smoothed = {"label_smoothing": loss.smoothing}
+        return nn.functional.cross_entropy(logits, labels, reduction="sum", **smoothed)
 
 
 class _Run:
     """The state of a run between two epochs."""
 
-    log: RunLog
+    add: Callable[[Mapping[str, Any]], object]
     checkpoint: str | Path | None = None
     fingerprint = ""
 
     def __init__(self, task: Task, method: Training, seed: int, device: torch.device) -> None:
         self.task, self.method, self.device = task, method, device
-        like = {"device": device, "dtype": torch.float64}
-        if method.precision == "single":
-            like["dtype"] = torch.float32
+        dtype = torch.float32 if method.precision == "single" else torch.float64
+        like = {"device": device, "dtype": dtype}
         torch.manual_seed(seed)
         network = build(task.ufm, task.architecture, task.dataset.shape, method.head_gain)
         self.network = network.to(**like)
@@ -149,27 +202,21 @@ class _Run:
         self.labels = torch.tensor(task.dataset.labels, dtype=torch.int64, device=device)
         self.parts = 1 if method.batch is None else max(1, -(-len(self.labels) // method.batch))
         self.loss = TrainingLoss(task, self.parts).to(**like)
-        self.optimizer = self._optimizer()
+        self.parameters, optim, rate = list(self.network.parameters()), torch.optim, method.rate
+        self.optimizer: torch.optim.Optimizer
+        if method.optimizer == "lbfgs":
+            exactly = {"tolerance_grad": 0.0, "tolerance_change": 0.0}
+            exactly |= {"max_iter": method.iterations, "history_size": method.memory}
+            search = {"line_search_fn": "strong_wolfe"}
+            self.optimizer = optim.LBFGS(self.parameters, rate, **exactly, **search)
+        elif method.optimizer == "adam":
+            self.optimizer = optim.Adam(self.parameters, rate)
+        else:
+            self.optimizer = optim.SGD(self.parameters, rate, method.momentum)
         self.order = np.random.default_rng(seed)
         self.epoch = self.step = 0
         self.seconds, self.least, self.saved = 0.0, math.inf, time.monotonic()
         self.records: list[dict[str, Any]] = []
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        parameters, method = list(self.network.parameters()), self.method
-        if method.optimizer == "adam":
-            return torch.optim.Adam(parameters, lr=method.rate)
-        if method.optimizer == "sgd":
-            return torch.optim.SGD(parameters, lr=method.rate, momentum=method.momentum)
-        return torch.optim.LBFGS(
-            parameters,
-            lr=method.rate,
-            max_iter=method.iterations,
-            history_size=method.memory,
-            tolerance_grad=0.0,
-            tolerance_change=0.0,
-            line_search_fn="strong_wolfe",
-        )
 
     def descend(self, progress: Progress | None) -> Ending:
         """Epoch after epoch, to an ending."""
@@ -185,47 +232,42 @@ class _Run:
                 elif self.epoch >= method.epochs:
                     ending = Ending.EPOCHS
                 else:
-                    ending = self._one_epoch(progress)
+                    began = time.perf_counter()
+                    value, ending = self._steps()
+                    self.epoch += 1
+                    self.seconds += time.perf_counter() - began
+                    if ending is Ending.DIVERGED:
+                        return ending
+                    if method.measured_at(self.epoch):
+                        self.measure()
+                    if progress is not None:
+                        progress(self.epoch, method.epochs, value, self.records[-1])
+                    if time.monotonic() - self.saved >= method.save_seconds:
+                        self.save()
         except KeyboardInterrupt:
             if not self.records:
                 raise
             ending = Ending.INTERRUPTED
-        late = ending is Ending.INTERRUPTED or self.records[-1]["epoch"] != self.epoch
-        if late and ending is not Ending.DIVERGED:
+        if ending is Ending.INTERRUPTED or self.records[-1]["epoch"] != self.epoch:
             self.measure()
-        if ending not in (Ending.INTERRUPTED, Ending.DIVERGED):
+        if ending is not Ending.INTERRUPTED:
             self.save()
         return ending
 
-    def _one_epoch(self, progress: Progress | None) -> Ending | None:
-        """All steps of an epoch and what is said and saved after them; an ending if one was met."""
-        began = time.perf_counter()
-        value, ending = self._steps()
-        self.epoch += 1
-        self.seconds += time.perf_counter() - began
-        if ending is not Ending.DIVERGED:
-            if self.method.measured_at(self.epoch):
-                self.measure()
-            if progress is not None:
-                progress(self.epoch, self.method.epochs, value, self.records[-1])
-            if time.monotonic() - self.saved >= self.method.save_seconds:
-                self.save()
-        return ending
-
     def _steps(self) -> tuple[float, Ending | None]:
-        """The loss of the last step, and an ending if one was met."""
+        """All steps of an epoch: the loss of the last, and an ending if one was met."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.method.rate_at(self.epoch)
-        value = float("nan")
+        value, searched = float("nan"), self.method.optimizer == "lbfgs"
         for batch in self._batches():
-            before = self._point()
+            before = [one.detach().clone() for one in self.parameters] if searched else []
             value = float(self.optimizer.step(self._closure(batch)))
             self.step += 1
             self.least = min(self.least, value)
-            finite = all(bool(one.isfinite().all()) for one in self.network.parameters())
+            finite = all(bool(one.isfinite().all()) for one in self.parameters)
             if not finite or not value <= GROWTH * max(self.least, 1.0):
                 return value, Ending.DIVERGED
-            if before is not None and torch.equal(before, self._point()):
+            if searched and all(map(torch.equal, before, self.parameters)):
                 return value, Ending.STALLED
             if self.method.steps is not None and self.step >= self.method.steps:
                 break
@@ -249,39 +291,21 @@ class _Run:
 
         return evaluate
 
-    def _point(self) -> torch.Tensor | None:
-        """All parameters as one vector, to see whether L-BFGS has moved; None for other optimizers."""
-        if self.method.optimizer != "lbfgs":
-            return None
-        return torch.cat([parameter.detach().flatten() for parameter in self.network.parameters()])
-
-    def read(self) -> Reading:
-        """Features, weights and bias now."""
-        return reading(self.network, self.samples)
-
     def measure(self) -> None:
         """Add a record."""
         row = {"epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 3)}
         row["learning_rate"] = self.method.rate_at(min(self.epoch, self.method.epochs))
-        self.records.append(row | self.read().metrics(self.task))
-        self.log.add(self.records[-1])
+        self.records.append(row | reading(self.network, self.samples).metrics(self.task))
+        self.add(self.records[-1])
 
     def save(self) -> None:
         """Write everything that the rest of the run depends on; a kill leaves the old file or the new one, never a part."""
         if self.checkpoint is None:
             return
-        state = {
-            "format": FORMAT,
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "epoch": self.epoch,
-            "step": self.step,
-            "seconds": self.seconds,
-            "order": json.dumps(self.order.bit_generator.state),
-            "torch": torch.get_rng_state(),
-            "records": json.dumps(self.records),
-            "fingerprint": self.fingerprint,
-        }
+        state = {"format": FORMAT} | {name: getattr(self, name) for name in PLAIN}
+        state |= {name: getattr(self, name).state_dict() for name in MODULES}
+        state["order"] = json.dumps(self.order.bit_generator.state)
+        state |= {"records": json.dumps(self.records), "torch": torch.get_rng_state()}
         if self.device.type == "cuda":
             state["cuda"] = torch.cuda.get_rng_state(self.device)
         with atomic_write(self.checkpoint, overwrite=True) as stream:
@@ -290,9 +314,10 @@ class _Run:
 
     def load(self, state: dict[str, Any]) -> None:
         """Become what was saved."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
+        for name in MODULES:
+            getattr(self, name).load_state_dict(state[name])
+        for name in PLAIN:
+            setattr(self, name, state[name])
         self.order.bit_generator.state = json.loads(state["order"])
         torch.set_rng_state(state["torch"])
         if self.device.type == "cuda" and "cuda" in state:
@@ -320,14 +345,13 @@ def _seed(rng: int | np.random.Generator | None) -> int:
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(2**32))
     try:
-        seed = operator.index(rng)
+        if 0 <= (seed := operator.index(rng)) < 2**63:
+            return seed
     except TypeError:
-        seed = -1
-    if not 0 <= seed < 2**63:
-        raise ProblemError(
-            f"rng {rng!r} is not a seed; a whole number from 0 or a numpy Generator works"
-        )
-    return seed
+        pass
+    raise ProblemError(
+        f"rng {rng!r} is not a seed; a whole number from 0 or a numpy Generator works"
+    )
 
 
 def _fingerprint(task: Task, method: Training, seed: int) -> str:
@@ -345,9 +369,8 @@ def refuse_foreign(path: str | Path) -> None:
         if Path(path).exists():
             _read(path)
     except DataError:
-        raise DataError(
-            f"{shown(str(path))} exists and is no checkpoint of 'train', so it is kept; choose another name"
-        ) from None
+        why = "exists and is no checkpoint of 'train', so it is kept; choose another name"
+        raise DataError(f"{shown(str(path))} {why}") from None
 
 
 def seed_of(path: str | Path) -> int:
@@ -357,38 +380,28 @@ def seed_of(path: str | Path) -> int:
 
 def _loaded(path: str | Path, fingerprint: str) -> dict[str, Any]:
     """A checkpoint that was written by a run with this fingerprint; else the message names the first setting that differs."""
-    state = _read(path)
-    if state["fingerprint"] != fingerprint:
-        where = _first_difference(json.loads(state["fingerprint"]), json.loads(fingerprint))
-        raise DataError(
-            f"checkpoint {shown(str(path))} is of another run: {where}; repeat its settings, or start a new checkpoint"
-        )
-    return state
+    state, at = _read(path), ""
+    theirs, ours = json.loads(state["fingerprint"]), json.loads(fingerprint)
+    if theirs == ours:
+        return state
+    while isinstance(theirs, dict) and isinstance(ours, dict):
+        key = min(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
+        at, theirs, ours = f"{at}.{key}".lstrip("."), theirs.get(key), ours.get(key)
+    where = f"{at} was {shown(theirs, 60)}, now {shown(ours, 60)}"
+    how = "repeat its settings, or start a new checkpoint"
+    raise DataError(f"checkpoint {shown(str(path))} is of another run: {where}; {how}")
 
 
 def _read(path: str | Path) -> dict[str, Any]:
-    name = shown(str(path))
+    name, state, what = shown(str(path)), None, "of tensors and plain values"
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state, what = torch.load(path, "cpu", weights_only=True), f"of this version ({FORMAT})"
     except FileNotFoundError:
         raise DataError(f"checkpoint {name} does not exist; start without resuming") from None
     except OSError as error:
         raise DataError(f"checkpoint {name} cannot be read ({error.strerror or error})") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, BadZipFile):
-        raise DataError(
-            f"{name} is no checkpoint of tensors and plain values; give one that 'train' has written"
-        ) from None
+        pass
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise DataError(
-            f"{name} is no checkpoint of this version ({FORMAT}); give one that 'train' has written"
-        )
+        raise DataError(f"{name} is no checkpoint {what}; give one that 'train' has written")
     return state
-
-
-def _first_difference(theirs: Any, ours: Any, at: str = "") -> str:
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        for key in sorted(theirs.keys() | ours.keys()):
-            if theirs.get(key) != ours.get(key):
-                at = f"{at}.{key}" if at else key
-                return _first_difference(theirs.get(key), ours.get(key), at)
-    return f"{at} was {shown(theirs, 60)}, now {shown(ours, 60)}"

@@ -13,10 +13,9 @@ from ncsolve.networks import MLP, Dataset, Task, Training  # noqa: E402
 
 torch.set_num_threads(1)
 
-from ncsolve.networks.hooks import Reading, reading  # noqa: E402  # noqa: E402
-from ncsolve.networks.models import build  # noqa: E402  # noqa: E402
-from ncsolve.networks.objective import TrainingLoss  # noqa: E402  # noqa: E402
-from ncsolve.networks.training import _Run  # noqa: E402  # noqa: E402
+from ncsolve.networks.hooks import Reading, reading  # noqa: E402
+from ncsolve.networks.models import build  # noqa: E402
+from ncsolve.networks.training import TrainingLoss, _Run  # noqa: E402
 
 COUNTS = [7, 4, 5]
 DATA = Dataset.of(np.random.default_rng(0).normal(size=(16, 6)), np.repeat(list("abc"), COUNTS))
@@ -115,7 +114,7 @@ def test_the_mean_over_the_steps_of_an_epoch_is_the_objective(batch, loss):
 
 
 def test_a_feature_penalty_that_is_not_scaled_to_the_batch_would_be_seen(monkeypatch):
-    import ncsolve.networks.objective as module
+    import ncsolve.networks.training as module
 
     task = _task()
     monkeypatch.setattr(module, "convert", lambda *_, feature_decay, back: ncsolve.convert(

@@ -7,7 +7,7 @@ import numpy as np
 
 import ncsolve
 from ncsolve.cli import main
-from ncsolve.networks.task import RunLog
+from ncsolve.networks.task import run_log
 
 COUNTS = {"cat": 60, "yak": 30, "a <b> & $c$": 20, "owl": 10}
 PROBLEM = [
@@ -76,17 +76,11 @@ def log(path, precision="double"):
         "training": {"precision": precision},
         "targets": ["predicted", "orthogonal"],
     }
-    journal = RunLog(path, header, [], overwrite=False)
-    for epoch in range(3):
-        row = {
-            "epoch": epoch,
-            "nc2_gof_H": 10.0**-epoch,
-            "nc2_simplex_H": 1.0,
-            "nc2_of_H": 0.5,
-            "nc1_quotient": 0.1,
-        }
-        journal.add(row | {"excess": float("nan") if epoch == 1 else 0.1, "nc2_gof_W": 1e-3})
-    journal.close()
+    with run_log(path, header, [], overwrite=False) as add:
+        for epoch in range(3):
+            row = {"epoch": epoch, "nc2_gof_H": 10.0**-epoch, "nc2_simplex_H": 1.0}
+            row |= {"nc2_of_H": 0.5, "nc1_quotient": 0.1, "nc2_gof_W": 1e-3}
+            add(row | {"excess": float("nan") if epoch == 1 else 0.1})
 
 
 def write_all(folder):
