@@ -1,10 +1,25 @@
 r"""Design, the inverse question: from what is wanted of the geometry to the decay, the width, the bias decay that gives it.
 
-Every answer is a value that carries what is predicted on both sides of it: `inside`, a point where what was asked for is predicted to
-hold, and `outside`, one where it is predicted to fail. The answer is verified when the predictions say so. Counts and oversampling
-are in recount.py, weights and temperatures in reweigh.py.
+Every answer is a boundary of what `predict` says, and carries what is predicted on both sides of it: `inside`, a point where what was
+asked for is predicted to hold, and `outside`, one where it is predicted to fail. The answer is verified when the predictions say so.
+Where they are decided in exact arithmetic, the two are neighboring doubles. Counts and oversampling are in recount.py, weights and
+temperatures in reweigh.py.
 
-Decay. Decays enter the geometry through their geometric mean g only, and class k lives for every g up to a critical g_k (survival.py).
+Decay. Decays enter the geometry through their geometric mean g only, and class k lives for every g up to a critical g_k, which the
+theorem knows (`ClassStates.critical_decay`). Most classes live or die by their own count, with kappa* that of scalar.py:
+
+    class k lives   iff   N g <= kappa* (n_k rho_k^2 / phi)^(M/(M+1))                      (M = 1: <)                        (1)
+
+    squared loss, no bias               every class vanishes by it, any M                  rho = 1                 phi = 1
+    squared loss with a bias            classes that share their count merge by it         rho = 1                 phi = 1
+    cross-entropy, M = 1                classes that share their count merge by it         rho = (1 - delta) s r   phi = 1
+    cross-entropy with ReLU features    every class vanishes by it, M = 1                  rho = 1 - delta         phi = K/(K-1)
+
+Raised to the power M + 1, (1) compares rational numbers. A class whose count no other class has merges with none: with a free bias in
+squared loss it is moved by every root of the secular equation, so it lives as long as the largest one, and in a convex problem as long
+as the means of the groups differ, B != 0 (convex.py): decided by ||dF/dB||_op at B = 0 against c, which has no closed form. A rank bound
+lets live the classes of the R largest modes only.
+
 So all of a set of classes live up to the smallest of their g_k, and K' of the K classes up to the K'-th largest g_k. With equal decays
 the answer is the decay lambda = g itself; with given decays that keep their ratios it is the factor g / (their mean). For depth >= 2 a
 class's non-zero local minimum outlives its global one by the factor kappa_max / kappa* (scalar.py): up to there a descent that already
@@ -21,7 +36,7 @@ means have (balanced_regularized_bias.py)
 
 Solved for sigma_1 = sigma (1 + (K-1) cos)/(1 - cos), so that sigma - sigma_1 = -K sigma cos/(1 - cos) = N c/lambda_b:
 
-    lambda_b = N c (1 - cos) / (-K sigma cos),        -1/(K-1) <= cos < 0.                                                    (1)
+    lambda_b = N c (1 - cos) / (-K sigma cos),        -1/(K-1) <= cos < 0.                                                    (2)
 
 At cos = -1/(K-1), the simplex, this is N c/sigma, and every smaller lambda_b gives the simplex as well; as cos rises to 0 lambda_b grows
 without bound (no bias: an orthogonal frame). No lambda_b gives another angle; if N c >= tau everything is zero and there is no angle.
@@ -33,40 +48,38 @@ import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..analytic import scalar
+from ..analytic.merging import means_lost
 from ..analytic.reduction import geometric_mean, reduce
 from ..analytic.theorem import ACTIVE, Claim
 from ..problem.border import shown
 from ..problem.errors import CountsError, NoAnswer, NoTheorem, ProblemError
-from ..problem.losses import CrossEntropy, Squared
-from ..theorems.predict import predict
-from ..values import Value, plain
-from .survival import Survival, complete_collapse, survival
+from ..theorems.predict import candidates, choose, predict
+from ..values import Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..analytic.theorem import ClassStates, Theorem
     from ..problem.losses import Array, Indices
     from ..problem.ufm import UFM
 
-BESIDE = 1e-6  # relative distance of the two sides where a boundary is known to rounding only, and in lambda_b
-LOCAL = 1e-9
-SAME, ROUNDING = (
-    1e-9,
-    1e-14,
-)  # relative differences of values that count as none: searched for, closed forms
+BESIDE = 1e-6  # relative distance of the two sides where a boundary is known to rounding only
+LOCAL = 1e-9  # the same, where local minima end
+SAME, ROUNDING = 1e-9, 1e-14  # relative differences of values that count as none: searched, closed
 SEARCHED = 12  # classes up to which a bottleneck of cross-entropy is searched for
-LARGEST = 1000  # classes up to which the cosine is read off the predicted Gram matrix
 ALIKE = 1e-9  # cosines closer than this are the same
+SMALLEST, LARGEST = 2.0**-1022, 2.0**1023  # normal doubles
 
-#: Entries that have another name than the attribute; that stand for classes; that are critical decays.
-ATTRIBUTES = {"critical_decay": "critical", "critical_decay_before": "critical_before"}
-ATTRIBUTES |= {"label_scale": "scales"}
-NAMED, CRITICAL = {"wanted", "lost", "classes"}, {"critical_decay", "critical_decay_before"}
+#: Entries that have another name than the attribute, and those that stand for classes.
+RENAMED = {"critical": "critical_decay", "critical_before": "critical_decay_before"}
+RENAMED |= {"scales": "label_scale"}
+NAMED = {"wanted", "lost", "classes"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,6 +98,15 @@ class Side(Value):
     holds: bool
     number: float
     states: NDArray[np.str_]
+
+    @classmethod
+    def of(
+        cls, at: float, states: NDArray[np.str_], wanted: Any, needed: int | None = None
+    ) -> Side:
+        """Whether so many of the wanted classes, or all of them, are active."""
+        living = states[wanted] == ACTIVE
+        enough = int(living.sum()) >= (living.size if needed is None else needed)
+        return cls(at, enough, float(living.mean()), states)
 
     @property
     def tally(self) -> dict[str, int]:
@@ -105,8 +127,6 @@ class Design(Value):
     """
 
     question: ClassVar[str] = ""
-    #: Entries of the document that are the answer's own.
-    own: ClassVar[tuple[str, ...]] = ()
 
     ufm: UFM
     inside: Side
@@ -115,22 +135,26 @@ class Design(Value):
 
     @property
     def verified(self) -> bool:
-        """Whether the predictions on both sides say what the answer says."""
-        return self.inside.holds and not self.outside.holds
+        """Whether all predictions beside the answer say what it says: it fails outside of it and below it only."""
+        sides = {name: side for name, side in vars(self).items() if isinstance(side, Side)}
+        return all(
+            side.holds is not name.startswith(("outside", "below")) for name, side in sides.items()
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as plain values: classes by their names, and None for a critical decay that there is not."""
-        own = {key: plain(getattr(self, ATTRIBUTES.get(key, key))) for key in self.own}
-        for key in NAMED & own.keys():
-            own[key] = [self.ufm.names[k] for k in own[key]]
-        for key in CRITICAL & own.keys():
-            own[key] = [None if math.isnan(g) else g for g in own[key]]
-        sides = {"inside": self.inside.to_dict(), "outside": self.outside.to_dict()}
-        ending = {"verified": self.verified, "notes": list(self.notes)}
-        return {"question": self.question, "ufm": self.ufm.to_dict()} | own | sides | ending
+        """The answer as plain values, classes by their names."""
+        held = super().to_dict()
+        for key in NAMED & held.keys():
+            held[key] = [self.ufm.names[k] for k in held[key]]
+        first = {"question": self.question, "ufm": held.pop("ufm")}
+        ends = {key: held.pop(key) for key in ("inside", "outside", "notes")}
+        own = {RENAMED.get(key, key): value for key, value in held.items()}
+        return first | own | ends | {"verified": self.verified}
 
 
-def last_double(holds: Callable[[float], bool], guess: float) -> tuple[float, float]:
+def last_double(
+    holds: Callable[[float], bool], guess: float, first: float = SMALLEST, last: float = LARGEST
+) -> tuple[float, float]:
     """(x, next double) such that `holds(x)` and not `holds(next)`, for a statement that holds up to a point beside `guess`.
 
     Positive doubles in order are the integers of their bit patterns in order, so a bracket is halved on integers: two neighbors are
@@ -140,23 +164,22 @@ def last_double(holds: Callable[[float], bool], guess: float) -> tuple[float, fl
     Raises
     ------
     NoAnswer
-        The statement is the same from the guess to the end of the normal doubles.
+        The statement is the same from the guess to `first` or `last`, by default the ends of the normal doubles.
 
     Examples
     --------
     >>> last_double(lambda x: x * x <= 2.0, 1.0)[0] ** 2 <= 2.0
     True
     """
-    first, last = _bits(2.0**-1022), _bits(2.0**1023)
     near = far = _bits(guess)
     forward, step = holds(guess), 1
     while holds(_double(far)) is forward:
-        near, far = far, min(max(far + (step if forward else -step), first), last)
-        step *= 2
+        moved = min(max(far + (step if forward else -step), _bits(first)), _bits(last))
+        near, far, step = far, moved, 2 * step
         if near == far:
-            raise NoAnswer(
-                f"what was asked for {'holds' if forward else 'fails'} from {guess:g} to the end of what doubles carry"
-            )
+            how = "holds" if forward else "fails"
+            end = f"{guess:g} to the end of what doubles carry"
+            raise NoAnswer(f"what was asked for {how} from {end}")
     return between(holds, _double(min(near, far)), _double(max(near, far)))
 
 
@@ -185,25 +208,62 @@ def class_indices(ufm: UFM, names: Sequence[str]) -> Indices:
     CountsError
         No class has that name; the message gives the closest ones.
     """
-    if isinstance(names, str):
-        names = [names]
+    names = [names] if isinstance(names, str) else names
     place = {name: k for k, name in enumerate(ufm.names)}
     for name in names:
         if str(name) not in place:
-            from difflib import get_close_matches
-
             near = get_close_matches(str(name), list(place), n=3) or list(ufm.names[:3])
-            raise CountsError(
-                f"class {shown(name)} does not exist; {' and '.join(map(repr, near))} do"
-            )
+            others = f"{' and '.join(map(repr, near))} do"
+            raise CountsError(f"class {shown(name)} does not exist; {others}")
     if not len(names):
         raise CountsError("no class is named; give one name or more, or none to ask about all")
     return np.array(sorted({place[str(name)] for name in names}), dtype=np.intp)
 
 
-def states_of(ufm: UFM, theorem: str | None = None, limit: str = "") -> NDArray[np.str_]:
+def theorem_for(ufm: UFM, named: str | None = None) -> Theorem:
+    """The theorem that says when classes are lost, at these decays or at others.
+
+    Raises
+    ------
+    NoAnswer
+        There is none: where the lowest point is searched for, nobody knows when it changes.
+    NoTheorem
+        Nothing covers the problem.
+    """
+    if not ufm.loss.one_hot:
+        raise NoAnswer("given targets leave no class a threshold of its own; one-hot targets do")
+    covering = candidates(ufm, named)
+    if covering and not _searched(covering):
+        return covering[0]
+    if named and not covering:
+        return choose(ufm, named)  # which says what is missing
+    width, deep = ufm.classes - 1, "at depth 2 or more; depth 1, or"
+    if ufm.depth > 1 and _searched(candidates(ufm.replace(bias="none", features="linear"))):
+        what = f"{ufm.loss.words} {deep} squared loss, works"
+    elif ufm.depth > 1 and 0.0 < ufm.bias_decay < math.inf:
+        what = f"a regularized bias {deep} another bias, works"
+    elif covering and ufm.rank_limit < width:
+        what = f"{ufm.loss.words} at width {ufm.rank_limit} < K - 1; a width of {width} works"
+    elif covering:
+        what = f"theorem {named!r}; another one works"
+    else:
+        return choose(ufm)
+    raise NoAnswer(f"no thresholds are known for {what}")
+
+
+def _searched(theorems: Sequence[Theorem]) -> bool:
+    return any(one.claim is Claim.BEST_KNOWN or one.limit for one in theorems)
+
+
+def fates(ufm: UFM, named: str | None = None) -> ClassStates:
+    """What becomes of each class, exactly, and when; of a convex problem without solving it, as if its group means differed."""
+    theorem = theorem_for(ufm, named)
+    return theorem.states(ufm) if theorem.states else theorem.solution(ufm).states()
+
+
+def states_of(ufm: UFM, limit: str = "") -> NDArray[np.str_]:
     """What is predicted to become of each class."""
-    return predict(ufm, theorem, limit=limit).solution.states().state
+    return predict(ufm, limit=limit).solution.states().state
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -220,28 +280,14 @@ class LargestDecay(Design):
     exact : whether `inside` and `outside` are neighboring doubles
     recommended : a round number below `decay`
     distance : 1 - recommended/decay
-    at_recommended : Side there
-    critical : critical geometric mean of the decays of every class, shape (K,); NaN where no decay keeps it
     local : the largest decay at which so many are at least locally stable; None where that says nothing more
     local_holds : whether predictions beside `local` say so
+    lost : indices of the wanted classes that live inside and not outside
+    critical : critical geometric mean of the decays of every class, shape (K,); NaN where no decay keeps it
+    at_recommended : Side there
     """
 
     question: ClassVar[str] = "decay"
-    own: ClassVar[tuple[str, ...]] = (
-        "keep_ratios",
-        "wanted",
-        "needed",
-        "decay",
-        "mean_decay",
-        "exact",
-        "recommended",
-        "distance",
-        "local",
-        "local_holds",
-        "lost",
-        "critical_decay",
-        "at_recommended",
-    )
 
     keep_ratios: bool
     wanted: Indices
@@ -251,24 +297,16 @@ class LargestDecay(Design):
     exact: bool
     recommended: float
     distance: float
-    at_recommended: Side
-    critical: Array
     local: float | None
     local_holds: bool | None
+    lost: Indices
+    critical: Array
+    at_recommended: Side
 
     @property
     def verified(self) -> bool:
         """Whether all predictions beside the answer say what it says."""
-        return super().verified and self.at_recommended.holds and self.local_holds is not False
-
-    @property
-    def lost(self) -> Indices:
-        """The wanted classes that live inside and not outside."""
-        lost: Indices = self.wanted[
-            (self.inside.states[self.wanted] == ACTIVE)
-            & (self.outside.states[self.wanted] != ACTIVE)
-        ]
-        return lost
+        return super().verified and self.local_holds is not False
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values; `wanted` is None where all classes were asked about."""
@@ -307,7 +345,7 @@ def largest_decay(
     LargestDecay
         Where the boundary has a closed form, `inside` and `outside` are predictions at neighboring doubles: bisection on doubles
         from the closed form, each decided in rational arithmetic, ends where no double lies between. Otherwise the boundary is
-        known to rounding (survival.py) and the sides lie 1e-6 of it away.
+        known to rounding and the sides lie 1e-6 of it away.
 
     Raises
     ------
@@ -322,110 +360,84 @@ def largest_decay(
     >>> round(found.decay, 9), found.recommended, found.verified, found.outside.states.tolist()
     (0.001795332, 0.00177, True, ['active', 'active', 'active', 'vanished'])
     """
-    for name, value, most in (("share", share, "at most 1"), ("margin", margin, "below 1")):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-            raise ProblemError(f"{name} {value!r} is not a number above 0 and {most}")
-        if value == 1 and name == "margin":
-            raise ProblemError(f"{name} {value!r} is not a number above 0 and {most}")
+    for asked, value, most in (("share", share, "at most 1"), ("margin", margin, "below 1")):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and 0 < value <= 1) or (value == 1 and asked == "margin"):
+            raise ProblemError(f"{asked} {value!r} is not a number above 0 and {most}")
     wanted = np.arange(ufm.classes) if classes is None else class_indices(ufm, classes)
     needed = max(1, math.ceil(share * wanted.size - 1e-9))
-    known = survival(ufm, theorem or "")
-    critical, level, exact = _level(ufm, known, wanted, needed)
-    unit = geometric_mean(ufm.decays) if keep_ratios else 1.0
-    at = _Decays(ufm, keep_ratios, wanted, needed, theorem)
-    x = level / unit
-    if exact:
-        x, beyond = last_double(
-            lambda y: int(known.lives(at.problem(y))[wanted].sum()) >= needed, x
+    known, told = theorem_for(ufm, theorem), fates(ufm, theorem)
+    unit, ratios = (geometric_mean(ufm.decays), ufm.decays) if keep_ratios else (1.0, None)
+
+    def problem(x: float) -> UFM:
+        features, *weights = (x * ratio for ratio in ratios or (1.0,) * (ufm.depth + 1))
+        return ufm.replace(weight_decay=weights, feature_decay=features)
+
+    @cache
+    def predicted(x: float) -> ClassStates:
+        return predict(problem(x), theorem).solution.states()
+
+    def side(x: float) -> Side:
+        return Side.of(x, predicted(x).state, wanted, needed)
+
+    def lives(x: float) -> bool:
+        states = known.states(problem(x)) if known.states else predicted(x)
+        return Side.of(x, states.state, wanted, needed).holds
+
+    def stable(x: float) -> bool:
+        return int(predicted(x).locally_stable[wanted].sum()) >= needed
+
+    def level() -> float:
+        return float(
+            np.sort(np.nan_to_num(critical[wanted], nan=-1.0, posinf=math.inf))[::-1][needed - 1]
         )
-    else:
-        x, beyond = x * (1.0 - BESIDE), x * (1.0 + BESIDE)
+
+    critical = told.critical_decay.copy()
+    lone = np.isnan(critical) & (known.states is not None)
+    critical[lone] = math.inf
+    if lone.any():
+        critical[lone] = means_lost(ufm, level())
+    if level() < 0.0:
+        fitting = int((~np.isnan(critical[wanted])).sum())
+        raise NoAnswer(
+            f"no decay keeps {needed} of these {wanted.size} classes: the width lets {fitting} of them live "
+            f"(rank at most {ufm.rank_limit}); a width of {ufm.classes} works"
+        )
+    exact = known.claim is not Claim.CRITICAL and not lone[critical == level()].any()
+    notes, x = [], level() / unit
+    x, beyond = last_double(lives, x) if exact else (x * (1.0 - BESIDE), x * (1.0 + BESIDE))
     recommended = _cut(x * (1.0 - margin))
-    local, local_holds = _local(ufm, at, level / unit)
-    notes = []
+    local, local_holds = None, None
+    if told.local_factor > 1.0:
+        local = level() / unit * told.local_factor
+        local_holds = stable(local * (1.0 - LOCAL)) and not stable(local * (1.0 + LOCAL))
     if not exact:
-        notes.append(
-            "the boundary has no closed form and is known to rounding; the two sides lie 1e-6 of it away"
-        )
-    if known.means is not None:
-        notes.append(
-            "classes whose count no other class has merge with none: they live until all class means coincide"
-        )
+        away = "the two sides lie 1e-6 of it away"
+        notes.append(f"the boundary has no closed form and is known to rounding; {away}")
+    if lone.any():
+        until = "they live until all class means coincide"
+        notes.append(f"classes whose count no other class has merge with none: {until}")
+    inside, outside = side(x), side(beyond)
+    lost = (inside.states[wanted] == ACTIVE) & (outside.states[wanted] != ACTIVE)
     return LargestDecay(
         ufm=ufm,
-        inside=at.side(x),
-        outside=at.side(beyond),
+        inside=inside,
+        outside=outside,
         notes=tuple(notes),
         keep_ratios=keep_ratios,
         wanted=wanted,
         needed=needed,
         decay=x,
-        mean_decay=geometric_mean(at.problem(x).decays),
+        mean_decay=geometric_mean(problem(x).decays),
         exact=exact,
         recommended=recommended,
         distance=1.0 - recommended / x,
-        at_recommended=at.side(recommended),
-        critical=critical,
         local=local,
         local_holds=local_holds,
+        lost=wanted[lost],
+        critical=critical,
+        at_recommended=side(recommended),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Decays:
-    """The problems along which the decay grows, and whether what was asked for holds in one."""
-
-    ufm: UFM
-    keep_ratios: bool
-    wanted: Indices
-    needed: int
-    theorem: str | None
-
-    def problem(self, x: float) -> UFM:
-        features, *weights = self.ufm.decays if self.keep_ratios else (1.0,) * (self.ufm.depth + 1)
-        return self.ufm.replace(
-            weight_decay=[x * one for one in weights], feature_decay=x * features
-        )
-
-    def side(self, x: float) -> Side:
-        states = states_of(self.problem(x), self.theorem)
-        living = int((states[self.wanted] == ACTIVE).sum())
-        return Side(x, living >= self.needed, living / self.wanted.size, states)
-
-    def stable(self, x: float) -> bool:
-        stable = predict(self.problem(x), self.theorem).solution.states().locally_stable
-        return int(stable[self.wanted].sum()) >= self.needed
-
-
-def _level(ufm: UFM, known: Survival, wanted: Indices, needed: int) -> tuple[Array, float, bool]:
-    """(critical decays, the one up to which enough live, whether it is exact)."""
-    critical = known.critical
-    level = _ranked(critical[wanted], needed)
-    if known.means is not None and not (math.isfinite(level) and known.means(level) > level):
-        critical = known.with_means(complete_collapse(ufm, critical))
-        level = _ranked(critical[wanted], needed)
-    if math.isnan(level):
-        most = int((~np.isnan(critical[wanted])).sum())
-        raise NoAnswer(
-            f"no decay keeps {needed} of these {wanted.size} classes: the width lets {most} of them live "
-            f"(rank at most {ufm.rank_limit}); a width of {ufm.classes} works"
-        )
-    return critical, level, not known.rounded[critical == level].any()
-
-
-def _ranked(critical: Array, needed: int) -> float:
-    """The needed-th largest, NaN being the smallest."""
-    ordered = np.sort(np.where(np.isnan(critical), -math.inf, critical))[::-1]
-    level = float(ordered[needed - 1])
-    return math.nan if level == -math.inf else level
-
-
-def _local(ufm: UFM, at: _Decays, x: float) -> tuple[float | None, bool | None]:
-    """Up to where enough classes are at least locally stable, for deep squared loss."""
-    if ufm.depth == 1 or not isinstance(ufm.loss, Squared):
-        return None, None
-    local = x * scalar.fold(ufm.depth) / scalar.threshold(ufm.depth)
-    return local, at.stable(local * (1.0 - LOCAL)) and not at.stable(local * (1.0 + LOCAL))
 
 
 def _cut(x: float) -> float:
@@ -452,7 +464,6 @@ class SmallestWidth(Design):
     """
 
     question: ClassVar[str] = "width"
-    own: ClassVar[tuple[str, ...]] = ("width", "full", "value")
 
     width: int
     full: int
@@ -487,48 +498,36 @@ def smallest_width(ufm: UFM) -> SmallestWidth:
     """
     full = min(ufm.classes, ufm.outputs)
     wide = predict(ufm.replace(width=full))
-    if wide.claim not in (Claim.GLOBAL, Claim.CERTIFIED):
-        raise NoAnswer(
-            "the geometry at full width is known as an upper bound only, so its rank says nothing; depth 1 works"
-        )
     rank = int(wide.solution.sigma_and_frame[0].size)
-    if rank == 0:
-        raise NoAnswer(
-            "everything is zero at these decays: no width is needed; smaller decays keep classes"
-        )
-    if rank == 1:
-        raise NoAnswer("the geometry has rank 1: width 1 keeps it, and there is nothing below")
     known = f"the geometry has rank {rank}, so width {rank} keeps it"
-    searched = isinstance(ufm.loss, CrossEntropy) and ufm.features == "linear"
-    if searched and ufm.classes > SEARCHED:
-        raise NoAnswer(
-            f"{known}; what a smaller one costs would have to be searched for, which is done up to {SEARCHED} classes"
-        )
+    why = ""
+    if wide.claim not in (Claim.GLOBAL, Claim.CERTIFIED):
+        why = "the geometry at full width is known as an upper bound only, so its rank says nothing; depth 1 works"
+    elif rank == 0:
+        why = "everything is zero at these decays: no width is needed; smaller decays keep classes"
+    elif rank == 1:
+        why = "the geometry has rank 1: width 1 keeps it, and there is nothing below"
+    if why:
+        raise NoAnswer(why)
 
     def side(width: int) -> Side:
-        try:
-            found = predict(ufm.replace(width=width))
-        except NoTheorem:
-            raise NoAnswer(f"{known}; no theorem says what a smaller one costs here") from None
-        slack = (
-            0.0
-            if found.claim is Claim.GLOBAL and wide.claim is Claim.GLOBAL
-            else SAME * abs(wide.value)
-        )
-        same = found.value <= wide.value * (1.0 + ROUNDING) + slack
-        return Side(float(width), same, found.value, found.solution.states().state)
+        found = predict(ufm.replace(width=width))
+        closed = found.claim is wide.claim is Claim.GLOBAL
+        slack = ROUNDING * wide.value + (0.0 if closed else SAME * abs(wide.value))
+        states = found.solution.states().state
+        return Side(float(width), found.value <= wide.value + slack, found.value, states)
 
-    return SmallestWidth(
-        ufm=ufm,
-        inside=side(rank),
-        outside=side(rank - 1),
-        notes=("below width K - 1 the values of the sides are searched for: upper bounds",)
-        if searched
-        else (),
-        width=rank,
-        full=full,
-        value=wide.value,
-    )
+    try:
+        searched = choose(ufm.replace(width=rank - 1)).claim is Claim.BEST_KNOWN
+        if searched and ufm.classes > SEARCHED:
+            cost = "what a smaller one costs would have to be searched for"
+            raise NoAnswer(f"{known}; {cost}, which is done up to {SEARCHED} classes")
+        inside, outside = side(rank), side(rank - 1)
+    except NoTheorem:
+        raise NoAnswer(f"{known}; no theorem says what a smaller one costs here") from None
+    said = ("below width K - 1 the values of the sides are searched for: upper bounds",)
+    notes = said if searched else ()
+    return SmallestWidth(ufm, inside, outside, notes, width=rank, full=full, value=wide.value)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -544,13 +543,6 @@ class BiasDecay(Design):
     """
 
     question: ClassVar[str] = "bias-decay"
-    own: ClassVar[tuple[str, ...]] = (
-        "cosine",
-        "angle",
-        "bias_decay",
-        "simplex_up_to",
-        "reached",
-    )
 
     cosine: float
     angle: float
@@ -596,12 +588,9 @@ def bias_decay_for_cosine(ufm: UFM, cosine: float) -> BiasDecay:
     """
     if not isinstance(cosine, int | float) or isinstance(cosine, bool) or not -1.0 <= cosine <= 1.0:
         raise ProblemError(f"cosine {cosine!r} is not a number from -1 to 1")
-    if (
-        not isinstance(ufm.loss, Squared)
-        or not ufm.loss.one_hot
-        or not ufm.balanced
-        or ufm.depth > 1
-        or ufm.features != "linear"
+    biased = ufm.replace(bias=1.0)
+    if not ufm.balanced or not any(
+        kind == "simplex" for one in candidates(biased) for kind, _ in one.losses(biased).named
     ):
         raise NoTheorem(
             "the angle is known for one-hot squared loss with equal counts at depth 1 and linear features"
@@ -613,50 +602,34 @@ def bias_decay_for_cosine(ufm: UFM, cosine: float) -> BiasDecay:
         raise NoAnswer(
             f"everything is zero at these decays (N c = {pull:.6g} is at least sqrt(n) = {tau:.6g}): there is no angle"
         )
-    if cosine < least and cosine >= least - 4e-16:  # -1/(K-1) as somebody else rounded it
+    if least - 4e-16 <= cosine < least:  # -1/(K-1) as somebody else rounded it
         cosine = least
     if not least <= cosine < 0.0:
-        why = (
-            "0 is the cosine without a bias (--bias none)"
-            if cosine == 0
-            else "no bias decay gives it"
-        )
+        none = "0 is the cosine without a bias (--bias none)"
+        why = none if cosine == 0 else "no bias decay gives it"
         raise NoAnswer(
             f"cosine {cosine:.9g} is out of reach for {classes} classes: {why}; from {least:.9g} to below 0 works"
         )
     decay = pull * (1.0 - cosine) / (-classes * sigma * cosine)
-    reached = _cosine(ufm, decay)[0]
 
-    def side(at: float, slack: float) -> Side:
-        found, states = _cosine(ufm, at)
-        return Side(at, found <= cosine + slack, found, states)
+    def side(factor: float, slack: float) -> Side:
+        solved = predict(ufm.replace(bias=decay * factor)).solution
+        modes = solved.sigma_and_frame[
+            0
+        ]  # of (A^T A)^(1/2), the Gram matrix of sqrt(n) times the means
+        contrast, mean = float(modes[0]), float(modes[-1]) if modes.size == classes else 0.0
+        found = (mean - contrast) / (mean + (classes - 1) * contrast)
+        return Side(decay * factor, found <= cosine + slack, found, solved.states().state)
 
-    inside, outside = side(decay * (1.0 - BESIDE), 1e-13), side(decay * (1.0 + BESIDE), 0.0)
-    notes = ("every smaller bias decay gives the simplex as well",) if cosine == least else ()
+    simplex = ("every smaller bias decay gives the simplex as well",)
     return BiasDecay(
         ufm=ufm,
-        inside=inside,
-        outside=outside,
-        notes=notes,
+        inside=side(1.0 - BESIDE, 1e-13),
+        outside=side(1.0 + BESIDE, 0.0),
+        notes=simplex if cosine == least else (),
         cosine=float(cosine),
         angle=math.degrees(math.acos(cosine)),
         bias_decay=decay,
         simplex_up_to=pull / sigma,
-        reached=reached,
+        reached=side(1.0, 0.0).number,
     )
-
-
-def _cosine(ufm: UFM, decay: float) -> tuple[float, Any]:
-    """(cosine between class means, states) predicted at a bias decay."""
-    prediction = predict(ufm.replace(bias=decay))
-    states = prediction.solution.states().state
-    if ufm.classes <= LARGEST:
-        h = prediction.class_means[:, :2]
-        return float(
-            h[:, 0] @ h[:, 1] / math.sqrt((h[:, 0] @ h[:, 0]) * (h[:, 1] @ h[:, 1]))
-        ), states
-    sigma = prediction.solution.sigma_and_frame[
-        0
-    ]  # Gram (A^T A)^(1/2)/sqrt(n): sigma on contrasts, sigma_1 on the mean
-    mean = float(sigma[-1]) if sigma.size == ufm.classes else 0.0
-    return (mean - float(sigma[0])) / (mean + (ufm.classes - 1) * float(sigma[0])), states

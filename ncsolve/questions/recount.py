@@ -1,31 +1,32 @@
 r"""Counts that keep classes alive: the smallest count that a minority needs, and the smallest oversampling at which no class is lost.
 
-A minority. m classes share the count x, the others have N_0 samples together, so N = N_0 + m x grows with x. By the rule of survival.py
-they live iff
+A minority. m classes share the count x, the others have N_0 samples together, so N = N_0 + m x grows with x. By (1) of design.py they
+live iff
 
-    f(x) = kappa* (x rho^2/phi)^(M/(M+1)) - g (N_0 + m x) >= 0        (M = 1: > 0).                                           (1)
+    f(x) = kappa* (x rho^2/phi)^(M/(M+1)) - g (N_0 + m x) >= 0        (M = 1: > 0),                                           (1)
 
-f is concave and negative at x = 0, so it holds on an interval [x_low, x_high] or nowhere: x_low is the answer, and beyond x_high the
-minority has drawn N so far up that it dies of its own number. f is largest at (kappa* M / ((M+1) g m))^(M+1) (rho^2/phi)^M, and there it is
-negative, so that no count helps, iff N_0 is too large. M = 1 is a quadratic in sqrt(x): with c' = c sqrt(phi)/rho
+or iff x >= a N^p with p = (M+1)/M and a = (g/kappa*)^p phi/rho^2; the theorem knows a N^p (`ClassStates.critical_count`). f is concave
+and negative at x = 0, so it holds on an interval [x_low, x_high] or nowhere: x_low is the answer, and beyond x_high the minority has
+drawn N so far up that it dies of its own number. f is largest at (M/((M+1) m))^(M+1) a^(-M), and there it is negative, so that no count
+helps, iff N_0 is too large. M = 1 is a quadratic in sqrt(x): with c' = c sqrt(phi)/rho
 
     sqrt(x_low) = 2 N_0 c' / (1 + sqrt(1 - 4 m N_0 c'^2)),        none iff 4 m N_0 c'^2 >= 1.                                  (2)
 
 A rank bound R adds that the minority's modes must be among the R largest, which holds from some x on, since as many modes exceed a
-contrast as classes have larger counts: still an interval.
+contrast as classes have larger counts: still an interval. That x is found where decays are so small that nothing else is lost.
 
 Oversampling class k by r_k >= 1 makes its count n_k r_k, in the data term and in the feature penalty, and N grows to N' = sum n_k r_k.
-By the rule of survival.py a class that could be lost lives iff its count exceeds a_k N'^p, p = (M+1)/M, with
-a_k = (g/kappa*)^p phi/rho_k^2. So
+A class that could be lost lives iff its count exceeds a_k N'^p. So
 
     n_k r_k >= max(n_k, a_k N'^p),      N' = S(N'),      S(N) = sum_k max(n_k, a_k N^p)                                     (3)
 
-(the second entry for classes with the rule only). S is convex and rises; factors that help have sum n_k r_k >= S(sum n_k r_k), and below
+(a_k = 0 for classes without a count of their own). S is convex and rises; factors that help have sum n_k r_k >= S(sum n_k r_k), and below
 the least root of S(N) = N no N does that. So the least root gives the smallest factors, all of them smallest at once; there
 is none iff S(N) > N everywhere. Newton's method from N_0 = sum n_k rises to the least root of the convex S(N) - N and never passes it.
 
 Whole factors: r -> smallest whole r' with n_k r'_k > a_k (sum n_j r_j)^p is monotone, so iterating it from r = 1 rises to its least
-fixed point (Knaster, Tarski): again all factors are smallest at once. It starts from the real solution, which lies below.
+fixed point (Knaster, Tarski): again all factors are smallest at once. It starts from the real solution, which lies below. As
+S(N) >= N^p sum a_k, no N beyond (sum a_k)^(-M) will do.
 
 N fixed (resampling every epoch to N samples): the counts that are needed do not move, and the others give way in proportion,
 n_k r_k = max(a_k N^p, f n_k) with the f in (0, 1] that keeps the sum; possible iff sum_k a_k N^p < N.
@@ -40,14 +41,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..analytic import scalar
-from ..analytic.reduction import reduce
 from ..analytic.theorem import ACTIVE
 from ..problem.errors import NoAnswer
-from ..problem.losses import Squared
 from ..problem.ufm import FEWEST, MOST
-from .design import Design, Side, between, class_indices, states_of
-from .survival import Rule, rule, survival
+from .design import Design, Side, between, class_indices, fates, last_double, states_of, theorem_for
 
 if TYPE_CHECKING:
     from ..problem.losses import Array, Indices
@@ -56,6 +53,8 @@ if TYPE_CHECKING:
 BESIDE = 1e-6  # relative distance in N (in the needed counts, where N is fixed) of the two sides
 MOST_ROUNDS = 100_000
 LARGEST_FACTOR = 2.0**53  # doubles hold every whole number up to here
+TINY = {"weight_decay": 1e-190, "feature_decay": 1e-190}  # decays at which only widths lose classes
+SMALLER = "smaller decays work (ncsolve design decay says how small)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,15 +72,6 @@ class SmallestCount(Design):
     """
 
     question: ClassVar[str] = "count"
-    own: ClassVar[tuple[str, ...]] = (
-        "classes",
-        "count",
-        "integer",
-        "largest",
-        "samples",
-        "at_integer",
-        "below_integer",
-    )
 
     classes: Indices
     count: float
@@ -90,16 +80,6 @@ class SmallestCount(Design):
     samples: float
     at_integer: Side | None
     below_integer: Side | None
-
-    @property
-    def verified(self) -> bool:
-        """Whether all predictions beside the answer say what it says."""
-        whole = self.at_integer is None or self.at_integer.holds
-        return (
-            super().verified
-            and whole
-            and not (self.below_integer is not None and self.below_integer.holds)
-        )
 
 
 def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCount:
@@ -130,74 +110,68 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
     >>> found.integer, round(found.count, 6), found.verified
     (3.0, 2.593969, True)
     """
-    chosen = (
-        np.flatnonzero(ufm.counts == ufm.counts.min())
-        if classes is None
-        else class_indices(ufm, classes)
-    )
-    named = (
-        f"class {ufm.names[int(chosen[0])]!r}"
-        if chosen.size == 1
-        else f"these {chosen.size} classes"
-    )
+    least = np.flatnonzero(ufm.counts == ufm.counts.min())
+    chosen = least if classes is None else class_indices(ufm, classes)
+    m, one = chosen.size, f"class {ufm.names[int(chosen[0])]!r}"
+    named = one if m == 1 else f"these {m} classes"
+    others = float(np.delete(ufm.counts, chosen).sum())
 
     def problem(x: float) -> UFM:
         counts = ufm.counts.copy()
         counts[chosen] = x
-        return ufm.replace(counts=counts, names=ufm.names, width=ufm.width)
+        return _recounted(ufm, counts)
 
-    trial = rule(problem(_unused(ufm)))
-    if not trial.own[chosen].all():
+    def lives(x: float) -> bool:
+        return Side.of(x, fates(problem(x)).state, chosen).holds
+
+    def fits(x: float) -> bool:
+        return Side.of(x, fates(problem(x).replace(**TINY)).state, chosen).holds
+
+    def side(x: float) -> Side:
+        return Side.of(x, states_of(problem(x)), chosen)
+
+    unused = float(np.nextafter(ufm.counts.max(), math.inf))  # a count that no class has
+    per, p = _needed(problem(unused))
+    a = float(per[chosen].max())
+    if math.isnan(a):
         raise NoAnswer(
             f"{named} would share a count with no other: such a class merges with none, at any count; name two or more"
         )
-    rank, bound = ufm.rank_limit, _bounded(ufm)
-    shared = int(bound == "contrasts")  # m classes that merge have m - 1 contrasts
-    if bound and chosen.size - shared > rank:
-        raise NoAnswer(
-            f"the width lets {rank} modes live, which is too few for {named}; a width of {ufm.classes} works"
-        )
-
-    def lives(x: float) -> bool:
-        at = problem(x)
-        living = survival(at).lives(at) if bound else trial.at(at).lives()
-        return bool(living[chosen].all())
-
-    rest = np.delete(ufm.counts, chosen)
-    top = _best(ufm, float((trial.slope[chosen] ** 2).min()) / float(trial.factor), chosen.size)
-    room = rank - chosen.size + shared  # larger counts that leave the minority its place
-    if bound and rest.size > room:
-        top = max(top, float(np.nextafter(np.sort(rest)[::-1][room], math.inf)))
+    peak = (ufm.depth + 1.0) * math.log(1.0 / (p * m)) - ufm.depth * math.log(max(a, 5e-324))
+    top = math.exp(min(max(peak, -700.0), 700.0))
+    if ufm.rank_limit < ufm.classes:
+        widest = min(2.0 * float(ufm.counts.max()), MOST)
+        if not fits(widest):
+            raise NoAnswer(
+                f"the width lets {ufm.rank_limit} modes live, which is too few for {named}; a width of {ufm.classes} works"
+            )
+        if not fits(FEWEST):
+            top = max(top, between(lambda x: not fits(x), FEWEST, widest)[1])
     if not FEWEST < top < MOST or not lives(top):
         raise NoAnswer(
-            f"no count keeps {named} alive: with {float(rest.sum()):g} other samples N grows as fast as they do, the best count "
+            f"no count keeps {named} alive: with {others:g} other samples N grows as fast as they do, the best count "
             f"{top:.6g} is not enough; smaller decays or fewer other samples work"
         )
     if lives(FEWEST):
         raise NoAnswer(
             f"every count keeps {named} alive: the decays are too small to lose a class of {FEWEST:g} samples"
         )
-    before, count = between(lambda x: not lives(x), FEWEST, top)
-    largest = None if lives(MOST) else between(lives, top, MOST)[0]
-    integer: float | None = float(math.ceil(count))
-    if not lives(float(math.ceil(count))):
-        integer = None
 
-    def side(x: float) -> Side:
-        states = states_of(problem(x))
-        living = states[chosen] == ACTIVE
-        return Side(x, bool(living.all()), float(living.mean()), states)
+    def closed(x: float) -> bool:
+        return bool(x > a * (others + m * x) ** p)
 
-    notes = (
-        ()
-        if integer is not None
-        else (f"no whole number lies between {count:.9g} and {largest:.9g}",)
-    )
+    guess = between(lambda x: not closed(x), FEWEST, top)[1]
+    before, count = last_double(lambda x: not lives(x), guess, FEWEST, top)
+    largest = None
+    if not lives(MOST):
+        largest = last_double(lives, between(closed, top, MOST)[0], top, MOST)[0]
+    integer = float(math.ceil(count)) if lives(float(math.ceil(count))) else None
+    none = (f"no whole number lies between {count:.9g} and {largest:.9g}",)
     return SmallestCount(
         ufm=ufm,
         inside=side(count),
         outside=side(before),
-        notes=notes,
+        notes=none if integer is None else (),
         classes=chosen,
         count=count,
         integer=integer,
@@ -208,30 +182,15 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
     )
 
 
-def _best(ufm: UFM, strength: float, classes: int) -> float:
-    """Where f of (1) is largest."""
-    depth = ufm.depth
-    per = math.log(
-        scalar.threshold(depth) * depth / ((depth + 1.0) * reduce(ufm).mean_decay * classes)
-    )
-    log = (depth + 1.0) * per + depth * math.log(strength)
-    return math.exp(min(max(log, -700.0), 700.0))
+def _recounted(ufm: UFM, counts: Array) -> UFM:
+    return ufm.replace(counts=counts, names=ufm.names, width=ufm.width)
 
 
-def _bounded(ufm: UFM) -> str:
-    """What the rank bound cuts: "axes", "contrasts", or nothing."""
-    if ufm.bias == "none" and (isinstance(ufm.loss, Squared) or ufm.features == "relu"):
-        return "axes" if ufm.rank_limit < ufm.classes else ""
-    return (
-        "contrasts"
-        if isinstance(ufm.loss, Squared) and ufm.bias == "free" and ufm.rank_limit < ufm.classes - 1
-        else ""
-    )
-
-
-def _unused(ufm: UFM) -> float:
-    """A count that no class has."""
-    return float(np.nextafter(ufm.counts.max(), math.inf))
+def _needed(ufm: UFM) -> tuple[Array, float]:
+    """(a, p): at full width class k is lost when its count falls to a_k N^p; NaN for a class that has no such count."""
+    theorem_for(ufm)
+    p = (ufm.depth + 1.0) / ufm.depth
+    return fates(ufm.replace(width=ufm.classes)).critical_count / ufm.samples**p, p
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -250,16 +209,6 @@ class Oversampling(Design):
     """
 
     question: ClassVar[str] = "oversample"
-    own: ClassVar[tuple[str, ...]] = (
-        "fixed_total",
-        "factors",
-        "counts",
-        "samples",
-        "whole_factors",
-        "whole_samples",
-        "at_whole",
-        "below_whole",
-    )
 
     fixed_total: bool
     factors: Array
@@ -269,16 +218,6 @@ class Oversampling(Design):
     whole_samples: float | None
     at_whole: Side | None
     below_whole: Side | None
-
-    @property
-    def verified(self) -> bool:
-        """Whether all predictions beside the answer say what it says."""
-        whole = self.at_whole is None or self.at_whole.holds
-        return (
-            super().verified
-            and whole
-            and not (self.below_whole is not None and self.below_whole.holds)
-        )
 
 
 def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
@@ -309,145 +248,106 @@ def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
     >>> found.whole_factors.tolist(), found.whole_samples, found.verified
     ([1.0, 1.0, 1.0, 1.0, 5.0, 5.0], 1150.0, True)
     """
-    own = rule(ufm)
-    if isinstance(ufm.loss, Squared) and ufm.rank_limit < ufm.classes - (ufm.bias == "free"):
-        raise NoAnswer(
-            f"the width lets at most {ufm.rank_limit} modes live, whatever the counts; a width of {ufm.classes} works"
-        )
-    if not own.own.any():
+    n, rank, (a, p) = ufm.counts, ufm.rank_limit, _needed(ufm)
+    own, a = ~np.isnan(a), np.nan_to_num(a)
+    if rank < ufm.classes:
+        wide = ufm.replace(width=ufm.classes)
+        lost = theorem_for(wide).losses(wide)
+        if max(lost.classes.size, lost.modes.size) > rank:
+            raise NoAnswer(
+                f"the width lets at most {rank} modes live, whatever the counts; a width of {ufm.classes} works"
+            )
+    if not own.any():
         raise NoAnswer(
             "no class shares its count with another, so none merges: there is nothing to oversample"
         )
-    if own.lives()[own.own].all():
+    if (fates(ufm).state[own] == ACTIVE).all():
         raise NoAnswer("no class is lost at these decays: there is nothing to oversample")
-    finder = _Fixed(own) if fixed_total else _Growing(own)
-    counts = finder.counts(1.0)
+    root = ufm.samples if fixed_total else _least_root(ufm, a, p)
+
+    def counts(scale: float) -> Array:
+        """With N, or with the counts needed at the same N, times `scale`."""
+        grown: Array = np.maximum(n, a * (root * scale) ** p)
+        return _shared_out(ufm, a * root**p * scale) if fixed_total else grown
 
     def side(at: float, n: Array) -> Side:
-        states = states_of(_recounted(ufm, n))
-        living = states == ACTIVE
-        return Side(at, bool(living.all()), float(living.mean()), states)
+        return Side.of(at, states_of(_recounted(ufm, n)), slice(None))
 
-    whole = None if fixed_total else _whole(own, counts)
-    below = None if whole is None else _one_less(own, whole)
-    notes = [
-        f"N {'stays' if fixed_total else 'grows from'} {ufm.samples:g}"
-        + ("" if fixed_total else f" to {counts.sum():g}")
-    ]
-    if not own.own.all():
-        notes.append(
-            "classes whose count no other class has merge with none; they are not oversampled"
-        )
+    real = counts(1.0)
+    whole = None if fixed_total else _whole(ufm, own, a, p, real / n)
+    below = None
+    if whole is not None and (whole > 1.0).any():
+        smallest = (whole > 1.0) & (n == n[whole > 1.0].min())
+        below = side(1.0, np.where(smallest, whole - 1.0, whole) * n)
+    grown = "" if fixed_total else f" to {real.sum():g}"
+    notes = [f"N {'stays' if fixed_total else 'grows from'} {ufm.samples:g}{grown}"]
+    if not own.all():
+        alone = "classes whose count no other class has merge with none"
+        notes.append(f"{alone}; they are not oversampled")
     if not fixed_total and whole is None:
         notes.append("no whole factors up to 2^53 work: N outgrows them")
     return Oversampling(
         ufm=ufm,
-        inside=side(1.0 + BESIDE, finder.counts(1.0 + BESIDE)),
-        outside=side(1.0 - BESIDE, finder.counts(1.0 - BESIDE)),
+        inside=side(1.0 + BESIDE, counts(1.0 + BESIDE)),
+        outside=side(1.0 - BESIDE, counts(1.0 - BESIDE)),
         notes=tuple(notes),
         fixed_total=fixed_total,
-        factors=counts / ufm.counts,
-        counts=counts,
-        samples=float(counts.sum()),
+        factors=real / n,
+        counts=real,
+        samples=float(real.sum()),
         whole_factors=whole,
-        whole_samples=None if whole is None else float((whole * ufm.counts).sum()),
-        at_whole=None if whole is None else side(1.0, whole * ufm.counts),
-        below_whole=None if below is None else side(1.0, below * ufm.counts),
+        whole_samples=None if whole is None else float((whole * n).sum()),
+        at_whole=None if whole is None else side(1.0, whole * n),
+        below_whole=below,
     )
 
 
-def _recounted(ufm: UFM, counts: Array) -> UFM:
-    return ufm.replace(counts=counts, names=ufm.names, width=ufm.width)
+def _least_root(ufm: UFM, a: Array, p: float) -> float:
+    """The least root N of (3), by Newton's method."""
+    total = ufm.samples
+    while True:
+        needed = a * total**p
+        raised = needed > ufm.counts
+        excess = float(np.maximum(needed, ufm.counts).sum()) - total
+        slope = p * float(needed[raised].sum()) / total
+        if excess <= 0.0:
+            return total
+        if slope >= 1.0:
+            faster = "N grows as fast as the factors"
+            raise NoAnswer(f"no oversampling keeps every class: {faster}; {SMALLER}")
+        moved = total + excess / (1.0 - slope)
+        if not moved > total:
+            return total
+        total = moved
 
 
-class _Growing:
-    """Counts max(n_k, a_k N^p) at the least root N of (3), or at a multiple of it."""
-
-    def __init__(self, own: Rule) -> None:
-        self.own, self.p = own, (own.ufm.depth + 1.0) / own.ufm.depth
-        n, total = own.ufm.counts, own.ufm.samples
-        while True:
-            needed = np.where(own.own, own.needed(total), 0.0)
-            raised = needed > n
-            excess = float(np.where(raised, needed, n).sum()) - total
-            slope = self.p * float(needed[raised].sum()) / total
-            if excess <= 0.0:
-                break
-            if slope >= 1.0:
-                raise NoAnswer(
-                    "no oversampling keeps every class: N grows as fast as the factors; smaller decays work "
-                    "(ncsolve design decay says how small)"
-                )
-            moved = total + excess / (1.0 - slope)
-            if not moved > total:
-                break
-            total = moved
-        self.total = total
-
-    def counts(self, scale: float) -> Array:
-        """At N times `scale`."""
-        needed = np.where(self.own.own, self.own.needed(self.total * scale), 0.0)
-        counts: Array = np.maximum(self.own.ufm.counts, needed)
-        return counts
+def _shared_out(ufm: UFM, needed: Array) -> Array:
+    """Counts max(needed, f n_k) whose sum is N."""
+    n, total, wanted = ufm.counts, ufm.samples, float(needed.sum())
+    if not wanted < total:
+        raise NoAnswer(
+            f"{wanted:g} samples are needed to keep every class, of the {total:g} there are; {SMALLER}"
+        )
+    order = np.argsort(-needed / n, kind="stable")  # the first so many are at their needed count
+    held = np.concatenate([[0.0], np.cumsum(needed[order])[:-1]])
+    rest = total - np.concatenate([[0.0], np.cumsum(n[order])[:-1]])
+    share = (total - held) / rest
+    which = int(np.argmax((needed / n)[order] <= share))
+    counts: Array = np.maximum(needed, share[which] * n)
+    return counts
 
 
-class _Fixed:
-    """Counts max(a_k N^p, f n_k) whose sum is N, the needed ones times a factor."""
-
-    def __init__(self, own: Rule) -> None:
-        self.own = own
-        self.needed = np.where(own.own, own.needed(own.ufm.samples), 0.0)
-        if not float(self.needed.sum()) * (1.0 + BESIDE) < own.ufm.samples:
-            raise NoAnswer(
-                f"{float(self.needed.sum()):g} samples are needed to keep every class, of the {own.ufm.samples:g} there are; "
-                "smaller decays work (ncsolve design decay says how small)"
-            )
-
-    def counts(self, scale: float) -> Array:
-        """With the needed counts times `scale`."""
-        n, total = self.own.ufm.counts, self.own.ufm.samples
-        needed = self.needed * scale
-        order = np.argsort(
-            -needed / n, kind="stable"
-        )  # the first so many are at their needed count
-        held = np.concatenate([[0.0], np.cumsum(needed[order])[:-1]])
-        rest = total - np.concatenate([[0.0], np.cumsum(n[order])[:-1]])
-        share = (total - held) / rest
-        which = int(np.argmax((needed / n)[order] <= share))
-        counts: Array = np.maximum(needed, share[which] * n)
-        return counts
-
-
-def _whole(own: Rule, counts: Array) -> Array | None:
+def _whole(ufm: UFM, own: Array, a: Array, p: float, real: Array) -> Array | None:
     """The least whole factors, or None where the iteration passes every N at which the rule can hold."""
-    ufm = own.ufm
-    factors = np.ceil(counts / ufm.counts * (1.0 - 1e-12))
-    growing_at_most = _last_root(own)
+    n, factors = ufm.counts, np.ceil(real * (1.0 - 1e-12))
+    most = math.exp(min(-ufm.depth * math.log(float(a.sum())), 700.0))
     for _ in range(MOST_ROUNDS):
-        n = factors * ufm.counts
-        dead = own.own & ~own.at(_recounted(ufm, n)).lives()
+        total = float((factors * n).sum())
+        dead = own & (fates(_recounted(ufm, factors * n)).state != ACTIVE)
         if not dead.any():
             return factors
-        wanted = np.ceil(own.needed(float(n.sum())) / ufm.counts * (1.0 - 1e-12))
+        wanted = np.ceil(a * total**p / n * (1.0 - 1e-12))
         factors = np.where(dead, np.maximum(factors + 1.0, wanted), factors)
-        if factors.max() >= LARGEST_FACTOR or float((factors * ufm.counts).sum()) > growing_at_most:
+        if factors.max() >= LARGEST_FACTOR or float((factors * n).sum()) > most:
             return None
     return None
-
-
-def _last_root(own: Rule) -> float:
-    """An N beyond which S(N) > N: S(N) >= N^p sum a_k, so (sum a_k)^(-M)."""
-    samples = own.ufm.samples
-    per = float(own.needed(samples)[own.own].sum()) / samples  # sum a_k N^(p-1) at the present N
-    return samples * math.exp(min(-own.ufm.depth * math.log(per), 600.0))
-
-
-def _one_less(own: Rule, factors: Array) -> Array | None:
-    """The whole factors, those of the smallest class that is raised less by one."""
-    raised = factors > 1.0
-    if not raised.any():
-        return None
-    n = own.ufm.counts
-    least = float(n[raised].min())
-    less: Array = np.where(raised & (n == least), factors - 1.0, factors)
-    return less

@@ -68,18 +68,16 @@ from ..problem.errors import NoAnswer, NoTheorem, ProblemError
 from ..problem.losses import CrossEntropy, Squared
 from ..theorems.predict import predict
 from ..values import Value
-from .design import Design, Side, between, states_of
-from .survival import rule
+from .design import BESIDE, Design, Side, between, fates, states_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..analytic.convex import ConvexProblem
-    from ..analytic.prediction import Prediction
     from ..problem.losses import Array
     from ..problem.ufm import UFM
 
-BESIDE, MOVED = 1e-6, 1e-3  # relative distance of the two sides: in the decay, in a temperature
+MOVED = 1e-3  # relative distance of the two sides in a temperature
 CERTIFIED = 1e-8  # relative duality gap below which cross-entropy's sides count
 EQUAL = 1e-9  # relative spread of critical decays that counts as none
 AIMS = ("thresholds", "limit", "classifiers")  # of temperatures
@@ -159,14 +157,15 @@ def weighted_cross_entropy(ufm: UFM, weights: Array, c: float) -> tuple[NDArray[
 
 
 def _problem(ufm: UFM, weights: Array, over: Groups, c: float) -> ConvexProblem:
-    plain = reduced_problem(ufm, over, c)
-    omega = weights[over.first]
+    plain, omega = reduced_problem(ufm, over, c), weights[over.first]
     per_group = ufm.loss.per_class(ufm.classes)[:, over.first]
-    columns = ufm.loss.grouped(
-        over.sizes * over.counts * omega / over.samples, over.multiplicity, per_group
-    )
+    shares = over.sizes * over.counts * omega / over.samples
     pull = np.sqrt(over.counts) * omega * ufm.loss.own_slope(ufm.classes)[over.first]
-    return replace(plain, columns=columns, alive=(over.sizes > 1) & (pull > over.samples * c))
+    return replace(
+        plain,
+        columns=ufm.loss.grouped(shares, over.multiplicity, per_group),
+        alive=(over.sizes > 1) & (pull > over.samples * c),
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -175,6 +174,7 @@ class ClassWeights(Design):
 
     Attributes
     ----------
+    aim : "thresholds"
     weights : omega_k, shape (K,); sum omega_k n_k = N
     critical : critical geometric mean of the decays with these weights, shape (K,); NaN for classes that never merge
     critical_before : without weights
@@ -183,18 +183,8 @@ class ClassWeights(Design):
     """
 
     question: ClassVar[str] = "class-weights"
-    aim: ClassVar[str] = "thresholds"
-    own: ClassVar[tuple[str, ...]] = (
-        "aim",
-        "weights",
-        "critical_decay",
-        "critical_decay_before",
-        "own_logit",
-        "weight_norm",
-        "feature_norm",
-        "spread",
-    )
 
+    aim: str
     weights: Array
     critical: Array
     critical_before: Array
@@ -236,7 +226,7 @@ def class_weights(ufm: UFM) -> ClassWeights:
     >>> np.round(found.weights, 6).tolist(), found.verified
     ([0.783772, 2.478505, 7.837722], True)
     """
-    squared = isinstance(ufm.loss, Squared)
+    squared = isinstance(ufm.loss, Squared)  # weighted problems have no theorem of their own
     if squared and (not ufm.loss.one_hot or ufm.bias != "none"):
         raise NoTheorem(
             "weights in the squared loss are solved for one-hot targets without a bias; --bias none works"
@@ -245,42 +235,35 @@ def class_weights(ufm: UFM) -> ClassWeights:
         raise NoAnswer(
             f"the width lets {ufm.rank_limit} of {ufm.classes} classes live, whatever the weights; {ufm.classes} works"
         )
-    own = rule(ufm)
-    if not squared and ufm.features == "relu":
+    if not squared and ufm.features == "relu" and ufm.depth == 1:
         raise NoTheorem(
             "weights are solved for cross-entropy with linear features; --features linear works"
         )
-    if not own.own.any():
-        raise NoAnswer(NO_GROUPS)
-    exponent = ufm.depth / (ufm.depth + 1.0)
-    omega = _normalized(ufm, ufm.counts**-exponent / own.slope)
-    critical = np.where(own.own, own.critical_decay * omega, math.nan)
+    before, exponent = fates(ufm).critical_decay, ufm.depth / (ufm.depth + 1.0)
+    omega = _normalized(ufm, ufm.counts**-exponent / ufm.loss.own_slope(ufm.classes))
 
     def states(g: float) -> tuple[NDArray[np.str_], float]:
-        if squared:
-            at = ufm.replace(weight_decay=g, feature_decay=g)
-            return weighted_squared(at, omega).states, 0.0
-        return weighted_cross_entropy(ufm, omega, g)
+        if not squared:
+            return weighted_cross_entropy(ufm, omega, g)
+        return weighted_squared(ufm.replace(weight_decay=g, feature_decay=g), omega).states, 0.0
 
-    inside, outside = _by_decay(states, own.own, float(np.nanmin(critical)))
-    found = weighted_squared(ufm, omega) if squared else None
+    critical, inside, outside = _equalized(before, omega, states)
     certified = ("the sides are convex problems solved to a duality gap of at most 1e-8",)
+    found = weighted_squared(ufm, omega) if squared else None
     return ClassWeights(
         ufm,
         inside,
         outside,
-        () if squared else certified,
+        notes=() if squared else certified,
+        aim="thresholds",
         weights=omega,
         critical=critical,
-        critical_before=np.where(own.own, own.critical_decay, math.nan),
+        critical_before=before,
         own_logit=None if found is None else found.own_logit,
         weight_norm=None if found is None else found.weight_norm,
         feature_norm=None if found is None else found.feature_norm,
         spread=float(1.0 - np.nanmin(critical) / np.nanmax(critical)),
     )
-
-
-NO_GROUPS = "no class shares its count with another, so none merges: there is nothing to equalize"
 
 
 def _normalized(ufm: UFM, factors: Array) -> Array:
@@ -289,20 +272,19 @@ def _normalized(ufm: UFM, factors: Array) -> Array:
     return normalized
 
 
-def _by_decay(
-    states: Callable[[float], tuple[NDArray[np.str_], float]],
-    own: NDArray[np.bool_],
-    critical: float,
-) -> tuple[Side, Side]:
-    """All decays a little below and above the common critical one: all classes of the rule live, or none."""
-
-    def side(g: float) -> tuple[Side, bool]:
-        found, gap = states(g)
-        living = float((found[own] == ACTIVE).mean())
-        return Side(g, gap <= CERTIFIED and living == 1.0, living, found), living > 0.0
-
-    (inside, _), (outside, some) = side(critical * (1.0 - BESIDE)), side(critical * (1.0 + BESIDE))
-    return inside, replace(outside, holds=some)
+def _equalized(
+    before: Array, factors: Array, states: Callable[[float], tuple[NDArray[np.str_], float]]
+) -> tuple[Array, Side, Side]:
+    """Critical decays times the factors, and all decays a little below and above the common one: all such classes live, or none."""
+    critical, own = before * factors, ~np.isnan(before)
+    if not own.any():
+        shares = "no class shares its count with another, so none merges"
+        raise NoAnswer(f"{shares}: there is nothing to equalize")
+    below, above = (float(np.nanmin(critical)) * (1.0 + d) for d in (-BESIDE, BESIDE))
+    found, gap = states(below)
+    inside = Side.of(below, found, own)
+    inside = replace(inside, holds=gap <= CERTIFIED and inside.holds)
+    return critical, inside, Side.of(above, states(above)[0], own, 1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -321,15 +303,6 @@ class LabelTemperatures(Design):
     """
 
     question: ClassVar[str] = "ldt"
-    own: ClassVar[tuple[str, ...]] = (
-        "aim",
-        "label_scale",
-        "critical_decay",
-        "critical_decay_before",
-        "deviation",
-        "deviation_before",
-        "limit_deviation",
-    )
 
     aim: str
     scales: Array
@@ -384,48 +357,59 @@ def label_temperatures(ufm: UFM, aim: str = "thresholds") -> LabelTemperatures:
         raise NoTheorem(
             "label temperatures are solved for cross-entropy (--loss ce) at depth 1 with linear features"
         )
-    if ufm.rank_limit < ufm.classes - 1:
+    classes, root = ufm.classes, np.sqrt(ufm.counts)
+    if ufm.rank_limit < classes - 1:
         raise NoTheorem(
-            f"label temperatures are solved at width K - 1 or more; a width of {ufm.classes - 1} works"
+            f"label temperatures are solved at width K - 1 or more; a width of {classes - 1} works"
         )
-    plain = _scaled(ufm, np.ones(ufm.classes))
-    if aim != "thresholds":
-        given = isinstance(plain.loss, CrossEntropy) and (
-            not plain.loss.plain or plain.loss.smoothing > 0
+
+    loss: CrossEntropy = ufm.loss
+
+    def scaled(scales: Array) -> UFM:
+        given = None if (scales == 1.0).all() else scales
+        return ufm.replace(loss=replace(loss, label_scale=given))
+
+    plain, lengths = scaled(np.ones(classes)), aim != "thresholds"
+    limited = ufm.bias == "none" and plain.loss.smoothing == 0.0
+    if lengths and not (limited and plain.loss.plain):
+        raise NoTheorem(
+            f"aim {aim!r} is solved for cross-entropy without bias, smoothing, offsets and class scales"
         )
-        if given or ufm.bias != "none":
-            raise NoTheorem(
-                f"aim {aim!r} is solved for cross-entropy without bias, smoothing, offsets and class scales"
-            )
-        if ufm.classes == 2:
-            raise NoAnswer(
-                "the classifiers of two classes are opposite and equally long whatever the temperatures"
-            )
-    own = rule(plain)
-    root = np.sqrt(ufm.counts)
-    if aim == "thresholds":
-        if not own.own.any():
-            raise NoAnswer(NO_GROUPS)
-        scales = _normalized(ufm, 1.0 / (root * own.slope))
-    elif aim == "limit":
-        scales = _normalized(ufm, root)
-    else:
+    if lengths and classes == 2:
+        raise NoAnswer(
+            "the classifiers of two classes are opposite and equally long whatever the temperatures"
+        )
+    before = fates(plain).critical_decay
+    if aim == "classifiers":
         scales = _simplex(ufm)
-    scaled = _scaled(ufm, scales)
-    critical = np.where(own.own, own.critical_decay * scales, math.nan)
+    else:
+        scales = _normalized(ufm, root if lengths else 1.0 / (root * plain.loss.own_slope(classes)))
+    at, limit = scaled(scales), "vanishing-decay" if aim == "limit" else ""
 
     def states(c: float) -> tuple[NDArray[np.str_], float]:
-        return states_of(scaled.replace(weight_decay=c, feature_decay=c)), 0.0
+        return states_of(at.replace(weight_decay=c, feature_decay=c)), 0.0
 
-    inside, outside = (
-        _by_decay(states, own.own, float(np.nanmin(critical)))
-        if aim == "thresholds"
-        else _by_scale(ufm, scales, "vanishing-decay" if aim == "limit" else "")
-    )
-    looked = ufm.classes <= LARGEST
-    without_limit = ufm.bias != "none" or (
-        isinstance(plain.loss, CrossEntropy) and plain.loss.smoothing > 0
-    )
+    def side(factor: float) -> Side:
+        """The temperature of the smallest class times a factor; its classifier's length over the mean of the others'."""
+        least = int(np.argmin(ufm.counts))
+        moved = np.where(np.arange(classes) == least, scales * factor, scales)
+        table = predict(scaled(moved), limit=limit).classes
+        number = table.weight_norm[least] / np.delete(table.weight_norm, least).mean()
+        return Side(factor, bool(number > 1.0), float(number), table.state)
+
+    def deviation(ufm: UFM, limit: str = "") -> float:
+        """Largest entry of the difference between the Gram matrix of the classifiers and that of a simplex, both of mean length one."""
+        gram = predict(ufm, limit=limit).gram_weights
+        length = float(np.trace(gram)) / classes
+        simplex = (np.eye(classes) - 1.0 / classes) * (classes / (classes - 1.0))
+        return float(np.abs(gram / length - simplex).max()) if length else math.inf
+
+    if lengths:  # which way makes it longer depends on the branch
+        critical, sides = before * scales, [side(1.0 - MOVED), side(1.0 + MOVED)]
+        outside, inside = sorted(sides, key=lambda one: one.number)
+    else:
+        critical, inside, outside = _equalized(before, scales, states)
+    looked = classes <= LARGEST
     return LabelTemperatures(
         ufm=ufm,
         inside=inside,
@@ -434,97 +418,48 @@ def label_temperatures(ufm: UFM, aim: str = "thresholds") -> LabelTemperatures:
         aim=aim,
         scales=scales,
         critical=critical,
-        critical_before=np.where(own.own, own.critical_decay, math.nan),
-        deviation=_deviation(predict(scaled)) if looked else None,
-        deviation_before=_deviation(predict(plain)) if looked else None,
-        limit_deviation=_deviation(predict(scaled, limit="vanishing-decay"))
-        if looked and not without_limit
-        else None,
+        critical_before=before,
+        deviation=deviation(at) if looked else None,
+        deviation_before=deviation(plain) if looked else None,
+        limit_deviation=deviation(at, "vanishing-decay") if looked and limited else None,
     )
-
-
-def _scaled(ufm: UFM, scales: Array) -> UFM:
-    """The problem with these label temperatures; all one means none."""
-    loss = ufm.loss
-    assert isinstance(loss, CrossEntropy)
-    given = None if (scales == 1.0).all() else scales
-    return ufm.replace(loss=CrossEntropy(loss.smoothing, loss.offsets, given, loss.class_scale))
 
 
 def _simplex(ufm: UFM) -> Array:
     """s_k of (2)."""
     n, classes, c = ufm.counts, ufm.classes, reduce(ufm).c
 
+    def log_psi(m: Array) -> Array:
+        log: Array = np.log(m) - np.logaddexp(m, math.log(classes - 1.0))
+        return log
+
     def margins(beta: float, beyond: bool) -> Array:
         """The roots of log m - log(e^m + K - 1) = log(beta/n) on one side of the peak, by bisection until no double changes."""
-        low, high = (
-            np.full(n.size, peak if beyond else TINY),
-            np.full(n.size, LARGEST_MARGIN if beyond else peak),
-        )
+        low = np.full(n.size, peak if beyond else TINY)
+        high = np.full(n.size, LARGEST_MARGIN if beyond else peak)
         target = np.log(beta / n)
         while True:
             middle = 0.5 * (low + high)
             if ((middle <= low) | (middle >= high)).all():
                 return low
-            before = (_log_psi(middle, classes) > target) == beyond
+            before = (log_psi(middle) > target) == beyond
             low, high = np.where(before, middle, low), np.where(before, high, middle)
 
     def total(beta: float, beyond: bool) -> float:
         """Sum of s_k n_k / N, with e^m + K - 1 = m n/beta."""
         return float(c / classes * (n**1.5 * margins(beta, beyond)).sum() / beta)
 
-    peak = _peak(classes)
-    most = float(n.min()) * math.exp(float(_log_psi(np.array(peak), classes)))
+    top = 2.0 + math.log(classes)
+    peak = between(lambda m: math.exp(m) * (m - 1.0) <= classes - 1.0, 1.0, top)[0]
+    most = float(n.min()) * math.exp(float(log_psi(np.array(peak))))
     beyond = total(most, True) <= 1.0
     if not beyond and not c * float(np.sqrt(n).sum()) < 1.0 <= total(most, False):
+        make = "make the classifiers a simplex"
         if c * float(np.sqrt(n).sum()) >= 1.0:
-            raise NoAnswer(
-                "no temperatures make the classifiers a simplex at these decays, which are too large; smaller ones work"
-            )
+            large = "at these decays, which are too large; smaller ones work"
+            raise NoAnswer(f"no temperatures {make} {large}")
         raise NoAnswer(
-            "no temperatures with all classes on one branch make the classifiers a simplex here; smaller decays work"
+            f"no temperatures with all classes on one branch {make} here; smaller decays work"
         )
     beta = between(lambda b: (total(b, beyond) > 1.0) == beyond, most * 1e-250, most)[0]
     return _normalized(ufm, np.sqrt(n) * margins(beta, beyond))
-
-
-def _log_psi(m: Array, classes: int) -> Array:
-    log: Array = np.log(m) - np.logaddexp(m, math.log(classes - 1.0))
-    return log
-
-
-def _peak(classes: int) -> float:
-    """The root of e^m (m - 1) = K - 1, m > 1."""
-    return between(
-        lambda m: math.exp(m) * (m - 1.0) <= classes - 1.0, 1.0, 2.0 + math.log(classes)
-    )[0]
-
-
-def _deviation(prediction: Prediction) -> float:
-    """Largest entry of the difference between the Gram matrix of the classifiers and that of a simplex, both of mean length one."""
-    gram = prediction.gram_weights
-    classes = gram.shape[0]
-    length = float(np.trace(gram)) / classes
-    if length == 0.0:
-        return math.inf
-    simplex = (np.eye(classes) - 1.0 / classes) * (classes / (classes - 1.0))
-    return float(np.abs(gram / length - simplex).max())
-
-
-def _by_scale(ufm: UFM, scales: Array, limit: str) -> tuple[Side, Side]:
-    """The temperature of the smallest class a little moved either way; its classifier's length over the mean of the others'.
-
-    Which way makes it longer depends on the branch: the longer one is the inside.
-    """
-    least = int(np.argmin(ufm.counts))
-
-    def side(factor: float) -> Side:
-        moved = scales.copy()
-        moved[least] *= factor
-        prediction = predict(_scaled(ufm, moved), limit=limit)
-        length = prediction.classes.weight_norm
-        number = float(length[least] / np.delete(length, least).mean())
-        return Side(factor, number > 1.0, number, prediction.classes.state)
-
-    outside, inside = sorted((side(1.0 - MOVED), side(1.0 + MOVED)), key=lambda one: one.number)
-    return inside, outside

@@ -167,14 +167,11 @@ def test_a_mistake_or_a_question_without_an_answer_gets_one_line(capsys, name):
 
 
 def test_an_answer_that_its_predictions_contradict_ends_with_exit_code_one(capsys, monkeypatch):
-    from ncsolve.analytic import scalar
-    from ncsolve.questions import survival as rule
+    from ncsolve.questions import design
 
-    monkeypatch.setattr(
-        rule, "critical_power", lambda samples, decays: scalar.critical_power(samples, decays) * 2
-    )
-    monkeypatch.setattr(rule, "NEAR", 1.0)
-    assert main(["design", "decay", "--counts", "200,100,50"]) == 1
+    honest = design.means_lost
+    monkeypatch.setattr(design, "means_lost", lambda *given: 1.01 * honest(*given))
+    assert main(["design", "decay", "--counts", "200,200,1", "--loss", "ce"]) == 1
     assert "NO: the predictions" in capsys.readouterr().out
 
 

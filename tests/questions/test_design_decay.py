@@ -1,6 +1,7 @@
 """The largest decay: neighboring doubles on both sides, against 50 digits, descent, dense grids, and careless questions."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import mpmath
@@ -9,11 +10,10 @@ import pytest
 from oracles.descents import lowest
 
 import ncsolve
-from ncsolve.analytic import scalar
 from ncsolve.analytic.reduction import exact_sum
 from ncsolve.analytic.theorem import ACTIVE
-from ncsolve.questions.design import between, last_double
-from ncsolve.questions.survival import survival
+from ncsolve.questions import design
+from ncsolve.questions.design import between, fates, last_double
 
 
 def draw(rng):
@@ -148,8 +148,7 @@ def test_a_bottleneck_with_a_bias_keeps_as_many_classes_as_the_states_say(depth)
                 counts, depth=depth, width=width, bias="free", weight_decay=1e-6, feature_decay=1e-6
             )
             living = int((ncsolve.predict(ufm).classes.state == ACTIVE).sum())
-            known = survival(ufm)
-            assert int((~np.isnan(known.critical)).sum()) == living
+            assert int((~np.isnan(fates(ufm).critical_decay)).sum()) == living
             if living < 5:
                 with pytest.raises(ncsolve.NoAnswer, match=f"width lets {living} of them live"):
                     ncsolve.largest_decay(ufm)
@@ -199,13 +198,19 @@ def test_the_simplex_of_deep_cross_entropy_is_asked_for_by_name():
     assert ncsolve.largest_decay(ufm, theorem="deep_simplex").verified
 
 
-def test_a_fault_of_one_percent_in_the_threshold_is_seen(monkeypatch):
-    monkeypatch.setattr(scalar, "threshold", scalar.threshold)
-    from ncsolve.questions import survival as rule
+def test_faults_of_one_percent_are_seen_where_predictions_are_solved(monkeypatch):
+    lone, pairs = ncsolve.UFM([200, 200, 1], "ce"), ncsolve.UFM([100, 100, 7, 7], "ce")
+    honest, lost = design.theorem_for(pairs), design.means_lost
+    monkeypatch.setattr(design, "means_lost", lambda *given: 1.01 * lost(*given))
+    assert not ncsolve.largest_decay(lone).verified
 
-    monkeypatch.setattr(rule, "threshold", lambda depth: 1.01 * scalar.threshold(depth))
-    found = ncsolve.largest_decay(ncsolve.UFM([100, 30, 7], depth=3))
-    assert not found.verified
+    def states(ufm):
+        g = 0.99 * ufm.feature_decay
+        return honest.states(ufm.replace(weight_decay=g, feature_decay=g))
+
+    assert ncsolve.largest_decay(pairs).verified
+    monkeypatch.setattr(design, "theorem_for", lambda *given: replace(honest, states=states))
+    assert not ncsolve.largest_decay(pairs).verified
 
 
 def test_a_hundred_thousand_classes_are_answered_by_both_biases():
