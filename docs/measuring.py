@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import ncsolve
+from ncsolve import plots
 from ncsolve.problem.counts import long_tail
-from ncsolve.show import plots
 
 HERE = Path(__file__).parent
 SHARES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)

@@ -49,6 +49,7 @@ API = {
     "Phase maps": ["phase_map", "PhaseMap", "Axis", "LongTail"],
     "Rigorous certificates": ["RigorousCertificate", "Outcome", "replay"],
     "Campaigns": ["campaign"],
+    "Pictures": ["plots"],
     "Dynamics and landscape": [
         "time_course",
         "TimeCourse",

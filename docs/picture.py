@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 import ncsolve
+from ncsolve import plots
 from ncsolve.problem.counts import named
-from ncsolve.show import plots
 from ncsolve.show.plots.style import BLUE, VERMILION
 
 HERE = Path(__file__).parent

@@ -65,6 +65,7 @@ from .questions.reweigh import class_weights as class_weights
 from .questions.reweigh import label_temperatures as label_temperatures
 from .questions.thresholds import Thresholds as Thresholds
 from .questions.thresholds import thresholds as thresholds
+from .show import plots as plots
 from .theorems.predict import applicable as applicable
 from .theorems.predict import predict as predict
 from .verification import Verdict as Verdict

@@ -1,1 +1,1 @@
-"""How answers look: documents, text, pages and pictures."""
+"""How answers look: documents (document.py reads what commands wrote), text, pages and pictures (gallery.py lists their kinds)."""

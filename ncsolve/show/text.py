@@ -33,26 +33,11 @@ if TYPE_CHECKING:
 Line = tuple[str, str]
 
 MOST_ROWS, SHOWN_ROWS = 40, 12  # a longer table shows so many rows from each end
-NEAR_ROWS = 8  # of the classes on each side of a boundary
-MOST_NAMES, MOST_FAILURES = 6, 5
 LONGEST_NAME = 32
 STATES = ("active", "vanished", "merged")
 STYLES = {"vanished": "bold magenta", "merged": "yellow"}
 NUMBERS = ("|w_k|", "|h_k|", "own logit", "margin", "critical count", "critical decay")
 COLUMNS = ("class", "count", "state", *NUMBERS)
-#: Columns of the classes in an answer of design, and the attributes that hold them.
-BY_CLASS = {
-    "weight": "weights",
-    "label scale": "scales",
-    "factor": "factors",
-    "samples": "counts",
-    "whole factor": "whole_factors",
-    "critical before": "critical_before",
-    "critical decay": "critical",
-    "own logit": "own_logit",
-    "|w_k|": "weight_norm",
-    "|h_k|": "feature_norm",
-}
 AS_DECIMALS = "the decimals that are shown; doubles differ from them in the last bit, which decides within an ulp of a threshold"
 
 
@@ -442,6 +427,22 @@ def _printable(label: object) -> str:
 
 # The answers of design.
 
+NEAR_ROWS = 8  # of the classes on each side of a boundary
+MOST_NAMES = 6
+#: Columns of the classes in an answer of design, and the attributes that hold them.
+BY_CLASS = {
+    "weight": "weights",
+    "label scale": "scales",
+    "factor": "factors",
+    "samples": "counts",
+    "whole factor": "whole_factors",
+    "critical before": "critical_before",
+    "critical decay": "critical",
+    "own logit": "own_logit",
+    "|w_k|": "weight_norm",
+    "|h_k|": "feature_norm",
+}
+
 
 def _design(found: Design) -> Iterator[Told]:
     """The problem, the answer, what is predicted on both sides, the classes."""
@@ -615,6 +616,8 @@ SIDES |= {"width": ("width", "value")}
 
 
 # The summary of a campaign.
+
+MOST_FAILURES = 5
 
 
 def _summary(summary: Summary, path: Any = "", picture: str | None = None) -> Iterator[Told]:

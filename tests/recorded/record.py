@@ -86,6 +86,7 @@ class Line:
         """Whether its numbers come from a descent."""
         words = self.words
         descends = words[0] in ("verify", "campaign", "train") or words[:2] == ["theorems", "check"]
+        descends |= words[0] == "plot" and "--rng" in words
         options = ("--measured", "--verified", "descent_only")
         return descends or any(option in words for option in options)
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from support.written import ARGV, DECAYS, PROBLEM, log, write_all
 
+from ncsolve import plots
 from ncsolve.cli import main
 from ncsolve.problem.errors import DataError, NcsolveError
-from ncsolve.show import plots
 from ncsolve.show.document import read_result
 from ncsolve.show.gallery import KINDS, drawn
 

@@ -9,9 +9,9 @@ from support.pictures import drawn, labeled
 from support.snapshots import long_tail_of_ten, near, passed
 
 import ncsolve
+from ncsolve import plots
 from ncsolve.numeric.descent import descend
 from ncsolve.problem.counts import long_tail as long_tail_counts
-from ncsolve.show import plots
 
 
 def verified(counts, starts=1, **fields):

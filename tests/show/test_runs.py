@@ -12,9 +12,9 @@ from support.pictures import labeled
 from support.snapshots import long_tail_of_ten, near
 
 import ncsolve
+from ncsolve import plots
 from ncsolve.cli import main
 from ncsolve.questions import campaign
-from ncsolve.show import plots
 from ncsolve.show.plots.runs import EPS, results_picture
 from ncsolve.show.plots.style import BLUE, VERMILION
 

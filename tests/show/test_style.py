@@ -7,8 +7,8 @@ import sys
 import pytest
 
 import ncsolve
+from ncsolve import plots
 from ncsolve.cli import main
-from ncsolve.show import plots
 
 
 def test_pyplot_stays_out():
