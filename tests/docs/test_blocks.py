@@ -146,7 +146,8 @@ def marks(page):
 
 
 def where(page):
-    return str(page.relative_to(ROOT / "docs" if "docs" in page.parts else ROOT))
+    docs = ROOT / "docs"
+    return str(page.relative_to(docs if docs in page.parents else ROOT))
 
 
 @pytest.fixture
