@@ -45,9 +45,9 @@ without bound (no bias: an orthogonal frame). No lambda_b gives another angle; i
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Context
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -74,6 +74,7 @@ LOCAL = 1e-9  # the same, where local minima end
 SAME, ROUNDING = 1e-9, 1e-14  # relative differences of values that count as none: searched, closed
 SEARCHED = 12  # classes up to which a bottleneck of cross-entropy is searched for
 ALIKE = 1e-9  # cosines closer than this are the same
+ROUGHLY = Context(prec=3, rounding=ROUND_FLOOR)  # the largest number of three digits
 SMALLEST, LARGEST = 2.0**-1022, 2.0**1023  # normal doubles
 
 #: Entries that have another name than the attribute, and those that stand for classes.
@@ -193,11 +194,11 @@ def between(holds: Callable[[float], bool], low: float, high: float) -> tuple[fl
 
 
 def _bits(x: float) -> int:
-    return int(struct.unpack("<q", struct.pack("<d", x))[0])
+    return int(np.float64(x).view(np.int64))
 
 
 def _double(bits: int) -> float:
-    return float(struct.unpack("<d", struct.pack("<q", bits))[0])
+    return float(np.int64(bits).view(np.float64))
 
 
 def class_indices(ufm: UFM, names: Sequence[str]) -> Indices:
@@ -406,7 +407,7 @@ def largest_decay(
     exact = known.claim is not Claim.CRITICAL and not lone[critical == level()].any()
     notes, x = [], level() / unit
     x, beyond = last_double(lives, x) if exact else (x * (1.0 - BESIDE), x * (1.0 + BESIDE))
-    recommended = _cut(x * (1.0 - margin))
+    recommended = float(ROUGHLY.create_decimal_from_float(x * (1.0 - margin)))
     local, local_holds = None, None
     if told.local_factor > 1.0:
         local = level() / unit * told.local_factor
@@ -438,18 +439,6 @@ def largest_decay(
         critical=critical,
         at_recommended=side(recommended),
     )
-
-
-def _cut(x: float) -> float:
-    """The largest number of three digits that is at most x."""
-    exponent = math.floor(math.log10(x)) - 2
-    digits = math.floor(x / 10.0**exponent)
-    cut = float(f"{digits}e{exponent}")
-    if cut > x or cut <= 0:
-        cut = float(f"{digits - 1}e{exponent}")
-    if not 0 < cut <= x:
-        raise ProblemError(f"no number of three digits lies just below {x:g}")
-    return cut
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -500,15 +489,14 @@ def smallest_width(ufm: UFM) -> SmallestWidth:
     wide = predict(ufm.replace(width=full))
     rank = int(wide.solution.sigma_and_frame[0].size)
     known = f"the geometry has rank {rank}, so width {rank} keeps it"
-    why = ""
     if wide.claim not in (Claim.GLOBAL, Claim.CERTIFIED):
-        why = "the geometry at full width is known as an upper bound only, so its rank says nothing; depth 1 works"
-    elif rank == 0:
-        why = "everything is zero at these decays: no width is needed; smaller decays keep classes"
-    elif rank == 1:
-        why = "the geometry has rank 1: width 1 keeps it, and there is nothing below"
-    if why:
-        raise NoAnswer(why)
+        why = "known as an upper bound only, so its rank says nothing"
+        raise NoAnswer(f"the geometry at full width is {why}; depth 1 works")
+    if rank == 0:
+        why = "no width is needed; smaller decays keep classes"
+        raise NoAnswer(f"everything is zero at these decays: {why}")
+    if rank == 1:
+        raise NoAnswer("the geometry has rank 1: width 1 keeps it, and there is nothing below")
 
     def side(width: int) -> Side:
         found = predict(ufm.replace(width=width))

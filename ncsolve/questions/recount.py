@@ -54,6 +54,7 @@ BESIDE = 1e-6  # relative distance in N (in the needed counts, where N is fixed)
 MOST_ROUNDS = 100_000
 LARGEST_FACTOR = 2.0**53  # doubles hold every whole number up to here
 TINY = {"weight_decay": 1e-190, "feature_decay": 1e-190}  # decays at which only widths lose classes
+ALONE = "no class shares its count with another, so none merges"
 SMALLER = "smaller decays work (ncsolve design decay says how small)"
 
 
@@ -134,28 +135,24 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
     per, p = _needed(problem(unused))
     a = float(per[chosen].max())
     if math.isnan(a):
-        raise NoAnswer(
-            f"{named} would share a count with no other: such a class merges with none, at any count; name two or more"
-        )
+        alone = "such a class merges with none, at any count; name two or more"
+        raise NoAnswer(f"{named} would share a count with no other: {alone}")
     peak = (ufm.depth + 1.0) * math.log(1.0 / (p * m)) - ufm.depth * math.log(max(a, 5e-324))
     top = math.exp(min(max(peak, -700.0), 700.0))
     if ufm.rank_limit < ufm.classes:
         widest = min(2.0 * float(ufm.counts.max()), MOST)
         if not fits(widest):
-            raise NoAnswer(
-                f"the width lets {ufm.rank_limit} modes live, which is too few for {named}; a width of {ufm.classes} works"
-            )
+            few = f"which is too few for {named}; a width of {ufm.classes} works"
+            raise NoAnswer(f"the width lets {ufm.rank_limit} modes live, {few}")
         if not fits(FEWEST):
             top = max(top, between(lambda x: not fits(x), FEWEST, widest)[1])
     if not FEWEST < top < MOST or not lives(top):
-        raise NoAnswer(
-            f"no count keeps {named} alive: with {others:g} other samples N grows as fast as they do, the best count "
-            f"{top:.6g} is not enough; smaller decays or fewer other samples work"
-        )
+        fast = f"with {others:g} other samples N grows as fast as they do"
+        best = f"the best count {top:.6g} is not enough; smaller decays or fewer other samples work"
+        raise NoAnswer(f"no count keeps {named} alive: {fast}, {best}")
     if lives(FEWEST):
-        raise NoAnswer(
-            f"every count keeps {named} alive: the decays are too small to lose a class of {FEWEST:g} samples"
-        )
+        small = f"the decays are too small to lose a class of {FEWEST:g} samples"
+        raise NoAnswer(f"every count keeps {named} alive: {small}")
 
     def closed(x: float) -> bool:
         return bool(x > a * (others + m * x) ** p)
@@ -254,13 +251,10 @@ def oversampling(ufm: UFM, *, fixed_total: bool = False) -> Oversampling:
         wide = ufm.replace(width=ufm.classes)
         lost = theorem_for(wide).losses(wide)
         if max(lost.classes.size, lost.modes.size) > rank:
-            raise NoAnswer(
-                f"the width lets at most {rank} modes live, whatever the counts; a width of {ufm.classes} works"
-            )
+            most = f"the width lets at most {rank} modes live, whatever the counts"
+            raise NoAnswer(f"{most}; a width of {ufm.classes} works")
     if not own.any():
-        raise NoAnswer(
-            "no class shares its count with another, so none merges: there is nothing to oversample"
-        )
+        raise NoAnswer(f"{ALONE}: there is nothing to oversample")
     if (fates(ufm).state[own] == ACTIVE).all():
         raise NoAnswer("no class is lost at these decays: there is nothing to oversample")
     root = ufm.samples if fixed_total else _least_root(ufm, a, p)
@@ -325,16 +319,15 @@ def _shared_out(ufm: UFM, needed: Array) -> Array:
     """Counts max(needed, f n_k) whose sum is N."""
     n, total, wanted = ufm.counts, ufm.samples, float(needed.sum())
     if not wanted < total:
-        raise NoAnswer(
-            f"{wanted:g} samples are needed to keep every class, of the {total:g} there are; {SMALLER}"
-        )
-    order = np.argsort(-needed / n, kind="stable")  # the first so many are at their needed count
-    held = np.concatenate([[0.0], np.cumsum(needed[order])[:-1]])
-    rest = total - np.concatenate([[0.0], np.cumsum(n[order])[:-1]])
-    share = (total - held) / rest
-    which = int(np.argmax((needed / n)[order] <= share))
-    counts: Array = np.maximum(needed, share[which] * n)
-    return counts
+        keep = f"{wanted:g} samples are needed to keep every class"
+        raise NoAnswer(f"{keep}, of the {total:g} there are; {SMALLER}")
+    held = np.zeros(n.size, dtype=bool)  # at their needed count, which only leaves less for others
+    while True:
+        share = (total - float(needed[held].sum())) / float(n[~held].sum())
+        if (held >= (needed > share * n)).all():
+            counts: Array = np.where(held, needed, share * n)
+            return counts
+        held |= needed > share * n
 
 
 def _whole(ufm: UFM, own: Array, a: Array, p: float, real: Array) -> Array | None:

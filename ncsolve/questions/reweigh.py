@@ -62,13 +62,15 @@ import numpy as np
 from ..analytic import scalar
 from ..analytic.convex import solve_convex
 from ..analytic.groups import Groups, groups, reduced_problem
+from ..analytic.groups import states as groups_states
 from ..analytic.reduction import reduce
-from ..analytic.theorem import ACTIVE, MERGED, VANISHED
+from ..analytic.theorem import ACTIVE, VANISHED
 from ..problem.errors import NoAnswer, NoTheorem, ProblemError
 from ..problem.losses import CrossEntropy, Squared
 from ..theorems.predict import predict
 from ..values import Value
 from .design import BESIDE, Design, Side, between, fates, states_of
+from .recount import ALONE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,12 +127,9 @@ def weighted_squared(ufm: UFM, weights: Array) -> Weighted:
     reduction = reduce(ufm)
     depth, n, g = reduction.depth, ufm.counts, reduction.mean_decay
     kappa = scalar.level(n, reduction.samples, g, depth) / weights
-    limit = scalar.threshold(depth)
-    alive = kappa <= limit if depth > 1 else kappa < limit
-    p = np.ones(n.size)
-    p[alive] = scalar.outer_root(kappa[alive], depth)
+    p = scalar.shrinkage(kappa, scalar.survives(kappa, depth)[0], depth)
     cost = weights * n / (2.0 * reduction.samples)
-    left = cost * p * (1.0 + depth * (1.0 - p))
+    left = cost * scalar.energy(p, depth)
     lost = np.argsort(left - cost, kind="stable")[reduction.rank_limit :]
     p[lost], left[lost] = 1.0, cost[lost]
     sigma = np.sqrt(n) * (1.0 - p)
@@ -145,15 +144,9 @@ def weighted_cross_entropy(ufm: UFM, weights: Array, c: float) -> tuple[NDArray[
     Classes of equal count must have equal weights. Which contrasts live is told to the solver by the rule; the gap, which takes every
     block of the problem into account, is small only if the rule is right.
     """
-    over = groups(ufm)
-    found = solve_convex(
-        _problem(ufm, weights, over, c), lambda coarse: _problem(ufm, weights, coarse, c)
-    )
-    moved = np.linalg.norm(found.right * found.sigma, axis=1) > 0.0
-    state = np.where(moved, ACTIVE, VANISHED).astype(f"U{len(VANISHED)}")
-    state[(over.sizes > 1) & moved] = MERGED
-    state[(over.sizes > 1) & (found.contrast > 0)] = ACTIVE
-    return state[over.member], found.gap / abs(found.value)
+    problem = _problem(ufm, weights, groups(ufm), c)
+    found = solve_convex(problem, lambda coarse: _problem(ufm, weights, coarse, c))
+    return groups_states(ufm, problem, found).state, found.gap / abs(found.value)
 
 
 def _problem(ufm: UFM, weights: Array, over: Groups, c: float) -> ConvexProblem:
@@ -161,11 +154,8 @@ def _problem(ufm: UFM, weights: Array, over: Groups, c: float) -> ConvexProblem:
     per_group = ufm.loss.per_class(ufm.classes)[:, over.first]
     shares = over.sizes * over.counts * omega / over.samples
     pull = np.sqrt(over.counts) * omega * ufm.loss.own_slope(ufm.classes)[over.first]
-    return replace(
-        plain,
-        columns=ufm.loss.grouped(shares, over.multiplicity, per_group),
-        alive=(over.sizes > 1) & (pull > over.samples * c),
-    )
+    columns = ufm.loss.grouped(shares, over.multiplicity, per_group)
+    return replace(plain, columns=columns, alive=(over.sizes > 1) & (pull > over.samples * c))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -278,8 +268,7 @@ def _equalized(
     """Critical decays times the factors, and all decays a little below and above the common one: all such classes live, or none."""
     critical, own = before * factors, ~np.isnan(before)
     if not own.any():
-        shares = "no class shares its count with another, so none merges"
-        raise NoAnswer(f"{shares}: there is nothing to equalize")
+        raise NoAnswer(f"{ALONE}: there is nothing to equalize")
     below, above = (float(np.nanmin(critical)) * (1.0 + d) for d in (-BESIDE, BESIDE))
     found, gap = states(below)
     inside = Side.of(below, found, own)
