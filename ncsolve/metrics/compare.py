@@ -24,19 +24,8 @@ from ..problem.errors import DataError, ProblemError
 from ..problem.losses import CrossEntropy
 from ..problem.objective import Parameters
 from ..values import Value
-from .metrics import (
-    Measurement,
-    Predicted,
-    Undefined,
-    assembled,
-    gof,
-    matched,
-    norm,
-    principal,
-    product,
-    quotients,
-    relative,
-)
+from . import metrics
+from .metrics import Measurement, Predicted, assembled, gof, norm, principal, relative
 from .rows import FIRST, classifier_of
 
 if TYPE_CHECKING:
@@ -162,7 +151,7 @@ class Comparison(Value):
         measured, predicted = self._bias, self._predicted_bias
         ufm = self.prediction.ufm
         if ufm.bias_decay == 0.0 and isinstance(ufm.loss, CrossEntropy):
-            free = ufm.loss.unseen(ufm.classes)[self._place]
+            free = ufm.loss.unseen(ufm.classes)[self.measurement.place]
             measured, predicted = (
                 one - free * (free @ one) / (free @ free) for one in (measured, predicted)
             )
@@ -202,34 +191,28 @@ class Comparison(Value):
         measured = self.measurement.spectra
         if len(measured) != len(predicted):
             measured = {"H": measured["H"]}
-        pairs = {name: (values, predicted[name]) for name, values in measured.items()}
-        sizes = {name: max(map(len, pair)) for name, pair in pairs.items()}
-        return tuple(
-            FactorSpectrum(name, *(np.pad(one, (0, sizes[name] - one.size)) for one in pair))
-            for name, pair in pairs.items()
-        )
+        every = []
+        for name, values in measured.items():
+            size = max(len(values), len(predicted[name]))
+            both = (np.pad(one, (0, size - len(one))) for one in (values, predicted[name]))
+            every.append(FactorSpectrum(name, *both))
+        return tuple(every)
 
     @cached_property
     def classes(self) -> tuple[ClassComparison, ...]:
         """One row per class."""
-        m, place, table = self.measurement, self._place, self.prediction.classes
+        m, place, table = self.measurement, self.measurement.place, self.prediction.classes
         nothing = [None] * len(m.classes)
+        weight_norm = nothing if m.weight is None else m.weight_norm.tolist()
         error = np.abs(m.feature_cosines - self.predicted_cosines())
         np.fill_diagonal(error, np.nan)
-        columns = (
-            m.classes,
-            map(int, m.counts),
-            map(str, table.state[place]),
-            m.feature_norm.tolist(),
-            table.feature_norm[place].tolist(),
-            nothing if m.weight_norm is None else m.weight_norm.tolist(),
-            table.weight_norm[place].tolist(),
-            m.variances.tolist(),
-            nothing if m.weight is None else self._bias.tolist(),
-            self._predicted_bias.tolist(),
-            map(_angle, *self.aligned_means),
-            (float(np.nanmax(row)) if np.isfinite(row).any() else None for row in error),
-        )
+        errors = (float(np.nanmax(row)) if np.isfinite(row).any() else None for row in error)
+        count, state = map(int, m.counts), map(str, table.state[place])
+        features = m.feature_norm.tolist(), table.feature_norm[place].tolist()
+        weights = weight_norm, table.weight_norm[place].tolist(), m.variances.tolist()
+        bias = nothing if m.weight is None else self._bias.tolist(), self._predicted_bias.tolist()
+        angles = map(_angle, *self.aligned_means)
+        columns = (m.classes, count, state, *features, *weights, *bias, angles, errors)
         return tuple(ClassComparison(*row) for row in zip(*columns, strict=True))
 
     @cached_property
@@ -243,11 +226,10 @@ class Comparison(Value):
         m = self.measurement
         if m.weight is None:
             raise DataError("a classifier is needed to show its rows; give weight")
-        rows = product(self.prediction.weights)[self._place]
+        rows = metrics.product(self.prediction.weights)[self.measurement.place]
         both = (m.means, m.weight), (self._predicted_means, rows)
-        return aligned(
-            *(np.concatenate([x / (np.linalg.norm(x) or 1.0) for x in one]) for one in both)
-        )
+        units = ([x / (np.linalg.norm(x) or 1.0) for x in one] for one in both)
+        return aligned(*map(np.concatenate, units))
 
     @property
     def procrustes(self) -> float | None:
@@ -257,15 +239,11 @@ class Comparison(Value):
     def predicted_cosines(self, which: str = "features") -> Array:
         """Predicted cosines between class means ("features") or classifier rows ("weights"), shape (K, K); NaN where one is zero."""
         gram: Array = getattr(self.measurement.geometry, which)
-        return quotients(gram, np.sqrt(np.maximum(np.diag(gram), 0.0)))
-
-    @property
-    def _place(self) -> Any:
-        return self.measurement.place
+        return metrics.quotients(gram, np.sqrt(np.maximum(np.diag(gram), 0.0)))
 
     @property
     def _predicted_means(self) -> Array:
-        return np.asarray(self.prediction.class_means.T[self._place])
+        return np.asarray(self.prediction.class_means.T[self.measurement.place])
 
     @property
     def _bias(self) -> Array:
@@ -275,7 +253,7 @@ class Comparison(Value):
 
     @property
     def _predicted_bias(self) -> Array:
-        return np.asarray(self.prediction.bias[self._place])
+        return np.asarray(self.prediction.bias[self.measurement.place])
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain values: the measurement's document, with what is predicted added."""
@@ -333,10 +311,8 @@ def compare(
     beside = assembled(measured.layers or {FIRST: measured}, prediction, subset=subset)
     geometry = SCALE_FREE if scale_free else (*SCALE_FREE, *ABSOLUTE)
     if not any(key in beside for key in geometry):
-        raise DataError(
-            f"no distance to this prediction has a value: {beside.absent[geometry[0]]}; "
-            "decays that keep classes alive can be compared with"
-        )
+        why = f"no distance to this prediction has a value: {beside.absent[geometry[0]]}"
+        raise DataError(f"{why}; decays that keep classes alive can be compared with")
     depth = len(prediction.weights)
     factors = [f"spectrum_W_{j + 1}" for j in range(depth)] if depth > 1 else []
     more = () if scale_free else (BIAS, *factors)
@@ -361,7 +337,7 @@ def compare_matrices(
     >>> found.largest[1] < 1e-12, found.spectra[0].relative < 1e-12
     (True, True)
     """
-    matched(prediction, names, counts, subset=True)  # before anything is said of shapes
+    metrics.matched(prediction, names, counts, subset=True)  # before anything is said of shapes
     means = np.ascontiguousarray(point.features.T)
     scatter = np.zeros(len(names)) if variances is None else counts * variances
     found = Measurement(tuple(names), +counts, +means, np.zeros_like(means), scatter)
@@ -396,7 +372,7 @@ def aligned(measured: Array, predicted: Array) -> tuple[Array, Array]:
 def _known(distance: Callable[[Array, Array, str], float], a: Array, b: Array) -> float | None:
     try:
         return distance(a, b, "")
-    except Undefined:
+    except metrics.Undefined:
         return None
 
 

@@ -16,7 +16,6 @@ class, target or y; all others are coordinates. What may go wrong with a file is
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -29,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from ..problem.border import delimiter, shown
+from ..problem.border import rows as table_rows
+from ..problem.border import shown, suffix_of
 from ..problem.errors import CountsError, DataError
 from ..problem.labels import COLUMNS, text_labels
 from .rows import coded
@@ -46,6 +46,7 @@ KINDS = {
 }
 LARGEST = 1 << 28  # numbers in the features of a prediction: 2 GiB
 PICKLES = (".pkl", ".pickle", ".joblib", ".p")
+CHECKPOINTS = (".pt", ".pth", ".ckpt")
 
 
 def read_snapshot(
@@ -85,10 +86,8 @@ def read_snapshot(
     if file.is_prediction and "features" not in chosen_keys:
         if labels is not None or "labels" in chosen_keys:
             option = "--labels" if labels is not None else "--labels-key"
-            raise DataError(
-                f"{file.name} is a prediction, whose labels follow from its counts; {option} needs --features-key; "
-                f"{file.candidates('features')}"
-            )
+            why = f"whose labels follow from its counts; {option} needs --features-key"
+            raise DataError(f"{file.name} is a prediction, {why}; {file.candidates('features')}")
         rows, found, order = _of_prediction(file)
         features = [rows]
     else:
@@ -101,9 +100,8 @@ def read_snapshot(
         chosen = head.by_shape(features, found)
         weight = [head.arrays[chosen]]
         if len(head.arrays) > 1:
-            notes.append(
-                f"{head.name}: the classifier is {chosen}, the only array of its shape; --weight-key chooses another"
-            )
+            how = "the only array of its shape; --weight-key chooses another"
+            notes.append(f"{head.name}: the classifier is {chosen}, {how}")
     bias = head.one("bias") if weight is not None or "bias" in chosen_keys else None
     if bias is None and chosen is not None:
         beside = re.sub(r"weight$", "bias", chosen)
@@ -116,14 +114,14 @@ def read_snapshot(
     if weight is None:
         notes.append(head.lacks("weight"))
     arguments = {
-        "features": {f"H_{j + 1}": one for j, one in enumerate(features)},
+        "features": features[0],
         "labels": found,
         "weight": weight[0] if weight is not None and len(weight) == 1 else weight,
         "bias": bias,
         "classes": _order(head, found, order),
     }
-    if len(features) == 1:
-        arguments["features"] = features[0]
+    if len(features) > 1:
+        arguments["features"] = {f"H_{j}": one for j, one in enumerate(features, start=1)}
     return arguments, notes
 
 
@@ -160,9 +158,8 @@ class _File:
         numbered = sorted(int(match[1]) for match in found if match)
         for j, number in enumerate(numbered, start=1):
             if j != number:
-                raise DataError(
-                    f"{self.name} has {stem}{numbered[-1]} but no {stem}{j}; give {stem}1, {stem}2, ... without gaps"
-                )
+                has = f"{self.name} has {stem}{numbered[-1]} but no {stem}{j}"
+                raise DataError(f"{has}; give {stem}1, {stem}2, ... without gaps")
         return [self.arrays[f"{stem}{j}"] for j in numbered] or None
 
     def by_shape(self, features: list[Any], labels: Any) -> str:
@@ -213,19 +210,17 @@ def _order(head: _File, labels: Any, order: Any) -> Any:
 
 def _of_prediction(file: _File) -> tuple[Any, Any, Any]:
     """Features, labels and classes of a prediction; the names of classes are words, whatever digits they are made of."""
-    names = _names(file)
+    names, why = _names(file), ""
     with _whole(file):
         counts, means, *_ = (file.arrays[key] for key in ("counts", "class_means", "bias", "W_1"))
         if len(names) != counts.size or means.shape[1] != counts.size:
             raise ValueError("names, counts and class means differ in number")
     if not (counts == np.floor(counts)).all():
-        raise DataError(
-            f"{file.name} is a prediction for fractional counts, which have no samples; whole counts have"
-        )
-    if counts.sum() * means.shape[0] > LARGEST:
-        raise DataError(
-            f"{file.name} is a prediction for {counts.sum():.0f} samples of dimension {means.shape[0]}, too many to list"
-        )
+        why = "fractional counts, which have no samples; whole counts have"
+    elif counts.sum() * means.shape[0] > LARGEST:
+        why = f"{counts.sum():.0f} samples of dimension {means.shape[0]}, too many to list"
+    if why:
+        raise DataError(f"{file.name} is a prediction for {why}")
     times, classes = counts.astype(np.intp), _objects(names)
     return np.repeat(means.T, times, axis=0), np.repeat(classes, times), classes
 
@@ -241,21 +236,16 @@ def _whole(file: _File) -> Iterator[None]:
     try:
         yield
     except (KeyError, ValueError, TypeError, IndexError) as error:
-        raise DataError(
-            f"{file.name} is not the whole .npz of predict --out ({error}); write it again"
-        ) from None
+        why = f"is not the whole .npz of predict --out ({error}); write it again"
+        raise DataError(f"{file.name} {why}") from None
 
 
 def labels_in(path: Path) -> Any:
     """Labels, one per sample, from a file of their own: .npy, .csv (one column, or one called label) or .txt (one a line)."""
-    suffix = _suffix(path)
-    if suffix == ".npy":
+    if _suffix(path) == ".npy":
         return np.asarray(arrays_in(path)["H"])
-    if suffix not in (".csv", ".txt"):
-        raise DataError(
-            f"{shown(os.fspath(path))} has suffix {shown(suffix)}; labels are read from .npy, .csv or .txt"
-        )
     try:
+        suffix_of(path, (".npy", ".csv", ".txt"), "labels")
         return _numbers_or_words(text_labels(path))
     except CountsError as error:
         raise DataError(str(error)) from None
@@ -264,53 +254,46 @@ def labels_in(path: Path) -> Any:
 def arrays_in(path: Path) -> Arrays:
     """The arrays or tensors of a file by name."""
     text, suffix = os.fspath(path), _suffix(path)
-    name = shown(text)
+    name, why = shown(text), ""
     if suffix in PICKLES:
-        raise DataError(
-            f"{name} is a pickle, which can run any program when it is read; save arrays with np.savez or safetensors"
-        )
-    if suffix not in READERS:
-        raise DataError(f"{name} has suffix {shown(suffix)}; one of {', '.join(READERS)} is read")
-    if "\0" in text or not os.path.exists(text):
-        raise DataError(f"{name} does not exist; give the path of a file that does")
-    if os.path.isdir(text):
-        raise DataError(f"{name} is a directory; give the path of a file in it")
-    if os.path.isfile(text) and os.path.getsize(text) == 0:
-        raise DataError(f"{name} is empty")
+        how = "save arrays with np.savez or safetensors"
+        why = f"is a pickle, which can run any program when it is read; {how}"
+    elif suffix not in READERS:
+        why = f"has suffix {shown(suffix)}; one of {', '.join(READERS)} is read"
+    elif "\0" in text or not os.path.exists(text):
+        why = "does not exist; give the path of a file that does"
+    elif os.path.isdir(text):
+        why = "is a directory; give the path of a file in it"
+    elif os.path.isfile(text) and os.path.getsize(text) == 0:
+        why = "is empty"
+    if why:
+        raise DataError(f"{name} {why}")
     try:
         return READERS[suffix](text, name)
-    except OSError as error:
-        raise DataError(f"{name} cannot be read ({error.strerror or error})") from None
     except DataError:
         raise
+    except OSError as error:
+        raise DataError(f"{name} cannot be read ({error.strerror or error})") from None
     except Exception as error:  # a damaged file may raise nearly anything
-        raise DataError(_unreadable(name, error, suffix)) from None
+        raise DataError(f"{name} {_unreadable(error, suffix)}") from None
 
 
-def _unreadable(name: str, error: Exception, suffix: str = ".npy") -> str:
+def _unreadable(error: Exception, suffix: str = ".npy") -> str:
     """What is wrong with the content of a file, by its kind."""
     said = " ".join(str(error).split())[:120] or type(error).__name__
-    if suffix == ".csv":
-        text = isinstance(error, UnicodeDecodeError)
-        return (
-            f"{name} is not UTF-8 text; save it as UTF-8 text"
-            if text
-            else f"{name}: {said}; mend it"
-        )
+    program = "which could run any program; save"
     if suffix == ".npz":
-        return f"{name} cannot be read as .npz ({said}); save arrays with np.savez"
+        return f"cannot be read as .npz ({said}); save arrays with np.savez"
     if suffix == ".safetensors":
-        bfloat = "bfloat16, which numpy lacks; save float32"
-        return (
-            f"{name} cannot be read as safetensors ({bfloat if 'bfloat' in said.lower() else said})"
-        )
-    if suffix in (".pt", ".pth", ".ckpt"):
+        said = "bfloat16, which numpy lacks; save float32" if "bfloat" in said.lower() else said
+        return f"cannot be read as safetensors ({said})"
+    if suffix in CHECKPOINTS:
         if "weights_only" in str(error) or "Unsupported" in str(error):
-            said = "it is a pickle of more than tensors, which could run any program; save model.state_dict()"
-        return f"{name} cannot be read as a checkpoint of tensors: {said}"
+            said = f"it is a pickle of more than tensors, {program} model.state_dict()"
+        return f"cannot be read as a checkpoint of tensors: {said}"
     if "pickle" in str(error).lower():
-        return f"{name} is a pickle of Python objects, which could run any program; save arrays of numbers or strings"
-    return f"{name} cannot be read as an array ({said})"
+        return f"is a pickle of Python objects, {program} arrays of numbers or strings"
+    return f"cannot be read as an array ({said})"
 
 
 class _Archive(UserDict[str, Any]):
@@ -331,7 +314,7 @@ class _Archive(UserDict[str, Any]):
                     self.data[key] = np.load(stream, allow_pickle=False)[key]
             except Exception as error:
                 name = f"{self.name}, array {shown(key)},"
-                raise DataError(_unreadable(name, error)) from None
+                raise DataError(f"{name} {_unreadable(error)}") from None
         return self.data[key]
 
 
@@ -346,51 +329,57 @@ def _csv(path: str, name: str) -> Arrays:
     """H, shape (N, d), and y, N labels."""
     labels: list[str] = []
     numbers: list[list[float]] = []
-    with open(path, encoding="utf-8-sig", newline="") as stream:
-        first = stream.readline()
-        header = next(csv.reader([first], delimiter=delimiter(first)), [])
-        chosen = [i for i, column in enumerate(header) if column.strip().lower() in COLUMNS]
-        if len(chosen) != 1 or len(header) < 2:
-            raise DataError(
-                f"{name}: line 1 must be a header that calls one column label (or class, target, y), and the others are coordinates"
-            )
-        reader = csv.reader(stream, delimiter=delimiter(first), strict=True)
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            at = f"{name} line {reader.line_num + 1}"
-            if len(row) != len(header):
-                raise DataError(f"{at}: {len(row)} cells, the header has {len(header)}; mend it")
-            labels.append(row.pop(chosen[0]).strip())
-            numbers.append([])
-            for cell in row:
-                try:
-                    numbers[-1].append(float(cell))
-                except ValueError:
-                    raise DataError(f"{at}: {shown(cell)} is not a number") from None
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            table = table_rows(stream, name, "mend it")
+            _, header = next(table, (1, []))
+            chosen = [i for i, column in enumerate(header) if column.lower() in COLUMNS]
+            if len(chosen) != 1 or len(header) < 2:
+                columns = "one column label (or class, target, y), and the others are coordinates"
+                raise DataError(f"{name}: line 1 must be a header that calls {columns}")
+            for line, row in table:
+                at = f"{name} line {line}"
+                if any(row) and len(row) != len(header):
+                    raise DataError(
+                        f"{at}: {len(row)} cells, the header has {len(header)}; mend it"
+                    )
+                if any(row):
+                    labels.append(row.pop(chosen[0]))
+                    numbers.append([_number(cell, at) for cell in row])
+    except UnicodeDecodeError:
+        raise DataError(f"{name} is not UTF-8 text; save it as UTF-8 text") from None
+    except CountsError as error:
+        raise DataError(str(error)) from None
     if not labels:
         raise DataError(f"{name} has a header and no samples")
     return {"H": np.array(numbers), "y": _numbers_or_words(labels)}
 
 
-def _safetensors(path: str, name: str) -> Arrays:
+def _number(cell: str, at: str) -> float:
     try:
-        from safetensors.numpy import load_file
+        return float(cell)
+    except ValueError:
+        raise DataError(f"{at}: {shown(cell)} is not a number") from None
+
+
+@contextmanager
+def _needed(package: str, name: str, instead: str) -> Iterator[None]:
+    try:
+        yield
     except ImportError:
-        raise DataError(
-            f"{name} needs the package safetensors, which is not installed; pip install safetensors"
-        ) from None
-    found: Arrays = load_file(path)
-    return found
+        why = f"needs the package {package}, which is not installed; {instead}"
+        raise DataError(f"{name} {why}") from None
+
+
+def _safetensors(path: str, name: str) -> Arrays:
+    with _needed("safetensors", name, "pip install safetensors"):
+        from safetensors.numpy import load_file
+    return dict(load_file(path))
 
 
 def _torch(path: str, name: str) -> Arrays:
-    try:
+    with _needed("torch", name, "save arrays with np.savez or safetensors"):
         import torch
-    except ImportError:
-        raise DataError(
-            f"{name} needs the package torch, which is not installed; save arrays with np.savez or safetensors"
-        ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tensors = dict(_flat(torch.load(path, map_location="cpu", weights_only=True), ""))
@@ -434,5 +423,5 @@ READERS: dict[str, Callable[[str, str], Arrays]] = {
     ".npy": _npy,
     ".csv": _csv,
     ".safetensors": _safetensors,
-    **dict.fromkeys((".pt", ".pth", ".ckpt"), _torch),
+    **dict.fromkeys(CHECKPOINTS, _torch),
 }

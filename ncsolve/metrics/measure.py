@@ -19,17 +19,7 @@ import numpy as np
 from ..problem.errors import DataError, ProblemError
 from .metrics import METRICS, Measurement, Predicted, assembled, chosen
 from .presets import Convention, preset_named
-from .rows import (
-    FIRST,
-    Rows,
-    check_size,
-    classifier_of,
-    coded,
-    layers_of,
-    listed,
-    ordered,
-    same_layers,
-)
+from .rows import FIRST, Rows, check_size, classifier_of, coded, layers_of, listed, ordered
 from .statistics import Revisited, Sums
 
 FULL = 2048  # dimensions up to which the pooled scatter matrix is kept
@@ -113,16 +103,8 @@ def measure(
     if {"within", "mismatch"} & {need for key in wanted for need in METRICS[key].needs}:
         second = stream.second_pass(weight, bias)
         second.update(features, labels)
-    return stream.compute(
-        weight,
-        bias,
-        prediction,
-        second_pass=second,
-        preset=preset,
-        convention=convention,
-        subset=subset,
-        keys=wanted,
-    )
+    options: dict[str, Any] = {"preset": preset, "convention": convention, "subset": subset}
+    return stream.compute(weight, bias, prediction, second_pass=second, keys=wanted, **options)
 
 
 class _Pass:
@@ -149,8 +131,7 @@ class _Pass:
         if len(codes) == 0:
             return
         layers = layers_of(features, len(codes))
-        if self._layers:
-            same_layers(self._layers, layers)
+        self._same(layers)
         parts = {name: self._empty(name, rows, classes) for name, rows in layers.items()}
         for name, rows in layers.items():
             parts[name].add(rows, codes, classes)
@@ -160,13 +141,19 @@ class _Pass:
         """Sums for rows of these classes, which have seen nothing."""
         raise NotImplementedError
 
+    def _same(self, given: Mapping[str, Any]) -> None:
+        """Refuse a batch whose layers are not those of the others."""
+        if self._layers and list(given) != list(self._layers):
+            layers = (
+                f"layers {listed(list(given))} were given, earlier {listed(list(self._layers))}"
+            )
+            raise DataError(f"{layers}; every batch needs the same layers in order")
+
     def _join(self, parts: Mapping[str, Any]) -> None:
-        if not self._layers:
-            self._layers = dict(parts)
-            return
-        same_layers(self._layers, parts)
+        self._same(parts)
         for name, part in parts.items():
-            self._layers[name].merge(part)
+            if self._layers.setdefault(name, part) is not part:
+                self._layers[name].merge(part)
 
 
 class SecondPass(_Pass):
@@ -183,9 +170,7 @@ class SecondPass(_Pass):
         self._join(other._layers)
 
     def _empty(self, name: str, rows: Rows, classes: Sequence[Hashable]) -> Revisited:
-        new: Revisited = copy.copy(self._layers[name])
-        new.forget()
-        return new
+        return Revisited(self._layers[name].first, self._layers[name].basis)
 
 
 class StreamingMeasure(_Pass):
@@ -219,9 +204,8 @@ class StreamingMeasure(_Pass):
 
     def __init__(self, *, classes: Sequence[Hashable] | None = None, scatter: str = "auto") -> None:
         if scatter not in SCATTER:
-            raise ProblemError(
-                f"scatter {scatter!r} is unknown; one of {', '.join(map(repr, SCATTER))} works"
-            )
+            works = ", ".join(map(repr, SCATTER))
+            raise ProblemError(f"scatter {scatter!r} is unknown; one of {works} works")
         super().__init__()
         self.scatter, self.order = scatter, None
         if classes is not None:
@@ -281,15 +265,14 @@ class StreamingMeasure(_Pass):
     def merge(self, other: StreamingMeasure) -> None:
         """Add what another worker has seen; `other` stays as it is."""
         if other.scatter != self.scatter:
-            raise ProblemError(
-                f"scatter {self.scatter!r} here and {other.scatter!r} there; both need the same"
-            )
+            why = f"scatter {self.scatter!r} here and {other.scatter!r} there; both need the same"
+            raise ProblemError(why)
         for name, part in other._layers.items():
             self._refuse_strangers(part.place)
-            if name in self._layers and part.dimension != self._layers[name].dimension:
-                raise DataError(
-                    f"layer {name!r} has {self._layers[name].dimension} dimensions here, {part.dimension} there"
-                )
+            here = self._layers.get(name, part).dimension
+            if part.dimension != here:
+                why = f"layer {name!r} has {here} dimensions here, {part.dimension} there"
+                raise DataError(why)
         if other._layers:
             self._join(copy.deepcopy(other._layers))
 
@@ -328,9 +311,8 @@ class StreamingMeasure(_Pass):
             self.order, self.scatter, self._layers = document["order"], document["scatter"], layers
         except (KeyError, ValueError, TypeError, IndexError) as error:
             said = " ".join(str(error).split())[:100]
-            raise DataError(
-                f"this is not the state of a StreamingMeasure ({said}); give what state_dict returned"
-            ) from None
+            why = f"this is not the state of a StreamingMeasure ({said})"
+            raise DataError(f"{why}; give what state_dict returned") from None
 
     def _empty(self, name: str, rows: Rows, classes: Sequence[Hashable]) -> Sums:
         self._refuse_strangers(classes)
@@ -343,12 +325,10 @@ class StreamingMeasure(_Pass):
         return Sums(d, full=known.within is not None)
 
     def _refuse_strangers(self, classes: Iterable[Hashable]) -> None:
-        if self.order is not None:
-            known = set(self.order)
-            if strangers := [one for one in classes if one not in known]:
-                raise DataError(
-                    f"labels {listed(strangers)} are not among the classes {listed(self.order)}"
-                )
+        known = None if self.order is None else set(self.order)
+        if known is not None and (strangers := [one for one in classes if one not in known]):
+            among = f"are not among the classes {listed(list(self.order or ()))}"
+            raise DataError(f"labels {listed(strangers)} {among}")
 
     def _measured(self, weight: Any, bias: Any) -> dict[str, Measurement]:
         """Statistics of each layer, with the classifier that acts on it."""
@@ -374,9 +354,8 @@ def _part(state: Mapping[str, Any], i: int, about: Mapping[str, Any]) -> Sums:
     for name in QUANTITIES[: 4 + (part.within is not None)]:
         array, shape = np.array(state[f"{i}.{name}"], dtype=np.float64), getattr(part, name).shape
         if array.shape != shape or not np.isfinite(array).all():
-            raise ValueError(
-                f"{name} of layer {about['name']!r} is not a finite array of shape {shape}"
-            )
+            what = f"{name} of layer {about['name']!r}"
+            raise ValueError(f"{what} is not a finite array of shape {shape}")
         setattr(part, name, array)
     return part
 
@@ -384,7 +363,6 @@ def _part(state: Mapping[str, Any], i: int, about: Mapping[str, Any]) -> Sums:
 def _spelled(classes: Iterable[Hashable]) -> list[Any]:
     for one in classes:
         if not isinstance(one, str | int | bool):
-            raise DataError(
-                f"label {one!r} of type {type(one).__name__} cannot be saved; whole numbers and strings can"
-            )
+            why = "cannot be saved; whole numbers and strings can"
+            raise DataError(f"label {one!r} of type {type(one).__name__} {why}")
     return list(classes)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ class Measurement(Value, Mapping[str, float]):
     convention: Convention = field(default_factory=Convention)
     preset: str = ""
     prediction: Predicted = None
-    place: Indices | None = None
+    place: Any = None
     passed: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
@@ -199,7 +200,7 @@ class Measurement(Value, Mapping[str, float]):
     @cached_property
     def geometry(self) -> Geometry:
         """What is predicted of these features and of the matrices that act on them, classes in the measured order."""
-        p, k = self.prediction, np.ix_(self.place, self.place)  # type: ignore[arg-type]
+        p, k = self.prediction, np.ix_(self.place, self.place)
         rest, features = product(p.weights[self.passed :]), p.class_means
         if self.passed == 0:
             grams = p.gram_features, p.gram_weights
@@ -250,29 +251,21 @@ class Measurement(Value, Mapping[str, float]):
         """Singular values, descending: "H" of Hbar D^(1/2), which is what H has once every class has collapsed; "W_1", ..., "W_M"."""
         every = {"H": self.means * np.sqrt(self.counts)[:, None]}
         every |= {f"W_{j + 1}": factor for j, factor in enumerate(self.factors)}
-        return {
-            name: np.asarray(np.linalg.svd(one, compute_uv=False)) for name, one in every.items()
-        }
+        values = functools.partial(np.linalg.svd, compute_uv=False)
+        return {name: np.asarray(values(one)) for name, one in every.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The measurement as plain values."""
         weight_norm = [None] * len(self.classes) if self.weight is None else self.weight_norm
-        columns = {
-            "name": map(str, self.classes),
-            "count": self.counts.astype(int),
-            "feature_norm": self.feature_norm,
-            "weight_norm": weight_norm,
-            "variance": self.variances,
-        }
-        every = [
-            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-        ]
-        said = ("rank", "metrics", "absent")
+        keys = ("name", "count", "feature_norm", "weight_norm", "variance")
+        names, counts = map(str, self.classes), self.counts.astype(int)
+        columns = zip(names, counts, self.feature_norm, weight_norm, self.variances, strict=True)
         layers = [
-            {"name": name} | {what: getattr(layer, what) for what in said}
-            for name, layer in self.layers.items()
+            {"name": name, "rank": one.rank, "metrics": one.metrics, "absent": one.absent}
+            for name, one in self.layers.items()
         ]
-        changed = {"preset": self.preset or None, "classes": every, "layers": layers}
+        classes = [dict(zip(keys, row, strict=True)) for row in columns]
+        changed = {"preset": self.preset or None, "classes": classes, "layers": layers}
         return super().to_dict() | {key: plain(value) for key, value in changed.items()}
 
 
@@ -378,10 +371,8 @@ def relative(found: Array, predicted: Array, what: str) -> float:
 
 def nc2_margin(m: Measurement) -> float:
     """min_k dist(w_k, conv{w_j : j != k}), the margin of generalized neural collapse for K > d + 1 (Jiang et al. 2024). Larger is better"""
-    if len(m.classes) > MOST:
-        raise Undefined(
-            f"it takes {len(m.classes)} quadratic programs; up to {MOST} classes are measured"
-        )
+    if (size := len(m.classes)) > MOST:
+        raise Undefined(f"it takes {size} quadratic programs; up to {MOST} classes are measured")
     rows = m.weight
     if rows.shape[1] > rows.shape[0]:  # distances live in the span of the rows
         rows = principal(rows)
@@ -520,9 +511,8 @@ def assembled(
     if prediction is not None:
         place = matched(prediction, first.classes, first.counts, subset=subset)
         if len(layers) > (depth := len(prediction.weights)):
-            raise DataError(
-                f"layer {depth + 1} is measured, but the prediction has {depth}; predict with that depth"
-            )
+            why = f"layer {depth + 1} is measured, but the prediction has {depth}"
+            raise DataError(f"{why}; predict with that depth")
     found = {}
     for passed, (name, old) in enumerate(layers.items()):
         one = replace(old, prediction=prediction, place=place, passed=passed)
@@ -554,9 +544,8 @@ def matched(
     """
     ufm: UFM = prediction.ufm
     if not ufm.loss.one_hot:
-        raise ProblemError(
-            "the prediction is for targets that are not one-hot: no row of W belongs to a class; one-hot ones work"
-        )
+        why = "the prediction is for targets that are not one-hot"
+        raise ProblemError(f"{why}: no row of W belongs to a class; one-hot ones work")
     names, labels = list(ufm.names), [str(one) for one in classes]
     places = {name: k for k, name in enumerate(names)}
     if set(labels) == set(names):
@@ -566,24 +555,22 @@ def matched(
     else:
         missing = [name for name in names if name not in set(labels)]
         extra = [one for one, label in zip(classes, labels, strict=True) if label not in places]
-        said = [f"classes without samples: {listed(missing)}"] if missing else []
+        said = [f"{len(labels)} classes were measured and {len(names)} predicted"]
+        said += [f"classes without samples: {listed(missing)}"] if missing else []
         said += [f"labels that are no predicted class: {listed(extra)}"] if extra else []
-        raise DataError(
-            f"{len(labels)} classes were measured and {len(names)} predicted; {'; '.join(said)}; "
-            "predict with the counts of these labels, or give samples of every class"
-        )
+        how = "predict with the counts of these labels, or give samples of every class"
+        raise DataError("; ".join([*said, how]))
     place = np.array(order, dtype=np.intp)
-    wrong = np.flatnonzero(ufm.counts[place] != counts)
-    if wrong.size and not subset:
-        pairs = ", ".join(
-            f"class {classes[i]!r}: {counts[i]:g} samples, {ufm.counts[place[i]]:g} predicted"
-            for i in wrong[:4]
-        )
-        more = f" and {wrong.size - 4} more" if wrong.size > 4 else ""
-        raise DataError(
-            f"the labels contradict the counts of the prediction ({pairs}{more}); predict with these counts, or say that the "
-            "samples are a subset of the training set"
-        )
+    predicted = ufm.counts[place]
+    wrong = [] if subset else np.flatnonzero(predicted != counts).tolist()
+    each = (
+        f"class {classes[i]!r}: {counts[i]:g} samples, {predicted[i]:g} predicted" for i in wrong
+    )
+    if pairs := ", ".join(islice(each, 4)):
+        more = f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""
+        why = f"the labels contradict the counts of the prediction ({pairs}{more})"
+        how = "predict with these counts, or say that the samples are a subset of the training set"
+        raise DataError(f"{why}; {how}")
     return place
 
 

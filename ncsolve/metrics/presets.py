@@ -7,7 +7,6 @@ a list of names with the keys that hold their values. Checked against the papers
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -58,19 +57,17 @@ class Convention(Value):
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
+            why, cut = "", 0.0 if self.rank_cut is None else self.rank_cut
             if name in ("center", "between") and value not in ("classes", "samples"):
-                raise ProblemError(f"{name} {value!r} is unknown; 'classes' or 'samples' works")
-            if name.startswith(("per_", "center_")) and not isinstance(value, bool):
-                raise ProblemError(f"{name} {value!r} is neither True nor False")
-        if self.ddof not in (0, 1):
-            raise ProblemError(
-                f"ddof {self.ddof!r} is not 0 or 1, the degrees of freedom taken from a standard deviation"
-            )
-        cut = 0.0 if self.rank_cut is None else self.rank_cut
-        if not (isinstance(cut, int | float) and 0 <= cut < 1 and math.isfinite(cut)):
-            raise ProblemError(
-                f"rank_cut {cut!r} is not a number from 0 to below 1, a share of the norm of the class means"
-            )
+                why = "is unknown; 'classes' or 'samples' works"
+            elif name.startswith(("per_", "center_")) and not isinstance(value, bool):
+                why = "is neither True nor False"
+            elif name == "ddof" and value not in (0, 1):
+                why = "is not 0 or 1, the degrees of freedom taken from a standard deviation"
+            elif name == "rank_cut" and not (isinstance(cut, int | float) and 0 <= cut < 1):
+                why = "is not a number from 0 to below 1, a share of the norm of the class means"
+            if why:
+                raise ProblemError(f"{name} {value!r} {why}")
 
 
 @dataclass(frozen=True)

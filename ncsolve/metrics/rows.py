@@ -50,10 +50,8 @@ class Rows:
                 i, j = np.argwhere(~(np.abs(block) <= LARGEST))[0]
                 large = f"beyond {LARGEST:g}, where squares overflow"
                 why = large if math.isfinite(block[i, j]) else "not a finite number"
-                raise DataError(
-                    f"{self.name}: sample {start + i}, coordinate {j} (counting from 0) is {block[i, j]:g}, {why}; "
-                    "leave out or mend such samples"
-                )
+                what = f"sample {start + i}, coordinate {j} (counting from 0) is {block[i, j]:g}"
+                raise DataError(f"{self.name}: {what}, {why}; leave out or mend such samples")
             yield slice(start, start + len(block)), block
 
 
@@ -69,24 +67,24 @@ def rows(features: Any, name: str = "features") -> Rows:
         try:
             source, finfo = np.asanyarray(features), np.finfo
         except ValueError:
-            raise DataError(
-                f"{name} {shown(features)} have rows of different lengths; give an (N, d) array"
-            ) from None
+            why = "have rows of different lengths; give an (N, d) array"
+            raise DataError(f"{name} {shown(features)} {why}") from None
         refuse_mask(source, name, "have")
         floats, real = source.dtype.kind == "f", source.dtype.kind in "fiu"
-    shape = tuple(int(size) for size in source.shape)
+    shape, why = tuple(int(size) for size in source.shape), ""
     if not real:
-        raise DataError(
-            f"{name} hold values of type {source.dtype}, not real numbers; give an (N, d) array of floats"
+        why = (
+            f"hold values of type {source.dtype}, not real numbers; give an (N, d) array of floats"
         )
-    if len(shape) != 2:
+    elif len(shape) != 2:
         column = "give one column as features[:, None]"
         hint = column if len(shape) == 1 else "flatten each sample to one row"
-        raise DataError(f"{name} have shape {shape}, not (samples, dimensions); {hint}")
-    if 0 in shape:
-        raise DataError(
-            f"{name} have shape {shape}, so there is nothing to measure; give at least one sample of each class"
-        )
+        why = f"have shape {shape}, not (samples, dimensions); {hint}"
+    elif 0 in shape:
+        nothing = "so there is nothing to measure; give at least one sample of each class"
+        why = f"have shape {shape}, {nothing}"
+    if why:
+        raise DataError(f"{name} {why}")
     eps = float(finfo(source.dtype).eps) if floats else DOUBLE
     return Rows(source, (shape[0], shape[1]), max(eps, DOUBLE), name)
 
@@ -99,27 +97,16 @@ def layers_of(features: Any, samples: int) -> dict[str, Rows]:
         named = features.items()
         found = {str(name): rows(one, f"features of layer {name!r}") for name, one in named}
     else:
-        raise DataError(
-            "features are an empty mapping; give at least one layer, name -> (N, d) array"
-        )
+        why = "give at least one layer, name -> (N, d) array"
+        raise DataError(f"features are an empty mapping; {why}")
     for layer in found.values():
         if layer.shape[0] != samples:
             hint = "; give one row per sample"
             if layer.shape[1] == samples:
                 hint = ": they look transposed; give (samples, dimensions), features.T"
-            raise DataError(
-                f"{layer.name} have shape {layer.shape} and labels have shape ({samples},){hint}"
-            )
+            shapes = f"have shape {layer.shape} and labels have shape ({samples},)"
+            raise DataError(f"{layer.name} {shapes}{hint}")
     return found
-
-
-def same_layers(known: Iterable[str], given: Iterable[str]) -> None:
-    """Refuse a batch whose layers are not those of the others."""
-    known, given = list(known), list(given)
-    if known != given:
-        raise DataError(
-            f"layers {listed(given)} were given, earlier {listed(known)}; every batch needs the same layers in order"
-        )
 
 
 def coded(labels: Any) -> tuple[Indices, list[Hashable]]:
@@ -129,17 +116,15 @@ def coded(labels: Any) -> tuple[Indices, list[Hashable]]:
     >>> codes.tolist(), classes
     ([1, 0, 1], ['cat', 'owl'])
     """
-    if hasattr(labels, "detach"):
-        labels = labels.detach().cpu().numpy()
+    labels = labels.detach().cpu().numpy() if hasattr(labels, "detach") else labels
     if isinstance(labels, str | bytes) or not hasattr(labels, "__len__"):
         raise DataError(f"labels {shown(labels)} are not a sequence; {ADVICE}")
     refuse_mask(labels, "labels", "have")
     if array := isinstance(labels, np.ndarray):
         labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
         if labels.ndim != 1:
-            raise DataError(
-                f"labels have shape {labels.shape}; {ADVICE} (of one-hot rows, their argmax)"
-            )
+            why = f"labels have shape {labels.shape}; {ADVICE} (of one-hot rows, their argmax)"
+            raise DataError(why)
     if array and labels.dtype.kind in "biufUS":
         values, codes = np.unique(labels, return_inverse=True)
         distinct = values.tolist()
@@ -151,9 +136,9 @@ def coded(labels: Any) -> tuple[Indices, list[Hashable]]:
                 value = value.item() if hasattr(value, "item") else value
                 codes[i] = number.setdefault(value, len(number))
             except TypeError:
-                raise DataError(
-                    f"label {i} (counting from 0) is {shown(value)}, which cannot name a class; {ADVICE}"
-                ) from None
+                why = "which cannot name a class"
+                place = f"label {i} (counting from 0) is {shown(value)}"
+                raise DataError(f"{place}, {why}; {ADVICE}") from None
         distinct = list(number)
     for i, value in enumerate(distinct):
         if isinstance(value, bytes):
@@ -163,10 +148,8 @@ def coded(labels: Any) -> tuple[Indices, list[Hashable]]:
         missing = value is None or value != value or value in ("", b"")  # NaN differs from itself
         if missing or isinstance(distinct[i], float):
             why = "which is missing" if missing else "not a whole number"
-            place = int(np.flatnonzero(codes == i)[0])
-            raise DataError(
-                f"label {place} (counting from 0) is {shown(distinct[i])}, {why}; {ADVICE}"
-            )
+            place = f"label {int(np.flatnonzero(codes == i)[0])} (counting from 0)"
+            raise DataError(f"{place} is {shown(distinct[i])}, {why}; {ADVICE}")
     classes = ordered(dict.fromkeys(distinct))
     rank = {one: i for i, one in enumerate(classes)}
     return np.array([rank[one] for one in distinct], dtype=np.intp)[codes], classes
@@ -214,37 +197,27 @@ def classifier_of(
     sizes = [float(np.abs(factor).max(initial=0.0)) for factor in factors]
     for entry, what in zip(sizes, names, strict=True):
         check_size(entry, what)
-    magnitude = (
-        sum(map(math.log10, sizes)) if all(sizes) else 0.0
-    )  # a zero matrix may stand anywhere
+    # a zero matrix may stand anywhere
+    magnitude = sum(map(math.log10, sizes)) if all(sizes) else 0.0
     if not math.log10(SMALLEST) <= magnitude <= math.log10(LARGEST):
         listing = ", ".join(f"{entry:g}" for entry in sizes)
-        raise DataError(
-            f"the matrices have largest entries {listing}, whose product is out of range; from {SMALLEST:g} to {LARGEST:g} is measured"
-        )
-    size, last = len(classes), len(factors) - 1
-    for j, (what, factor) in enumerate(zip(names, factors, strict=True)):
-        columns = dimensions[j] if j < len(dimensions) else factors[j - 1].shape[0]
-        wanted = (size if j == last else factors[j + 1].shape[1], columns)
-        if factor.shape == wanted:
-            continue
-        hint = f"features have dimension {columns}, so it should be ({wanted[0]}, {columns})"
-        if factor.shape == wanted[::-1]:
-            hint = "it looks transposed; give (classes, dimensions), as torch.nn.Linear keeps it"
-        elif factor.ndim == 2 and factor.shape[1] == columns and j == last:
-            raise DataError(_wrong_rows(what, factor.shape[0], classes))
-        raise DataError(
-            f"{what} has shape {factor.shape} for {size} classes and dimension {columns}: {hint}"
-        )
+        out = f"is out of range; from {SMALLEST:g} to {LARGEST:g} is measured"
+        raise DataError(f"the matrices have largest entries {listing}, whose product {out}")
+    rows = [*(factor.shape[1] for factor in factors[1:]), len(classes)]
+    columns = [*dimensions, *(factor.shape[0] for factor in factors[len(dimensions) - 1 : -1])]
+    for what, factor, *wanted in zip(names, factors, rows, columns, strict=False):
+        if factor.shape != tuple(wanted):
+            raise DataError(_misfit(what, factor, wanted, classes, last=factor is factors[-1]))
     if len(dimensions) > len(factors) or (not several and len(dimensions) > 1):
+        lists = "give weight as the list W_1, ..., W_M, one per layer"
         raise DataError(
-            f"{len(dimensions)} layers of features and {len(factors)} matrices; give weight as the list W_1, ..., W_M, one per layer"
+            f"{len(dimensions)} layers of features and {len(factors)} matrices; {lists}"
         )
     vector = None if bias is None else matrix(bias, "bias")
+    size = len(classes)
     if vector is not None and vector.shape not in ((size,), (size, 1), (1, size)):
-        raise DataError(
-            f"bias has shape {vector.shape}; it needs one entry for each of {size} classes"
-        )
+        why = f"it needs one entry for each of {size} classes"
+        raise DataError(f"bias has shape {vector.shape}; {why}")
     return factors, None if vector is None else vector.ravel()
 
 
@@ -266,20 +239,29 @@ def matrix(values: Any, name: str) -> Array:
 def check_size(largest: float, name: str) -> None:
     """Refuse what is neither zero nor large enough for the squares of its small parts, given its largest entry."""
     if 0.0 < largest < SMALLEST:
-        raise DataError(
-            f"the largest entry of {name} is {largest:g}, and squares of small parts of it underflow; multiply by a constant: from "
-            f"{SMALLEST:g} to {LARGEST:g} is measured"
-        )
+        why = f"multiply by a constant: from {SMALLEST:g} to {LARGEST:g} is measured"
+        small = f"is {largest:g}, and squares of small parts of it underflow"
+        raise DataError(f"the largest entry of {name} {small}; {why}")
 
 
-def _wrong_rows(what: str, found: int, classes: Sequence[Hashable]) -> str:
-    size = len(classes)
-    message = f"{what} has {found} rows, but the labels have {size} classes"
-    numbers = {one for one in classes if isinstance(one, int) and 0 <= one < found}
-    if len(numbers) == size < found:
+def _misfit(
+    what: str, factor: Array, wanted: Sequence[int], classes: Sequence[Hashable], *, last: bool
+) -> str:
+    """What is wrong with a matrix that is not of the wanted shape."""
+    (rows, columns), size = wanted, len(classes)
+    hint = f"features have dimension {columns}, so it should be ({rows}, {columns})"
+    if factor.shape == (columns, rows):
+        hint = "it looks transposed; give (classes, dimensions), as torch.nn.Linear keeps it"
+    elif factor.ndim == 2 and factor.shape[1] == columns and last:
+        found = factor.shape[0]
+        message = f"{what} has {found} rows, but the labels have {size} classes"
+        numbers = {one for one in classes if isinstance(one, int) and 0 <= one < found}
+        if not len(numbers) == size < found:
+            return f"{message} ({listed(classes)}); give one row per class"
         missing = [k for k in range(found) if k not in numbers]
-        return f"{message}: no sample of {'class' if len(missing) == 1 else 'classes'} {listed(missing)}; give samples of every class"
-    return f"{message} ({listed(classes)}); give one row per class"
+        none = f"no sample of {'class' if len(missing) == 1 else 'classes'} {listed(missing)}"
+        return f"{message}: {none}; give samples of every class"
+    return f"{what} has shape {factor.shape} for {size} classes and dimension {columns}: {hint}"
 
 
 def _is_matrix(value: Any) -> bool:

@@ -82,9 +82,8 @@ class Sums:
     def merge(self, other: Sums) -> None:
         """Add what others of the same dimension have seen."""
         if (self.within is None) != (other.within is None):
-            raise DataError(
-                "one part keeps the pooled scatter matrix and the other does not; give both the same scatter="
-            )
+            why = "one part keeps the pooled scatter matrix and the other does not"
+            raise DataError(f"{why}; give both the same scatter=")
         k = self.places(list(other.place), other.origin)
         self._join(k, other.counts, (other.origin - self.origin[k]) + other.offset, other.scatter)
         if self.within is not None and other.within is not None:
@@ -95,13 +94,11 @@ class Sums:
     def measured(self, classes: Sequence[Hashable]) -> Measurement:
         """The statistics of these classes, in this order; each must have been seen."""
         if absent := [one for one in classes if one not in self.place]:
-            raise DataError(
-                f"no sample of {'class' if len(absent) == 1 else 'classes'} {listed(absent)}; give samples of every class"
-            )
+            none = f"no sample of {'class' if len(absent) == 1 else 'classes'} {listed(absent)}"
+            raise DataError(f"{none}; give samples of every class")
         if len(classes) < 2:
-            raise DataError(
-                f"the labels hold one class, {listed(classes)}; neural collapse needs at least 2 classes"
-            )
+            why = "neural collapse needs at least 2 classes"
+            raise DataError(f"the labels hold one class, {listed(classes)}; {why}")
         k = [self.place[one] for one in classes]
         n, origin, offset, scatter = self.counts[k], self.origin[k], self.offset[k], self.scatter[k]
         found = Measurement(tuple(classes), n, origin, offset, scatter, self.eps)
@@ -137,22 +134,17 @@ class Sums:
 class Revisited:
     """Running sums of the second pass over one set of features; `first` is the first pass, with the classifier for mismatches."""
 
-    def __init__(self, first: Measurement) -> None:
-        self.first, self.basis = first, spanned(first)
+    def __init__(self, first: Measurement, basis: Array | None = None) -> None:
+        self.first, self.basis = first, spanned(first) if basis is None else basis
         self.place = {one: i for i, one in enumerate(first.classes)}
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin again, with the same means and classifier."""
         self.within: Array = np.zeros((len(self.basis), len(self.basis)))
         self.mismatches = self.samples = 0
 
     def merge(self, other: Revisited) -> None:
         """Add what another has seen."""
         if not np.array_equal(self.first.means, other.first.means):
-            raise DataError(
-                "the two second passes have different class means; merge the first passes before the second begins"
-            )
+            why = "merge the first passes before the second begins"
+            raise DataError(f"the two second passes have different class means; {why}")
         self.within += other.within
         self.mismatches += other.mismatches
         self.samples += other.samples
@@ -161,13 +153,11 @@ class Revisited:
         """What the first pass has now, with what this one gathered; the classifier is that of either, and they must agree."""
         seen, given = self.first.factors, now.factors
         if seen and given and not same((seen, self.first.bias), (given, now.bias)):
-            raise DataError(
-                "compute was given another classifier than the second pass; give the same, or none"
-            )
+            why = "compute was given another classifier than the second pass"
+            raise DataError(f"{why}; give the same, or none")
         if self.samples != now.counts.sum() or not np.array_equal(self.first.means, now.means):
-            raise DataError(
-                f"the second pass saw {self.samples} samples and the first {now.samples}; run it over the same samples"
-            )
+            why = f"the second pass saw {self.samples} samples and the first {now.samples}"
+            raise DataError(f"{why}; run it over the same samples")
         found = now if given else replace(now, factors=seen, bias=self.first.bias)
         mismatch = self.mismatches / self.samples if seen else None
         return replace(found, basis=self.basis, within=self.within.copy(), mismatch=mismatch)
@@ -175,9 +165,8 @@ class Revisited:
     def add(self, rows: Rows, codes: Indices, classes: Sequence[Hashable]) -> None:
         """Look at samples once more; blocks before one that is refused are kept, as in `Sums.add`."""
         if unknown := [one for one in classes if one not in self.place]:
-            raise DataError(
-                f"the second pass met classes that the first did not: {listed(unknown)}; pass over the same data"
-            )
+            why = f"the second pass met classes that the first did not: {listed(unknown)}"
+            raise DataError(f"{why}; pass over the same data")
         m, k = self.first, np.array([self.place[one] for one in classes], dtype=np.intp)[codes]
         step = max(1, BLOCK // len(self.place))  # a row of a block becomes K logits
         for place, block in rows.blocks():
