@@ -88,8 +88,15 @@ def read_snapshot(
             option = "--labels" if labels is not None else "--labels-key"
             why = f"whose labels follow from its counts; {option} needs --features-key"
             raise DataError(f"{file.name} is a prediction, {why}; {file.candidates('features')}")
-        rows, found, order = _of_prediction(file)
-        features = [rows]
+        names, counts, means = _prediction(file)
+        if not (counts == np.floor(counts)).all():
+            why = "fractional counts, which have no samples; whole counts have"
+            raise DataError(f"{file.name} is a prediction for {why}")
+        if counts.sum() * means.shape[0] > LARGEST:
+            why = f"{counts.sum():.0f} samples of dimension {means.shape[0]}, too many to list"
+            raise DataError(f"{file.name} is a prediction for {why}")
+        times, order = counts.astype(np.intp), np.array(names, dtype=object)
+        features, found = [np.repeat(means.T, times, axis=0)], np.repeat(order, times)
     else:
         features = file.several("features") or file.refuse("features")
         found = labels_in(labels) if labels is not None else file.one("labels")
@@ -198,46 +205,27 @@ class _File:
 
 def _order(head: _File, labels: Any, order: Any) -> Any:
     """The classes in the order of the classifier's rows, if its file says it: as they are written, matched with the labels."""
-    given: Any = _names(head) if head.is_prediction else head.arrays.get("classes")
+    given: Any = _prediction(head)[0] if head.is_prediction else head.arrays.get("classes")
     if not head.is_prediction and getattr(given, "ndim", 0) != 1:
         return order
     known = {str(label): label for label in coded(labels)[1]}
     words = [str(one) for one in given]
     if set(words) <= known.keys():
-        return _objects([known[word] for word in words])
+        return np.array([known[word] for word in words], dtype=object)
     return order if head.is_prediction else given
 
 
-def _of_prediction(file: _File) -> tuple[Any, Any, Any]:
-    """Features, labels and classes of a prediction; the names of classes are words, whatever digits they are made of."""
-    names, why = _names(file), ""
-    with _whole(file):
+def _prediction(file: _File) -> tuple[list[str], Any, Any]:
+    """The names of the classes of a prediction, which are words, whatever digits they are made of; counts and class means."""
+    try:
+        names = [str(one) for one in json.loads(str(file.arrays["document"]))["ufm"]["names"]]
         counts, means, *_ = (file.arrays[key] for key in ("counts", "class_means", "bias", "W_1"))
         if len(names) != counts.size or means.shape[1] != counts.size:
             raise ValueError("names, counts and class means differ in number")
-    if not (counts == np.floor(counts)).all():
-        why = "fractional counts, which have no samples; whole counts have"
-    elif counts.sum() * means.shape[0] > LARGEST:
-        why = f"{counts.sum():.0f} samples of dimension {means.shape[0]}, too many to list"
-    if why:
-        raise DataError(f"{file.name} is a prediction for {why}")
-    times, classes = counts.astype(np.intp), _objects(names)
-    return np.repeat(means.T, times, axis=0), np.repeat(classes, times), classes
-
-
-def _names(file: _File) -> list[str]:
-    """The names of the classes of a prediction, in its order."""
-    with _whole(file):
-        return [str(one) for one in json.loads(str(file.arrays["document"]))["ufm"]["names"]]
-
-
-@contextmanager
-def _whole(file: _File) -> Iterator[None]:
-    try:
-        yield
     except (KeyError, ValueError, TypeError, IndexError) as error:
         why = f"is not the whole .npz of predict --out ({error}); write it again"
         raise DataError(f"{file.name} {why}") from None
+    return names, counts, means
 
 
 def labels_in(path: Path) -> Any:
@@ -401,13 +389,6 @@ def _numbers_or_words(labels: Sequence[str]) -> Any:
     """Whole numbers where all are, else text."""
     whole = all(re.fullmatch(r"[+-]?[0-9]{1,18}", label) for label in labels)
     return np.array([int(label) for label in labels] if whole else labels)
-
-
-def _objects(values: Sequence[Any]) -> Any:
-    """The values in an array that leaves them as they are."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
 
 
 def _shape(array: Any) -> tuple[int, ...]:

@@ -114,15 +114,15 @@ def capture(
             with captured(chosen) as inputs, torch.no_grad():
                 model(piece.to(like))
             for name, tensors in inputs.items():
+                shape, why = tuple(tensors[0].shape) if tensors else (), ""
                 if len(tensors) != 1:
-                    raise DataError(
-                        f"layer {name!r} was called {len(tensors)} times in one pass; name layers that are called once"
-                    )
-                if tensors[0].shape[:1] != piece.shape[:1] or tensors[0].ndim != 2:
-                    shape = tuple(tensors[0].shape)
-                    raise DataError(
-                        f"the input of layer {name!r} has shape {shape}, not one vector per sample; name another"
-                    )
+                    twice = f"was called {len(tensors)} times in one pass"
+                    why = f"layer {name!r} {twice}; name layers that are called once"
+                elif shape[:1] != piece.shape[:1] or len(shape) != 2:
+                    other = f"has shape {shape}, not one vector per sample; name another"
+                    why = f"the input of layer {name!r} {other}"
+                if why:
+                    raise DataError(why)
                 kept[name].append(tensors[0].cpu().double().numpy())
     finally:
         for module, mode in modes.items():

@@ -40,13 +40,8 @@ class _Backbone:
     def __post_init__(self) -> None:
         for name, number in vars(self).items():
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-                raise ProblemError(
-                    f"{name} {number!r} of {self.name} is not a whole number of 1 or more"
-                )
-
-    def trunk(self, shape: Shape) -> tuple[nn.Module, int]:
-        """The layers for samples of this shape, and their output's dimension."""
-        raise NotImplementedError
+                why = "is not a whole number of 1 or more"
+                raise ProblemError(f"{name} {number!r} of {self.name} {why}")
 
     def to_dict(self) -> dict[str, Any]:
         """Its name and its sizes."""
@@ -54,9 +49,8 @@ class _Backbone:
 
     def _channels(self, shape: Shape) -> int:
         if len(shape) != 3:
-            raise ProblemError(
-                f"{self.name} needs images (channels, height, width), samples have shape {shape}; an mlp takes any shape"
-            )
+            why = f"samples have shape {shape}; an mlp takes any shape"
+            raise ProblemError(f"{self.name} needs images (channels, height, width), {why}")
         return shape[0]
 
 

@@ -304,11 +304,9 @@ class Trained(Value):
         the prediction where there is none.
         """
         last = self.metrics
-        keys = {name: TARGETS[name] for name in self.task.targets if TARGETS[name][0] in last}
-        return {
-            name: (last[features], last.get(classifier, math.nan))
-            for name, (features, classifier) in keys.items()
-        }
+        keys = {name: TARGETS[name] for name in self.task.targets}
+        there = {name: both for name, both in keys.items() if both[0] in last}
+        return {name: (last[h], last.get(w, math.nan)) for name, (h, w) in there.items()}
 
     def reached(self, tolerance: float) -> bool:
         """Whether the distances to the predicted geometry are below the tolerance and below those to every other target."""
