@@ -144,6 +144,8 @@ def prepared(line: Line, folder: Path) -> dict[str, Any]:
     """Make the file of a step."""
     step, source, *rest = line.words
     target = folder / line.writes[0]
+    if step in ("@cut", "@edit") and not (folder / source).exists():
+        return {}  # the line that writes it does not now: those that read the new file will say so
     if step == "@cut":
         target.write_bytes((folder / source).read_bytes()[: int(rest[0])])
     elif step == "@edit":
