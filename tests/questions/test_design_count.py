@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from support.draws import even
 
 import ncsolve
 from ncsolve.analytic.theorem import ACTIVE
@@ -22,11 +23,8 @@ def draw(rng):
     ][kind]
     minority = 1 if kind in (0, 3) and rng.random() < 0.5 else 2
     counts = [*n.tolist(), *[1.0] * minority]
-    depth = fields.get("depth", 1)
     decay = float(np.exp(rng.uniform(-8.0, -2.0)) / math.sqrt(n.sum()))
-    return ncsolve.UFM(counts, **fields, weight_decay=[decay] * depth, feature_decay=decay), list(
-        range(n.size, len(counts))
-    )
+    return ncsolve.UFM(counts, **fields, **even(decay)), list(range(n.size, len(counts)))
 
 
 def active(ufm, minority, x):
@@ -57,7 +55,7 @@ def test_the_count_separates_predictions_at_neighboring_doubles(seed):
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_the_whole_number_is_the_first_that_lives_when_all_are_tried(depth):
     for decay in (1e-3, 5e-3, 1e-2):
-        ufm = ncsolve.UFM([120, 30, 1], depth=depth, weight_decay=decay, feature_decay=decay)
+        ufm = ncsolve.UFM([120, 30, 1], depth=depth, **even(decay))
         found = ncsolve.smallest_count(ufm)
         first = next(x for x in range(1, 400) if active(ufm, [2], float(x)))
         assert found.integer == first
@@ -66,7 +64,7 @@ def test_the_whole_number_is_the_first_that_lives_when_all_are_tried(depth):
 
 def test_at_one_layer_the_count_is_the_root_of_the_quadratic():
     for others, minority, decay in (([300, 50], 1, 2e-3), ([300, 50], 3, 2e-3), ([10], 2, 0.05)):
-        ufm = ncsolve.UFM([*others, *[1] * minority], weight_decay=decay, feature_decay=decay)
+        ufm = ncsolve.UFM([*others, *[1] * minority], **even(decay))
         names = [str(len(others) + j) for j in range(minority)]
         found = ncsolve.smallest_count(ufm, names)
         rest, c = float(sum(others)), decay
@@ -77,7 +75,7 @@ def test_at_one_layer_the_count_is_the_root_of_the_quadratic():
 
 
 def test_the_living_counts_are_one_interval():
-    ufm = ncsolve.UFM([40, 1], depth=2, weight_decay=0.02, feature_decay=0.02)
+    ufm = ncsolve.UFM([40, 1], depth=2, **even(0.02))
     found = ncsolve.smallest_count(ufm)
     grid = np.geomspace(1e-3, 1e7, 300)
     living = np.array([active(ufm, [1], x) for x in grid])
@@ -87,12 +85,10 @@ def test_the_living_counts_are_one_interval():
 
 
 def test_an_interval_without_a_whole_number_is_said():
-    rest, root = (
-        0.5,
-        math.sqrt(2.5),
-    )  # counts near 2.5: 4 rest c^2 just below 1 makes both roots meet at 1/(4 c^2)
+    # counts near 2.5: 4 rest c^2 just below 1 makes both roots meet at 1/(4 c^2)
+    rest, root = 0.5, math.sqrt(2.5)
     c = 1 / (2 * root) * (1 - 1e-4)
-    ufm = ncsolve.UFM([rest * 5, 1], weight_decay=c, feature_decay=c)
+    ufm = ncsolve.UFM([rest * 5, 1], **even(c))
     found = ncsolve.smallest_count(ufm, ["1"])
     assert 2 < found.count < found.largest < 3
     assert found.integer is None
@@ -109,14 +105,7 @@ def test_a_bottleneck_asks_for_a_count_among_the_largest():
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 def test_a_bottleneck_with_a_bias_leaves_room_for_contrasts(width):
-    ufm = ncsolve.UFM(
-        [64, 2, 82, 300, 25, 2],
-        depth=2,
-        bias="free",
-        width=width,
-        weight_decay=1e-4,
-        feature_decay=1e-4,
-    )
+    ufm = ncsolve.UFM([64, 2, 82, 300, 25, 2], depth=2, bias="free", width=width, **even(1e-4))
     found = ncsolve.smallest_count(ufm)
     assert found.verified
     grid = np.array([*np.geomspace(1, 400, 60), 24.5, 25.5, 63.5, 64.5, 81.5, 82.5, 299.5, 300.5])
@@ -124,7 +113,7 @@ def test_a_bottleneck_with_a_bias_leaves_room_for_contrasts(width):
 
 
 def test_questions_without_an_answer_say_why():
-    ufm = ncsolve.UFM([500, 500, 5], weight_decay=0.1, feature_decay=0.1)
+    ufm = ncsolve.UFM([500, 500, 5], **even(0.1))
     with pytest.raises(ncsolve.NoAnswer, match="no count keeps class '2'"):
         ncsolve.smallest_count(ufm)
     with pytest.raises(ncsolve.NoAnswer, match="merges with none"):

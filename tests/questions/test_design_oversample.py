@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from support.draws import even
 
 import ncsolve
 from ncsolve.analytic.theorem import ACTIVE
@@ -25,10 +26,9 @@ def draw(rng):
         {"depth": 2, "bias": "free"},
         {"loss": "ce", "bias": "free"},
     ][kind]
-    depth = fields.get("depth", 1)
     probe = ncsolve.UFM(n, **fields)
     decay = ncsolve.largest_decay(probe).decay * float(np.exp(rng.uniform(0.02, 1.0)))
-    return probe.replace(weight_decay=[decay] * depth, feature_decay=decay)
+    return probe.replace(**even(decay))
 
 
 @pytest.mark.parametrize("fixed", [False, True])
@@ -58,10 +58,10 @@ def test_every_class_lives_with_a_little_more_and_not_with_a_little_less(seed, f
 @pytest.mark.parametrize(
     "ufm",
     [
-        ncsolve.UFM([60, 7, 2], weight_decay=0.04, feature_decay=0.04),
-        ncsolve.UFM([60, 7, 2], depth=2, weight_decay=0.02, feature_decay=0.02),
-        ncsolve.UFM([60, 9, 3], "ce", features="relu", weight_decay=0.034, feature_decay=0.034),
-        ncsolve.UFM([40, 40, 3, 3], "ce", weight_decay=0.03, feature_decay=0.03),
+        ncsolve.UFM([60, 7, 2], **even(0.04)),
+        ncsolve.UFM([60, 7, 2], depth=2, **even(0.02)),
+        ncsolve.UFM([60, 9, 3], "ce", features="relu", **even(0.034)),
+        ncsolve.UFM([40, 40, 3, 3], "ce", **even(0.03)),
     ],
     ids=["one-layer", "two-layers", "relu", "merging"],
 )
@@ -75,20 +75,17 @@ def test_the_whole_factors_are_the_smallest_of_all_that_help(ufm):
         if all_active(ufm, factors):
             helpful.append(factors)
     assert helpful
-    assert (
-        np.min(helpful, axis=0) == found.whole_factors
-    ).all()  # smallest one by one, all at once
+    assert (np.min(helpful, axis=0) == found.whole_factors).all()  # one by one, all at once
     assert any((found.whole_factors == factors).all() for factors in helpful)
 
 
 def test_the_real_factors_are_the_least_fixed_point():
-    ufm = ncsolve.UFM([1000, 100, 10, 2], depth=3, weight_decay=5e-3, feature_decay=5e-3)
+    ufm = ncsolve.UFM([1000, 100, 10, 2], depth=3, **even(5e-3))
     n, m = ufm.counts, 3
     samples = n.sum()
     for _ in range(10_000):
-        needed = (samples ** (m + 1) * 5e-3 ** (m + 1) * m ** (2 * m) / (m - 1) ** (m - 1)) ** (
-            1 / m
-        )
+        power = (samples * 5e-3) ** (m + 1) * m ** (2 * m) / (m - 1) ** (m - 1)
+        needed = power ** (1 / m)
         samples = np.maximum(n, needed).sum()
     found = ncsolve.oversampling(ufm)
     assert found.samples == pytest.approx(samples, rel=1e-13)
@@ -97,21 +94,19 @@ def test_the_real_factors_are_the_least_fixed_point():
 
 def test_classes_that_no_other_can_merge_with_are_left_alone():
     found = ncsolve.oversampling(
-        ncsolve.UFM(
-            [500, 500, 7, 7, 3], bias="free", depth=2, weight_decay=2e-3, feature_decay=2e-3
-        )
+        ncsolve.UFM([500, 500, 7, 7, 3], bias="free", depth=2, **even(2e-3))
     )
     assert found.factors[4] == found.whole_factors[4] == 1
     assert any("merge with none" in note for note in found.notes)
 
 
 def test_questions_without_an_answer_say_why():
-    hard = ncsolve.UFM([1000, 100, 10, 2], weight_decay=1e-2, feature_decay=1e-2)
+    hard = ncsolve.UFM([1000, 100, 10, 2], **even(1e-2))
     with pytest.raises(ncsolve.NoAnswer, match="N grows as fast"):
         ncsolve.oversampling(hard)
     assert ncsolve.oversampling(hard, fixed_total=True).verified
     with pytest.raises(ncsolve.NoAnswer, match="samples are needed"):
-        ncsolve.oversampling(hard.replace(weight_decay=0.1, feature_decay=0.1), fixed_total=True)
+        ncsolve.oversampling(hard.replace(**even(0.1)), fixed_total=True)
     with pytest.raises(ncsolve.NoAnswer, match="no class is lost"):
         ncsolve.oversampling(ncsolve.UFM([20, 10]))
     with pytest.raises(ncsolve.NoAnswer, match="so none merges"):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from support.draws import even
 
 import ncsolve
 from ncsolve.analytic import scalar
@@ -98,15 +99,11 @@ def test_descent_on_the_weighted_objective_ends_at_the_predicted_value(name, see
     ).value != pytest.approx(value, rel=1e-6)
     if name.endswith("tail"):
         *factors, h = parts
-        product = (
-            np.linalg.multi_dot([*reversed(factors), np.eye(width)]) if depth > 1 else factors[0]
-        )
-        assert np.linalg.norm(product, axis=1) == pytest.approx(
-            predicted.weight_norm, rel=1e-4, abs=1e-5
-        )
-        assert np.linalg.norm(h, axis=0) / np.sqrt(n) == pytest.approx(
-            predicted.feature_norm, rel=1e-4, abs=1e-5
-        )
+        product = np.linalg.multi_dot([*reversed(factors), np.eye(width)])
+        near = {"rel": 1e-4, "abs": 1e-5}
+        means = np.linalg.norm(h, axis=0) / np.sqrt(n)
+        assert np.linalg.norm(product, axis=1) == pytest.approx(predicted.weight_norm, **near)
+        assert means == pytest.approx(predicted.feature_norm, **near)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
@@ -143,7 +140,7 @@ def test_weights_for_thresholds_make_all_critical_decays_and_own_logits_equal_an
 ):
     rng = np.random.default_rng(seed)
     n = np.floor(np.exp(rng.uniform(0, 6, int(rng.integers(2, 8)))))
-    ufm = ncsolve.UFM(n, depth=depth, weight_decay=1e-4, feature_decay=1e-4)
+    ufm = ncsolve.UFM(n, depth=depth, **even(1e-4))
     found = ncsolve.class_weights(ufm)
     assert found.verified
     assert found.weights @ n == pytest.approx(n.sum(), rel=1e-14)
@@ -155,9 +152,7 @@ def test_weights_for_thresholds_make_all_critical_decays_and_own_logits_equal_an
         (1.001, 0),
     ):  # by predictions of unweighted problems, class by class
         states = [
-            ncsolve.predict(
-                ufm.replace(weight_decay=common * factor / w, feature_decay=common * factor / w)
-            ).classes.state[k]
+            ncsolve.predict(ufm.replace(**even(common * factor / w))).classes.state[k]
             for k, w in enumerate(found.weights)
         ]
         assert states.count("active") == living
@@ -170,12 +165,7 @@ def test_weights_for_thresholds_make_all_critical_decays_and_own_logits_equal_an
 def test_the_exponent_of_one_layer_does_not_equalize_three():
     n = np.array([500.0, 20.0, 3.0])
     omega = n**-0.5
-    critical = (
-        ncsolve.thresholds(ncsolve.UFM(n, depth=3)).classes.critical_decay
-        * omega
-        * n.sum()
-        / (omega @ n)
-    )
+    critical = ncsolve.thresholds(ncsolve.UFM(n, depth=3)).classes.critical_decay * omega
     assert critical.max() / critical.min() > 1.5
 
 

@@ -34,3 +34,8 @@ def squared_problem(rng):
         feature_decay=float(decays[0]),
         bias="none" if rng.random() < 0.5 else "free",
     )
+
+
+def even(decay):
+    """All decays equal."""
+    return {"weight_decay": decay, "feature_decay": decay}
