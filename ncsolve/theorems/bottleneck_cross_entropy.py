@@ -16,10 +16,16 @@ import numpy as np
 
 from ..analytic import draws
 from ..analytic.hypotheses import CROSS_ENTROPY, LINEAR, ONE_LAYER
-from ..analytic.search.lowrank import solution
-from ..analytic.theorem import Case, Claim, Hypothesis, Theorem
+from ..analytic.theorem import Case, Claim, Hypothesis, Solution, Theorem, Watch
 from ..problem.ufm import UFM
 from .proofs import proof
+
+
+def solve(ufm: UFM, watch: Watch | None = None) -> Solution:
+    """The lowest point of the search."""
+    from ..analytic.search.lowrank import solution  # only a problem that is searched loads it
+
+    return solution(ufm, watch)
 
 
 def draw(rng: np.random.Generator) -> UFM:
@@ -43,7 +49,7 @@ THEOREM = Theorem(
         ONE_LAYER,
         Hypothesis("the width is below K - 1", lambda ufm: ufm.rank_limit < ufm.classes - 1),
     ),
-    solve=solution,
+    solve=solve,
     derive=proof("bottleneck_cross_entropy"),
     cases=(Case("six classes in two dimensions", lambda: UFM([100] * 6, "ce", width=2)),),
     iterative=True,
