@@ -24,9 +24,6 @@ API = {
     "Checks": [
         "certify",
         "Certificate",
-        "RigorousCertificate",
-        "Outcome",
-        "replay",
         "verify",
         "Verification",
         "Verdict",

@@ -82,3 +82,28 @@ def test_every_file_has_its_test_where_the_page_says():
     assert not lost
     for name in named:
         assert any(fnmatch(file, name) for file in alone), f"{name} has a test of its own now"
+
+
+TEXTS = [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md"), *(ROOT / "ncsolve").rglob("*.py")]
+MADE = {
+    "check.py",
+    "cross_entropy_pair.py",
+    "FILE.py",
+    "test_FILE.py",
+}  # written by a page that is followed, or any file
+
+
+def test_no_page_and_no_docstring_names_a_file_that_is_not_there():
+    folders = (ROOT, ROOT / "ncsolve", ROOT / "docs")
+    names = {
+        path.name
+        for folder in ("ncsolve", "docs", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    for text in TEXTS:
+        if "generated" in text.parts or "_build" in text.parts:
+            continue
+        for name in re.findall(r"[\w/]*\w\.py\b", text.read_text(encoding="utf-8")):
+            there = any((folder / name).exists() for folder in (*folders, text.parent))
+            last = name.rpartition("/")[2]
+            assert there or last in MADE or ("/" not in name and name in names), f"{text}: {name}"
