@@ -10,7 +10,8 @@ from ncsolve.metrics.rows import coded, ordered
 H = np.random.default_rng(0).normal(size=(12, 3))
 Y = np.arange(12) % 4
 W = np.random.default_rng(1).normal(size=(4, 3))
-PLAIN = ncsolve.measure(H, Y, W, np.zeros(4))
+measure = ncsolve.measure
+PLAIN = measure(H, Y, W, np.zeros(4))
 
 
 @pytest.mark.parametrize(
@@ -31,9 +32,8 @@ PLAIN = ncsolve.measure(H, Y, W, np.zeros(4))
 @pytest.mark.parametrize("kind", ["list", "array", "object array", "tuple"])
 def test_labels_may_be_any_hashable_values(names, kind):
     mixed = isinstance(names[-1], tuple) or len({type(name) for name in names}) > 1
-    kind = (
-        "object array" if kind == "array" and mixed else kind
-    )  # numpy would make other values of these
+    # numpy would make other values of these
+    kind = "object array" if kind == "array" and mixed else kind
     line = [names[y] for y in Y]
     if kind == "object array":
         array = np.empty(12, dtype=object)
@@ -43,7 +43,7 @@ def test_labels_may_be_any_hashable_values(names, kind):
         line = np.array(line)
     elif kind == "tuple":
         line = tuple(line)
-    found = ncsolve.measure(H, line, W, np.zeros(4))
+    found = measure(H, line, W, np.zeros(4))
     assert dict(found) == dict(PLAIN)
     expected = tuple(name.decode() if isinstance(name, bytes) else name for name in names)
     assert found.classes == expected
@@ -53,7 +53,7 @@ def test_labels_may_be_any_hashable_values(names, kind):
     "labels", [Y.astype(float), Y.astype(np.uint8), Y[:, None], [np.int64(y) for y in Y]], ids=repr
 )
 def test_whole_floats_columns_and_numpy_scalars_are_labels(labels):
-    found = ncsolve.measure(H, labels, W)
+    found = measure(H, labels, W)
     assert found.classes == (0, 1, 2, 3)
     assert all(type(one) is int for one in found.classes)
 
@@ -66,36 +66,34 @@ def test_classes_that_cannot_be_compared_have_a_fixed_order():
 
 def test_the_order_of_the_classes_is_that_of_the_rows():
     names = np.array(["low", "mid", "high", "top"])
-    given = ncsolve.measure(H, names[Y], W, np.zeros(4), classes=["low", "mid", "high", "top"])
+    given = measure(H, names[Y], W, np.zeros(4), classes=["low", "mid", "high", "top"])
     assert given.classes == ("low", "mid", "high", "top")
     assert dict(given) == dict(PLAIN)
-    assert ncsolve.measure(H, names[Y], W).classes == ("high", "low", "mid", "top")
+    assert measure(H, names[Y], W).classes == ("high", "low", "mid", "top")
 
 
 def test_lists_and_integers_are_features():
     grid = (H * 10).astype(int)
-    expected = dict(ncsolve.measure(grid.astype(float), Y, W))
-    assert dict(ncsolve.measure(grid.tolist(), Y.tolist(), W.tolist())) == expected
-    assert dict(ncsolve.measure(grid, Y, W)) == expected
+    expected = dict(measure(grid.astype(float), Y, W))
+    assert dict(measure(grid.tolist(), Y.tolist(), W.tolist())) == expected
+    assert dict(measure(grid, Y, W)) == expected
     fortran = np.asfortranarray(grid.astype(float))[::1]
-    assert dict(ncsolve.measure(fortran, Y, W)) == expected
+    assert dict(measure(fortran, Y, W)) == expected
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble])
 def test_any_floats_are_measured_in_doubles(kind):
     low = H.astype(np.float16)
-    found = ncsolve.measure(low.astype(kind), Y, W)
-    assert found["nc1_pinv"] == pytest.approx(
-        ncsolve.measure(low.astype(float), Y, W)["nc1_pinv"], rel=1e-13
-    )
+    found = measure(low.astype(kind), Y, W)
+    expected = measure(low.astype(float), Y, W)["nc1_pinv"]
+    assert found["nc1_pinv"] == pytest.approx(expected, rel=1e-13)
     assert found.class_means.dtype == np.float64
 
 
 def test_a_mask_that_hides_nothing_and_features_of_zeros_are_no_mistake():
-    assert dict(
-        ncsolve.measure(np.ma.array(H), np.ma.array(Y), np.ma.array(W), np.ma.array(np.zeros(4)))
-    ) == dict(PLAIN)
-    zero = ncsolve.measure(np.zeros((12, 3)), Y, np.zeros((4, 3)))
+    masked = map(np.ma.array, (H, Y, W, np.zeros(4)))
+    assert dict(measure(*masked)) == dict(PLAIN)
+    zero = measure(np.zeros((12, 3)), Y, np.zeros((4, 3)))
     assert zero["nc0"] == 0.0
     assert zero.absent["nc1_quotient"] == "all class means coincide"
 
@@ -103,26 +101,24 @@ def test_a_mask_that_hides_nothing_and_features_of_zeros_are_no_mistake():
 def test_the_given_arrays_are_not_changed():
     copies = H.copy(), Y.copy(), W.copy()
     H.setflags(write=False)
-    ncsolve.measure(H, Y, W)
+    measure(H, Y, W)
     for now, before in zip((H, Y, W), copies, strict=True):
         np.testing.assert_array_equal(now, before)
 
 
 def test_a_measurement_is_a_mapping_with_reasons():
-    found = ncsolve.measure(H, Y)
+    found = measure(H, Y)
     assert len(found) == len(list(found)) == len(dict(found))
     assert found.get("nc0") is None
     with pytest.raises(KeyError, match="nc0 is absent: it needs a classifier"):
         found["nc0"]
     with pytest.raises(AttributeError):
         found.metrics = {}
-    only = ncsolve.measure(H, Y, W, keys=["nc0", "nc1_cdnv"])
+    only = measure(H, Y, W, keys=["nc0", "nc1_cdnv"])
     assert list(only) == ["nc0", "nc1_cdnv"]
-    assert list(ncsolve.measure(H, Y, keys="nc1_cdnv")) == ["nc1_cdnv"]
-    assert list(ncsolve.measure(H, Y, W, keys=iter(["nc0", "nc4_ncc_mismatch"]))) == [
-        "nc0",
-        "nc4_ncc_mismatch",
-    ]
+    assert list(measure(H, Y, keys="nc1_cdnv")) == ["nc1_cdnv"]
+    keys = ["nc0", "nc4_ncc_mismatch"]
+    assert list(measure(H, Y, W, keys=iter(keys))) == keys
     document = found.to_dict()
     assert document["metrics"] == dict(found)
     assert [row["count"] for row in document["classes"]] == [3, 3, 3, 3]
@@ -134,126 +130,74 @@ def test_layers_are_measured_one_by_one():
     )
     features, labels, weights = near(prediction, noise=0.1, dimension=5)
     layers = passed(features, weights)
-    found = ncsolve.measure(layers, labels, weights)
+    found = measure(layers, labels, weights)
     for j, (name, rows) in enumerate(layers.items()):
         rest = np.linalg.multi_dot([np.eye(3), *reversed(weights[j:])])
-        alone = ncsolve.measure(rows, labels, rest)
+        alone = measure(rows, labels, rest)
         for key in alone:
             assert found.layers[name][key] == pytest.approx(alone[key], rel=1e-11, abs=1e-13), key
-    without = ncsolve.measure(layers, labels)
+    without = measure(layers, labels)
     assert "nc1_pinv" in without.layers["H_3"]
 
 
-MISTAKES = {
-    "transposed features": (
-        lambda: ncsolve.measure(H.T, Y),
-        r"shape (3, 12) and labels have shape (12,): they look transposed",
-    ),
-    "other length": (lambda: ncsolve.measure(H, Y[:5]), "shape (12, 3) and labels have shape (5,)"),
-    "a nan": (
-        lambda: ncsolve.measure(np.where(H[7, 2] == H, np.nan, H), Y),
+MISTAKES = [
+    (lambda: measure(H.T, Y), "shape (3, 12) and labels have shape (12,): they look transposed"),
+    (lambda: measure(H, Y[:5]), "shape (12, 3) and labels have shape (5,)"),
+    (
+        lambda: measure(np.where(H[7, 2] == H, np.nan, H), Y),
         "sample 7, coordinate 2 (counting from 0) is nan",
     ),
-    "an infinity": (
-        lambda: ncsolve.measure(np.where(H[7, 2] == H, -np.inf, H), Y),
-        "sample 7, coordinate 2",
-    ),
-    "too large": (lambda: ncsolve.measure(H * 1e200, Y), "squares overflow"),
-    "too small": (
-        lambda: ncsolve.measure(H * 1e-170, Y),
+    (lambda: measure(np.where(H[7, 2] == H, -np.inf, H), Y), "sample 7, coordinate 2"),
+    (lambda: measure(H * 1e200, Y), "squares overflow"),
+    (
+        lambda: measure(H * 1e-170, Y),
         "of the features is 2.32503e-170, and squares of small parts of it underflow",
     ),
-    "a small classifier": (
-        lambda: ncsolve.measure(H, Y, W * 1e-200),
-        "weight is 1.30316e-200, and squares",
-    ),
-    "a large classifier": (
-        lambda: ncsolve.measure(H, Y, W * 1e200),
-        "e+199; entries up to 1e+140 are measured",
-    ),
-    "a product beyond the doubles": (
-        lambda: ncsolve.measure(H, Y, [1e99 * W, 1e99 * np.eye(4)]),
-        "1e+99, whose product is out of range",
-    ),
-    "a mask of features": (
-        lambda: ncsolve.measure(np.ma.masked_less(H, -1), Y),
-        "features have a mask that hides 4 entries",
-    ),
-    "a mask of labels": (
-        lambda: ncsolve.measure(H, np.ma.masked_equal(Y, 3)),
-        "labels have a mask that hides 3 entries",
-    ),
-    "a mask of the classifier": (
-        lambda: ncsolve.measure(H, Y, np.ma.masked_less(W, 0)),
-        "weight has a mask",
-    ),
-    "a mask of the bias": (
-        lambda: ncsolve.measure(H, Y, W, np.ma.masked_equal([0, 1, 2, 3], 1)),
-        "bias has a mask",
-    ),
-    "one dimension": (lambda: ncsolve.measure(H[:, 0], Y), "features[:, None]"),
-    "images": (
-        lambda: ncsolve.measure(H[:, :, None], Y),
-        "(12, 3, 1), not (samples, dimensions); flatten",
-    ),
-    "no samples": (lambda: ncsolve.measure(np.zeros((0, 3)), []), "no samples were seen"),
-    "no dimensions": (lambda: ncsolve.measure(np.zeros((3, 0)), [1, 2, 3]), "(3, 0)"),
-    "text": (lambda: ncsolve.measure([["a", "b"]], [1]), "<U1, not real numbers"),
-    "complex": (lambda: ncsolve.measure(H * 1j, Y), "complex128"),
-    "ragged": (lambda: ncsolve.measure([[1.0, 2.0], [3.0]], [0, 1]), "rows of different lengths"),
-    "one class": (lambda: ncsolve.measure(H, ["a"] * 12), "one class, 'a'"),
-    "one-hot": (lambda: ncsolve.measure(H, np.eye(4)[Y]), "argmax"),
-    "half labels": (
-        lambda: ncsolve.measure(H, Y + 0.5),
-        "label 0 (counting from 0) is 0.5, not a whole number",
-    ),
-    "missing label": (
-        lambda: ncsolve.measure(H, [None, *Y[1:]]),
-        "label 0 (counting from 0) is None, which is missing",
-    ),
-    "nan label": (
-        lambda: ncsolve.measure(H, np.where(Y == 2, np.nan, Y)),
+    (lambda: measure(H, Y, W * 1e-200), "weight is 1.30316e-200, and squares"),
+    (lambda: measure(H, Y, W * 1e200), "e+199; entries up to 1e+140 are measured"),
+    (lambda: measure(H, Y, [1e99 * W, 1e99 * np.eye(4)]), "1e+99, whose product is out of range"),
+    (lambda: measure(np.ma.masked_less(H, -1), Y), "features have a mask that hides 4 entries"),
+    (lambda: measure(H, np.ma.masked_equal(Y, 3)), "labels have a mask that hides 3 entries"),
+    (lambda: measure(H, Y, np.ma.masked_less(W, 0)), "weight has a mask"),
+    (lambda: measure(H, Y, W, np.ma.masked_equal([0, 1, 2, 3], 1)), "bias has a mask"),
+    (lambda: measure(H[:, 0], Y), "features[:, None]"),
+    (lambda: measure(H[:, :, None], Y), "(12, 3, 1), not (samples, dimensions); flatten"),
+    (lambda: measure(np.zeros((0, 3)), []), "no samples were seen"),
+    (lambda: measure(np.zeros((3, 0)), [1, 2, 3]), "(3, 0)"),
+    (lambda: measure([["a", "b"]], [1]), "<U1, not real numbers"),
+    (lambda: measure(H * 1j, Y), "complex128"),
+    (lambda: measure([[1.0, 2.0], [3.0]], [0, 1]), "rows of different lengths"),
+    (lambda: measure(H, ["a"] * 12), "one class, 'a'"),
+    (lambda: measure(H, np.eye(4)[Y]), "argmax"),
+    (lambda: measure(H, Y + 0.5), "label 0 (counting from 0) is 0.5, not a whole number"),
+    (lambda: measure(H, [None, *Y[1:]]), "label 0 (counting from 0) is None, which is missing"),
+    (
+        lambda: measure(H, np.where(Y == 2, np.nan, Y)),
         "label 2 (counting from 0) is nan, which is missing",
     ),
-    "unhashable label": (lambda: ncsolve.measure(H, [[1]] * 12), "[1], which cannot name a class"),
-    "labels as a word": (lambda: ncsolve.measure(H, "catdogcatdog"), "not a sequence"),
-    "transposed classifier": (lambda: ncsolve.measure(H, Y, W.T), "weight has shape (3, 4)"),
-    "narrow classifier": (lambda: ncsolve.measure(H, Y, W[:, :2]), "(4, 3)"),
-    "classifier as a line": (lambda: ncsolve.measure(H, Y, W[0]), "weight has shape (3,)"),
-    "an absent class": (
-        lambda: ncsolve.measure(H, np.where(Y == 2, 3, Y), W),
-        "no sample of class 2",
-    ),
-    "too few rows": (
-        lambda: ncsolve.measure(H, Y, W[:3]),
-        "3 rows, but the labels have 4 classes (0, 1, 2, 3)",
-    ),
-    "nan in the classifier": (lambda: ncsolve.measure(H, Y, W * np.nan), "weight holds nan"),
-    "long bias": (
-        lambda: ncsolve.measure(H, Y, W, np.zeros(5)),
-        "(5,); it needs one entry for each of 4 classes",
-    ),
-    "bias alone": (lambda: ncsolve.measure(H, Y, bias=np.zeros(4)), "without a classifier"),
-    "chain that breaks": (
-        lambda: ncsolve.measure(H, Y, [np.zeros((5, 3)), np.zeros((4, 6))]),
-        "weight W_1 has shape (5, 3)",
-    ),
-    "more layers than matrices": (
-        lambda: ncsolve.measure({"a": H, "b": H}, Y, W),
-        "2 layers of features and 1 matrices",
-    ),
-    "no layers": (lambda: ncsolve.measure({}, Y), "empty mapping"),
-    "unknown key": (lambda: ncsolve.measure(H, Y, keys=["nc1_pin"]), "did you mean 'nc1_pinv'"),
-    "nc4": (lambda: ncsolve.measure(H, Y, keys=["nc4"]), "'nc4' is unknown"),
-    "unknown center": (lambda: ncsolve.Convention(center="mean"), "'classes' or 'samples' works"),
-    "ddof": (lambda: ncsolve.Convention(ddof=2), "ddof 2"),
-    "cut": (lambda: ncsolve.Convention(rank_cut=-1), "rank_cut -1"),
-}
+    (lambda: measure(H, [[1]] * 12), "[1], which cannot name a class"),
+    (lambda: measure(H, "catdogcatdog"), "not a sequence"),
+    (lambda: measure(H, Y, W.T), "weight has shape (3, 4)"),
+    (lambda: measure(H, Y, W[:, :2]), "(4, 3)"),
+    (lambda: measure(H, Y, W[0]), "weight has shape (3,)"),
+    (lambda: measure(H, np.where(Y == 2, 3, Y), W), "no sample of class 2"),
+    (lambda: measure(H, Y, W[:3]), "3 rows, but the labels have 4 classes (0, 1, 2, 3)"),
+    (lambda: measure(H, Y, W * np.nan), "weight holds nan"),
+    (lambda: measure(H, Y, W, np.zeros(5)), "(5,); it needs one entry for each of 4 classes"),
+    (lambda: measure(H, Y, bias=np.zeros(4)), "without a classifier"),
+    (lambda: measure(H, Y, [np.zeros((5, 3)), np.zeros((4, 6))]), "weight W_1 has shape (5, 3)"),
+    (lambda: measure({"a": H, "b": H}, Y, W), "2 layers of features and 1 matrices"),
+    (lambda: measure({}, Y), "empty mapping"),
+    (lambda: measure(H, Y, keys=["nc1_pin"]), "did you mean 'nc1_pinv'"),
+    (lambda: measure(H, Y, keys=["nc4"]), "'nc4' is unknown"),
+    (lambda: ncsolve.Convention(center="mean"), "'classes' or 'samples' works"),
+    (lambda: ncsolve.Convention(ddof=2), "ddof 2"),
+    (lambda: ncsolve.Convention(rank_cut=-1), "rank_cut -1"),
+]
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_line_with_the_value_and_what_works(name):
-    call, said = MISTAKES[name]
+@pytest.mark.parametrize(("call", "said"), MISTAKES, ids=[said for _, said in MISTAKES])
+def test_a_mistake_is_one_line_with_the_value_and_what_works(call, said):
     with pytest.raises(ncsolve.NcsolveError) as caught:
         call()
     message = str(caught.value)
@@ -267,13 +211,8 @@ def test_a_mistake_is_one_line_with_the_value_and_what_works(name):
 
 def measured_with(counts, labels, **choices):
     prediction = ncsolve.predict(ncsolve.UFM(counts, weight_decay=1e-3, feature_decay=1e-3))
-    labels = list(labels)
-    return ncsolve.measure(
-        np.random.default_rng(0).normal(size=(len(labels), 4)),
-        labels,
-        prediction=prediction,
-        **choices,
-    )
+    features = np.random.default_rng(0).normal(size=(len(labels), 4))
+    return measure(features, labels, prediction=prediction, **choices)
 
 
 def test_classes_are_matched_by_name_whatever_their_order():
@@ -282,13 +221,12 @@ def test_classes_are_matched_by_name_whatever_their_order():
     labels = np.repeat(list(counts), list(counts.values()))
     features = np.repeat(prediction.class_means.T, [8, 3, 5], axis=0)
     order = [1, 2, 0]  # cat, dog, owl
-    found = ncsolve.measure(features, labels, prediction.weights[0][order], prediction=prediction)
+    found = measure(features, labels, prediction.weights[0][order], prediction=prediction)
     assert found["nc2_abs_H"] < 1e-14
     assert found["nc2_abs_W"] < 1e-14
     assert found["nc3_abs"] < 1e-14
-    wrong = ncsolve.measure(
-        features, labels, prediction.weights[0], prediction=prediction
-    )  # rows in another order
+    # rows in another order
+    wrong = measure(features, labels, prediction.weights[0], prediction=prediction)
     assert wrong["nc2_gof_W"] > 0.1
 
 
@@ -303,11 +241,7 @@ def test_numbered_predictions_take_sorted_labels_in_order():
     [
         ([3, 2], [0, 0, 1, 1], "class 0: 2 samples, 3 predicted"),
         ([2, 2, 1], [0, 0, 1, 1], "classes without samples: '2'"),
-        (
-            {"a": 2, "b": 2},
-            ["a", "a", "c", "c"],
-            "classes without samples: 'b'; labels that are no predicted class: 'c'",
-        ),
+        ({"a": 2, "b": 2}, list("aacc"), "samples: 'b'; labels that are no predicted class: 'c'"),
         ({"a": 2, "b": 2}, ["a", "a", "b", "b", "c"], "labels that are no predicted class: 'c'"),
     ],
 )
@@ -324,10 +258,8 @@ def test_a_subset_may_have_other_counts_but_not_other_classes():
 
 
 def test_targets_that_are_not_one_hot_are_not_compared():
-    ufm = ncsolve.UFM(
-        [5, 3, 2], ncsolve.Squared([[1, -1, 0.5], [0, 2, 1]]), weight_decay=1e-2, feature_decay=1e-2
-    )
+    loss = ncsolve.Squared([[1, -1, 0.5], [0, 2, 1]])
+    ufm = ncsolve.UFM([5, 3, 2], loss, weight_decay=1e-2, feature_decay=1e-2)
+    labels, prediction = np.repeat([0, 1, 2], [5, 3, 2]), ncsolve.predict(ufm)
     with pytest.raises(ncsolve.ProblemError, match="not one-hot"):
-        ncsolve.measure(
-            np.eye(10), np.repeat([0, 1, 2], [5, 3, 2]), prediction=ncsolve.predict(ufm)
-        )
+        measure(np.eye(10), labels, prediction=prediction)
