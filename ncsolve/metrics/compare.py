@@ -49,21 +49,11 @@ class FactorSpectrum(Value):
     relative : distance as a share of the norm of the prediction; None where that is zero
     """
 
-    entries = ("name", "measured", "predicted", "gof", "relative")
-
     name: str
     measured: Array
     predicted: Array
-
-    @property
-    def gof(self) -> float | None:
-        """See the class."""
-        return _known(gof, self.measured, self.predicted)
-
-    @property
-    def relative(self) -> float | None:
-        """See the class."""
-        return _known(relative, self.measured, self.predicted)
+    gof: float | None
+    relative: float | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -194,8 +184,9 @@ class Comparison(Value):
         every = []
         for name, values in measured.items():
             size = max(len(values), len(predicted[name]))
-            both = (np.pad(one, (0, size - len(one))) for one in (values, predicted[name]))
-            every.append(FactorSpectrum(name, *both))
+            pair = [np.pad(one, (0, size - len(one))) for one in (values, predicted[name])]
+            distances = (_known(distance, *pair) for distance in (gof, relative))
+            every.append(FactorSpectrum(name, *pair, *distances))
         return tuple(every)
 
     @cached_property

@@ -196,12 +196,10 @@ class Reading(Value):
 def reading(network: Network, samples: torch.Tensor) -> Reading:
     """Capture what enters every linear layer of the head, in evaluation mode, and copy the head's parameters."""
     caught = capture(network, samples, network.layers())
-    weights = tuple(_doubles(layer.weight) for layer in network.head)
-    last = network.head[-1].bias
-    bias = np.zeros(len(weights[-1])) if last is None else _doubles(last)
+    named = {
+        name: parameter.detach().cpu().double().numpy().copy()
+        for name, parameter in network.head.named_parameters()
+    }
+    weights = tuple(one for name, one in named.items() if name.endswith("weight"))
+    bias = named.get(f"{len(weights) - 1}.bias", np.zeros(len(weights[-1])))
     return Reading(tuple(caught.values()), weights, bias)
-
-
-def _doubles(tensor: torch.Tensor) -> Array:
-    copied: Array = tensor.detach().cpu().double().numpy().copy()
-    return copied

@@ -15,28 +15,24 @@ from ncsolve.metrics.compare import aligned
 
 def compared(prediction, noise, layers=False, **choices):
     features, labels, weights = near(prediction, noise=noise, dimension=24)
-    found = ncsolve.measure(
-        passed(features, weights) if layers else features, labels, weights, prediction.bias
-    )
+    inputs = passed(features, weights) if layers else features
+    found = ncsolve.measure(inputs, labels, weights, prediction.bias)
     return ncsolve.compare(found, prediction, **choices)
 
 
 @pytest.mark.parametrize(("loss", "depth"), [("mse", 1), ("mse", 3), ("ce", 1)])
 @pytest.mark.parametrize("bias", ["none", "free"])
 def test_a_network_at_the_prediction_agrees_in_every_number(depth, bias, loss):
-    ufm = ncsolve.UFM(
-        [40, 20, 10, 5], loss, depth=depth, bias=bias, weight_decay=1e-3, feature_decay=1e-3
-    )
-    prediction = ncsolve.predict(ufm)
+    decays = {"weight_decay": 1e-3, "feature_decay": 1e-3}
+    prediction = ncsolve.predict(ncsolve.UFM([40, 20, 10, 5], loss, depth, bias=bias, **decays))
     found = compared(prediction, 0.0, layers=True)
     assert found.agrees
     assert found.largest[1] < 2e-14
     assert found.procrustes < 1e-13
     table = prediction.classes
     for k, row in enumerate(found.classes):
-        assert row.feature_norm == pytest.approx(
-            table.feature_norm[k], rel=1e-9
-        )  # a certified prediction has two roads to a norm
+        # a certified prediction has two roads to a norm
+        assert row.feature_norm == pytest.approx(table.feature_norm[k], rel=1e-9)
         assert row.weight_norm == pytest.approx(table.weight_norm[k], rel=1e-9)
         assert row.angle < 1e-6
         assert row.cosine_error < 1e-9
@@ -53,12 +49,8 @@ def test_distances_grow_with_the_noise_and_the_verdict_turns():
     assert not large.agrees
     assert small.distances["bias"] == 0.0
     for key in small.distances.keys() - {"bias"}:
-        squared = key == "nc1_quotient"
-        assert (
-            (10 if squared else 2)
-            < large.distances[key] / small.distances[key]
-            < (40 if squared else 12)
-        ), key
+        low, high = (10, 40) if key == "nc1_quotient" else (2, 12)
+        assert low < large.distances[key] / small.distances[key] < high, key
     assert not compared(prediction, 0.01, tolerance=1e-3).agrees
 
 
@@ -85,18 +77,16 @@ def test_a_wrong_layer_is_named():
 def test_a_spectrum_that_is_wrong_in_one_factor_is_seen_there_alone():
     prediction = long_tail_of_ten(depth=2)
     features, labels, weights = near(prediction)
-    found = ncsolve.compare(
-        ncsolve.measure(features, labels, [1.1 * weights[0], weights[1] / 1.1]), prediction
-    )
+    measured = ncsolve.measure(features, labels, [1.1 * weights[0], weights[1] / 1.1])
+    found = ncsolve.compare(measured, prediction)
     assert [round(one.relative, 6) for one in found.spectra] == [0.0, 0.1, round(1 - 1 / 1.1, 6)]
     assert all(one.gof < 1e-13 for one in found.spectra)
     assert not found.agrees  # the end-to-end matrix is right, and no decays lead to these factors
     assert found.largest == ("spectrum_W_1", pytest.approx(0.1, rel=1e-12))
     assert found.distances["spectrum_W_2"] == found.spectra[2].relative
     assert ncsolve.compare(found.measurement, prediction, scale_free=True).agrees
-    product = ncsolve.compare(
-        ncsolve.measure(features, labels, weights[1] @ weights[0]), prediction
-    )
+    measured = ncsolve.measure(features, labels, weights[1] @ weights[0])
+    product = ncsolve.compare(measured, prediction)
     assert product.agrees
     assert product.untested == ("the matrices one by one",)
     assert found.untested == ()
@@ -119,9 +109,8 @@ def test_without_a_classifier_the_features_decide():
 def test_factors_that_share_the_scale_wrongly_do_not_agree():
     prediction = long_tail_of_ten(depth=2)
     features, labels, weights = near(prediction)
-    found = ncsolve.compare(
-        ncsolve.measure(features, labels, [10 * weights[0], weights[1] / 10]), prediction
-    )
+    measured = ncsolve.measure(features, labels, [10 * weights[0], weights[1] / 10])
+    found = ncsolve.compare(measured, prediction)
     assert found.largest == ("spectrum_W_1", pytest.approx(9.0))
     assert found.distances["spectrum_W_2"] == pytest.approx(0.9)
     assert found.distances["nc3_abs"] < 1e-13
@@ -135,9 +124,8 @@ def test_features_that_have_not_collapsed_do_not_agree_whatever_their_means():
     for k in range(10):
         noise[labels == k] -= noise[labels == k].mean(axis=0)
     for scale_free in (False, True):
-        found = ncsolve.compare(
-            ncsolve.measure(features + noise, labels, weights), prediction, scale_free=scale_free
-        )
+        measured = ncsolve.measure(features + noise, labels, weights)
+        found = ncsolve.compare(measured, prediction, scale_free=scale_free)
         assert found.distances["nc2_gof_H"] < 1e-12
         assert found.largest[0] == "nc1_quotient"
         assert found.largest[1] == found.measurement["nc1_quotient"] > 10
@@ -147,9 +135,8 @@ def test_features_that_have_not_collapsed_do_not_agree_whatever_their_means():
 def biased(bias, loss="mse", shift=0.0, **fields):
     """A network at the prediction for cat, dog and owl in another order than that of the labels, its bias off by `shift`."""
     counts = {"owl": 40, "cat": 20, "dog": 5}
-    prediction = ncsolve.predict(
-        ncsolve.UFM(counts, loss, bias=bias, weight_decay=2e-3, feature_decay=2e-3, **fields)
-    )
+    ufm = ncsolve.UFM(counts, loss, bias=bias, weight_decay=2e-3, feature_decay=2e-3, **fields)
+    prediction = ncsolve.predict(ufm)
     features, labels, weights = near(prediction)
     names, order = np.array(list(counts))[labels], [1, 2, 0]
     b = None if shift is None else (prediction.bias + np.asarray(shift))[order]
@@ -161,9 +148,8 @@ def biased(bias, loss="mse", shift=0.0, **fields):
     [("free", "mse"), ("none", "mse"), (0.02, "ce"), ("free", "ce"), ("none", "ce")],
 )
 def test_a_bias_is_held_against_the_predicted_one(bias, loss):
-    off = np.array(
-        [0.03, -0.01, -0.02]
-    )  # orthogonal to ones, which plain cross-entropy does not see
+    # orthogonal to ones, which plain cross-entropy does not see
+    off = np.array([0.03, -0.01, -0.02])
     found = biased(bias, loss, off)
     prediction = found.prediction
     unseen = prediction.bias.mean() if (bias, loss) == ("free", "ce") else 0.0
@@ -226,21 +212,15 @@ def test_a_tolerance_is_a_positive_number(tolerance):
 
 def test_the_order_of_names_does_not_matter_to_a_comparison():
     counts = {"owl": 30, "cat": 10, "dog": 20}
-    prediction = ncsolve.predict(
-        ncsolve.UFM(counts, bias="free", weight_decay=1e-3, feature_decay=1e-3)
-    )
+    ufm = ncsolve.UFM(counts, bias="free", weight_decay=1e-3, feature_decay=1e-3)
+    prediction = ncsolve.predict(ufm)
     labels = np.repeat(list(counts), list(counts.values()))
     features = np.repeat(prediction.class_means.T, list(counts.values()), axis=0)
     order = [1, 2, 0]
-    found = ncsolve.compare(
-        ncsolve.measure(features, labels, prediction.weights[0][order], prediction.bias[order]),
-        prediction,
-    )
-    assert [(row.name, row.count) for row in found.classes] == [
-        ("cat", 10),
-        ("dog", 20),
-        ("owl", 30),
-    ]
+    weight, bias = prediction.weights[0][order], prediction.bias[order]
+    found = ncsolve.compare(ncsolve.measure(features, labels, weight, bias), prediction)
+    named = [("cat", 10), ("dog", 20), ("owl", 30)]
+    assert [(row.name, row.count) for row in found.classes] == named
     assert found.agrees
     assert all(row.angle < 1e-6 for row in found.classes)
     still = found.aligned[1]
@@ -260,9 +240,8 @@ def test_alignment_keeps_inner_products_and_finds_the_best_map(rows, wide, narro
     np.testing.assert_allclose(still @ still.T, b @ b.T, atol=1e-12)
     best = np.linalg.norm(turned - still)
     nuclear = np.linalg.svd(np.pad(a, ((0, 0), (0, 8))).T @ b, compute_uv=False).sum()
-    assert best**2 == pytest.approx(
-        (a**2).sum() + (b**2).sum() - 2 * nuclear, abs=1e-10
-    )  # Schonemann's value
+    # Schonemann's value
+    assert best**2 == pytest.approx((a**2).sum() + (b**2).sum() - 2 * nuclear, abs=1e-10)
     for _ in range(20):
         other = turned @ np.linalg.qr(rng.normal(size=(turned.shape[1],) * 2))[0]
         assert np.linalg.norm(other - still) >= best - 1e-12

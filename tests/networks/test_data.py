@@ -25,12 +25,9 @@ def _idx_labels(labels=LABELS, magic=0x801):
 
 
 def _write_idx(folder, zipped="", images=None, labels=None):
-    (folder / f"train-images-idx3-ubyte{zipped}").write_bytes(
-        _idx_images() if images is None else images
-    )
-    (folder / f"train-labels-idx1-ubyte{zipped}").write_bytes(
-        _idx_labels() if labels is None else labels
-    )
+    images, labels = _idx_images() if images is None else images, labels or _idx_labels()
+    (folder / f"train-images-idx3-ubyte{zipped}").write_bytes(images)
+    (folder / f"train-labels-idx1-ubyte{zipped}").write_bytes(labels)
     return folder
 
 
@@ -106,9 +103,8 @@ def _refused(path, said):
 
 def _cifar(labels, rng):
     planes = rng.integers(0, 256, (len(labels), 3, 32, 32), dtype=np.uint8)
-    return planes, b"".join(
-        bytes([label]) + image.tobytes() for label, image in zip(labels, planes, strict=True)
-    )
+    pairs = zip(labels, planes, strict=True)
+    return planes, b"".join(bytes([label]) + image.tobytes() for label, image in pairs)
 
 
 def test_cifar_batches_are_read_in_order(tmp_path):

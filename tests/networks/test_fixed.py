@@ -41,11 +41,11 @@ def test_layers_that_are_not_frozen_go_on_learning_from_the_prediction():
 
 
 def test_m_layers_receive_the_factors_and_one_layer_their_product():
-    head = torch.nn.Sequential(
-        *(Linear(d, k, bias=False, dtype=torch.float64) for d, k in ((16, 8), (8, 5), (5, 3)))
-    )
+    sizes = ((16, 8), (8, 5), (5, 3))
+    double = {"bias": False, "dtype": torch.float64}
+    head = torch.nn.Sequential(*(Linear(d, k, **double) for d, k in sizes))
     to_torch(DEEP, head)
-    one = Linear(16, 3, bias=False, dtype=torch.float64)
+    one = Linear(16, 3, **double)
     to_torch(DEEP, one)
     x = torch.from_numpy(DEEP.class_means.T.copy())
     assert np.allclose(head(x).numpy().T, DEEP.logits, atol=1e-12)

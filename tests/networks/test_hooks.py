@@ -21,9 +21,8 @@ def _model():
 
 
 def _hooks(model):
-    return [
-        len(module._forward_pre_hooks) + len(module._forward_hooks) for module in model.modules()
-    ]
+    every = (module._forward_pre_hooks | module._forward_hooks for module in model.modules())
+    return [len(hooks) for hooks in every]
 
 
 def test_inputs_of_every_linear_layer_are_what_a_pass_by_hand_gives():
@@ -92,9 +91,8 @@ def test_a_layer_that_is_called_twice_or_sees_no_vectors_is_named():
 
 
 def test_the_predicted_features_pass_the_predicted_head_without_a_distance():
-    prediction = ncsolve.predict(
-        ncsolve.UFM([30, 20, 10], depth=2, width=(6, 5), weight_decay=4e-3, feature_decay=4e-3)
-    )
+    ufm = ncsolve.UFM([30, 20, 10], depth=2, width=(6, 5), weight_decay=4e-3, feature_decay=4e-3)
+    prediction = ncsolve.predict(ufm)
     head = nn.Sequential(nn.Linear(6, 5, bias=False), nn.Linear(5, 3, bias=False)).double()
     ncsolve.to_torch(prediction, head)
     found = capture(head, torch.from_numpy(prediction.features().T.copy()))

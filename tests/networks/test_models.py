@@ -22,37 +22,18 @@ def test_resnet18_has_the_published_number_of_parameters():
     assert (
         _size(trunk) + 512 * 10 + 10 == 11_173_962
     )  # the common 32 x 32 variant with its classifier
-    assert (
-        sum(
-            isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3)
-            for module in trunk.modules()
-        )
-        == 17
-    )
+    convolutions = [module for module in trunk.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert sum(one.kernel_size == (3, 3) for one in convolutions) == 17
 
 
 def test_vgg16_has_the_published_convolutions():
     trunk, outputs = VGG16().trunk((3, 32, 32))
     convolutions = [module for module in trunk.modules() if isinstance(module, torch.nn.Conv2d)]
     assert outputs == 512
-    assert [c.out_channels for c in convolutions] == [
-        64,
-        64,
-        128,
-        128,
-        256,
-        256,
-        256,
-        512,
-        512,
-        512,
-        512,
-        512,
-        512,
-    ]
-    assert (
-        sum(c.weight.numel() for c in convolutions) == 14_714_688 - 4_224
-    )  # published with biases, which batch norm replaces
+    stages = [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+    assert [c.out_channels for c in convolutions] == stages
+    # published with biases, which batch norm replaces
+    assert sum(c.weight.numel() for c in convolutions) == 14_714_688 - 4_224
 
 
 @pytest.mark.parametrize("kind", [ResNet18, VGG16])
@@ -85,22 +66,11 @@ def test_convolutional_networks_train_end_to_end_with_three_linear_layers(kind, 
     pattern = rng.normal(size=(3, 1, 8, 8))
     labels = np.repeat([0, 1, 2], [8, 6, 4])
     data = Dataset.of(pattern[labels] + 0.1 * rng.normal(size=(18, 1, 8, 8)), labels)
-    ufm = ncsolve.UFM(
-        data.counts, loss, 3 if loss == "mse" else 1, 16, 5e-3, 5e-3, features=features
-    )
-    task = Task(ufm, data, kind(width=2))
-    trained = train(
-        task,
-        Training(
-            optimizer="adam",
-            epochs=30,
-            batch=9,
-            learning_rate=5e-3,
-            precision="single",
-            log_every=30,
-        ),
-        rng=0,
-    )
+    depth = 3 if loss == "mse" else 1
+    ufm = ncsolve.UFM(data.counts, loss, depth, 16, 5e-3, 5e-3, features=features)
+    adam = {"optimizer": "adam", "learning_rate": 5e-3, "batch": 9, "precision": "single"}
+    method = Training(epochs=30, log_every=30, **adam)
+    trained = train(Task(ufm, data, kind(width=2)), method, rng=0)
     first, last = trained.records[0], trained.records[-1]
     assert last["objective"] < 0.85 * first["objective"]
     assert len(trained.reading.inputs) == ufm.depth

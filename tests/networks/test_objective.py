@@ -61,25 +61,19 @@ def _by_hand(task, network):
             r = np.ones(3) if loss.class_scale is None else loss.class_scale
             u = s * r * z + (0.0 if loss.offsets is None else loss.offsets)
             p = [(1 - loss.smoothing) * (j == y) + loss.smoothing / 3 for j in range(3)]
-            total += math.log(sum(math.exp(one) for one in u)) - sum(
-                a * b for a, b in zip(p, u, strict=True)
-            )
+            total += math.log(sum(math.exp(one) for one in u))
+            total -= sum(a * b for a, b in zip(p, u, strict=True))
         features.append(h)
     total /= len(DATA.labels)
-    total += sum(
-        l / 2 * float((w.weight.detach() ** 2).sum())
-        for l, w in zip(ufm.weight_decay, network.head, strict=True)
-    )
+    for decay, layer in zip(ufm.weight_decay, network.head, strict=True):
+        total += decay / 2 * float((layer.weight.detach() ** 2).sum())
     if task.regularization != "all":
         total += ufm.feature_decay / 2 * float(np.sum(np.square(features)))
     if isinstance(ufm.bias, float):
         total += ufm.bias / 2 * float((network.head[-1].bias.detach() ** 2).sum())
     if task.regularization != "ufm-head":
-        total += (
-            ufm.weight_decay[0]
-            / 2
-            * sum(float((p.detach() ** 2).sum()) for p in network.backbone.parameters())
-        )
+        squares = (float((p.detach() ** 2).sum()) for p in network.backbone.parameters())
+        total += ufm.weight_decay[0] / 2 * sum(squares)
     return total
 
 
@@ -92,10 +86,14 @@ def test_the_full_batch_loss_is_the_objective_written_out(loss, bias, regulariza
     x, y = torch.tensor(DATA.samples), torch.tensor(DATA.labels)
     value = float(TrainingLoss(task, 1).double()(network, x, y).detach())
     assert value == pytest.approx(_by_hand(task, network), rel=1e-13)
-    if (
-        regularization == "ufm-head"
-    ):  # and the library's own definition, at the features that were captured
+    if regularization == "ufm-head":
+        # and the library's own definition, at the features that were captured
         assert reading(network, x).objective(task) == pytest.approx(value, rel=1e-13)
+
+
+def _steps(run, batches):
+    every = (run.loss(run.network, run.samples[one], run.labels[one]) for one in batches)
+    return [float(value.detach()) for value in every]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 5, 8, 16])
@@ -107,10 +105,7 @@ def test_the_mean_over_the_steps_of_an_epoch_is_the_objective(batch, loss):
     assert len(batches) == -(-16 // batch)
     seen = torch.cat([torch.arange(16)[one] for one in batches])
     assert sorted(seen.tolist()) == list(range(16))
-    steps = [
-        float(run.loss(run.network, run.samples[one], run.labels[one]).detach()) for one in batches
-    ]
-    assert np.mean(steps) == pytest.approx(_by_hand(task, run.network), rel=1e-13)
+    assert np.mean(_steps(run, batches)) == pytest.approx(_by_hand(task, run.network), rel=1e-13)
 
 
 def test_a_feature_penalty_that_is_not_scaled_to_the_batch_would_be_seen(monkeypatch):
@@ -120,11 +115,7 @@ def test_a_feature_penalty_that_is_not_scaled_to_the_batch_would_be_seen(monkeyp
     monkeypatch.setattr(module, "convert", lambda *_, feature_decay, back: ncsolve.convert(
         ncsolve.DecayConvention(), feature_decay=feature_decay, back=back))  # fmt: skip
     run = _Run(task, Training(optimizer="sgd", batch=4), 3, torch.device("cpu"))
-    steps = [
-        float(run.loss(run.network, run.samples[one], run.labels[one]).detach())
-        for one in run._batches()
-    ]
-    assert abs(np.mean(steps) / _by_hand(task, run.network) - 1) > 1e-3
+    assert abs(np.mean(_steps(run, run._batches())) / _by_hand(task, run.network) - 1) > 1e-3
 
 
 def test_relu_features_are_nonnegative_and_linear_ones_are_not():
@@ -151,11 +142,8 @@ def test_a_network_on_its_way_to_zero_is_measured(size):
     """Each factor shrinks, their product faster: what is left of it counts as zero, and a metric without a value is left out."""
     rng = np.random.default_rng(0)
     data = Dataset.of(rng.normal(size=(12, 5)), np.arange(12) % 3)
-    task = Task(
-        ncsolve.UFM(data.counts, width=4, depth=2, weight_decay=5e-3, feature_decay=5e-3),
-        data,
-        MLP(1, 8),
-    )
+    decays = {"weight_decay": 5e-3, "feature_decay": 5e-3}
+    task = Task(ncsolve.UFM(data.counts, width=4, depth=2, **decays), data, MLP(1, 8))
     features, first, second = (size * rng.normal(size=shape) for shape in ((12, 4), (4, 4), (3, 4)))
     row = Reading((features, features @ first.T), (first, second), np.zeros(3)).metrics(task)
     assert row["nc2_abs_H"] == pytest.approx(1.0)

@@ -48,29 +48,24 @@ GEOMETRIES = {
 
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_a_network_reaches_the_predicted_geometry_and_never_lies_below_it(name):
-    trained = train(
-        _task(**GEOMETRIES[name]), Training(epochs=40, head_gain=1.5, log_every=5), rng=1
-    )
+    method = Training(epochs=40, head_gain=1.5, log_every=5)
+    trained = train(_task(**GEOMETRIES[name]), method, rng=1)
     assert trained.reached(0.02)
     assert not trained.contradicts
     assert all(record["excess"] > -1e-12 for record in trained.records)
     assert trained.metrics["excess"] < 5e-3
     assert trained.metrics["nc2_abs_H"] < 0.03
     assert trained.metrics["nc2_abs_W"] < 0.03
-    assert (
-        min(min(pair) for target, pair in trained.targets().items() if target != "predicted") > 0.1
-    )
+    others = [pair for target, pair in trained.targets().items() if target != "predicted"]
+    assert min(map(min, others)) > 0.1
     for layer in trained.metrics.get("layers", ()):
         assert layer["nc2_abs_H"] < 0.05
 
 
 def test_a_head_that_starts_too_small_ends_at_zero_where_theory_has_a_local_minimum():
     data = _data()
-    task = Task(
-        ncsolve.UFM(data.counts, depth=6, width=8, weight_decay=5e-3, feature_decay=5e-3),
-        data,
-        MLP(2, 48),
-    )
+    ufm = ncsolve.UFM(data.counts, depth=6, width=8, weight_decay=5e-3, feature_decay=5e-3)
+    task = Task(ufm, data, MLP(2, 48))
     trained = train(task, Training(epochs=30, head_gain=0.1, log_every=30), rng=1)
     assert np.linalg.norm(trained.reading.weights[-1]) < 1e-2
     assert not trained.reached(0.5)
@@ -80,11 +75,8 @@ def test_a_head_that_starts_too_small_ends_at_zero_where_theory_has_a_local_mini
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_mini_batches_come_near_the_same_geometry(optimizer):
     rate = {"adam": 5e-3, "sgd": 0.05}[optimizer]
-    trained = train(
-        _task(),
-        Training(optimizer=optimizer, learning_rate=rate, epochs=400, batch=24, log_every=100),
-        rng=1,
-    )
+    method = {"optimizer": optimizer, "learning_rate": rate, "batch": 24}
+    trained = train(_task(), Training(epochs=400, log_every=100, **method), rng=1)
     assert trained.metrics["step"] == 800
     assert trained.reached(0.05)
     assert not trained.contradicts
@@ -115,12 +107,9 @@ def test_training_leaves_the_generators_of_the_caller_alone():
     first = train(_task(), Training(epochs=2), rng=0)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(6)
-    assert (
-        train(_task(), Training(epochs=2), rng=0).metrics["objective"] == first.metrics["objective"]
-    )
-    assert (
-        train(_task(), Training(epochs=2), rng=1).metrics["objective"] != first.metrics["objective"]
-    )
+    again, other = (train(_task(), Training(epochs=2), rng=seed) for seed in (0, 1))
+    assert again.metrics["objective"] == first.metrics["objective"]
+    assert other.metrics["objective"] != first.metrics["objective"]
 
 
 METHODS = {
@@ -139,9 +128,7 @@ def _same(one, other):
         assert torch.equal(a, b)
 
     def untimed(records):
-        return [
-            {key: value for key, value in record.items() if key != "seconds"} for record in records
-        ]
+        return [record | {"seconds": 0} for record in records]
 
     assert untimed(one.records) == untimed(other.records)
 
@@ -191,9 +178,8 @@ def test_a_killed_run_resumes_to_the_result_of_one_that_was_not(name, tmp_path):
     assert 5 <= saved["epoch"] < 25
     resumed = train(_task(), METHODS[name], rng=2, checkpoint=path, log=log, resume=True)
     _same(resumed, train(_task(), METHODS[name], rng=2))
-    assert [
-        json.loads(line).get("epoch") for line in Path(log).read_text().splitlines()[1:]
-    ] == list(range(26))
+    lines = Path(log).read_text().splitlines()[1:]
+    assert [json.loads(line)["epoch"] for line in lines] == list(range(26))
     assert sorted(os.listdir(tmp_path)) == ["run.jsonl", "run.pt"]
 
 
@@ -209,13 +195,10 @@ def test_a_seed_is_drawn_reported_and_found_again_in_the_checkpoint(tmp_path):
     path = tmp_path / "run.pt"
     first = train(_task(), Training(epochs=2), checkpoint=path)
     assert train(_task(), Training(epochs=3), checkpoint=path, resume=True).seed == first.seed
-    assert (
-        train(_task(), Training(epochs=2), rng=first.seed).metrics["objective"]
-        == first.metrics["objective"]
-    )
-    drawn = [
-        train(_task(), Training(epochs=1), rng=np.random.default_rng(3)).seed for _ in range(2)
-    ]
+    again = train(_task(), Training(epochs=2), rng=first.seed)
+    assert again.metrics["objective"] == first.metrics["objective"]
+    seeds = (np.random.default_rng(3) for _ in range(2))
+    drawn = [train(_task(), Training(epochs=1), rng=seed).seed for seed in seeds]
     assert drawn[0] == drawn[1]
     for wrong in ("seed", -1, 1.5):
         with pytest.raises(ncsolve.ProblemError, match="is not a seed"):
@@ -236,47 +219,29 @@ def test_a_rate_that_is_too_large_ends_as_diverged():
 
 def test_lbfgs_says_when_it_cannot_go_lower():
     data = Dataset.of(np.eye(3), [0, 1, 2])
-    task = Task(
-        ncsolve.UFM(data.counts, width=3, weight_decay=1e-2, feature_decay=1e-2), data, MLP(1, 16)
-    )
+    ufm = ncsolve.UFM(data.counts, width=3, weight_decay=1e-2, feature_decay=1e-2)
+    task = Task(ufm, data, MLP(1, 16))
     trained = train(task, Training(epochs=3000, log_every=3000), rng=0)
     assert trained.ending is Ending.STALLED
     assert abs(trained.metrics["excess"]) < 1e-12
     assert trained.metrics["nc2_abs_H"] < 1e-6
 
 
-def _checkpoint(tmp_path, **changes):
-    path = tmp_path / "run.pt"
-    train(_task(), Training(epochs=2), rng=2, checkpoint=path)
-    state = torch.load(path, weights_only=True)
-    torch.save(state | changes, path)
-    return path
-
-
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("loss", "seed", "gain", "said"),
     [
-        (
-            lambda path: train(
-                _task(loss="ce"), Training(epochs=2), rng=2, checkpoint=path, resume=True
-            ),
-            "task.ufm.loss was 'mse', now 'ce'",
-        ),
-        (
-            lambda path: train(_task(), Training(epochs=2), rng=3, checkpoint=path, resume=True),
-            "rng was 2, now 3",
-        ),
-        (
-            lambda path: train(
-                _task(), Training(epochs=2, head_gain=2.0), rng=2, checkpoint=path, resume=True
-            ),
-            "training.head_gain",
-        ),
+        ("ce", 2, 1.0, "task.ufm.loss was 'mse', now 'ce'"),
+        ("mse", 3, 1.0, "rng was 2, now 3"),
+        ("mse", 2, 2.0, "training.head_gain"),
     ],
 )
-def test_a_checkpoint_of_another_run_is_refused_with_the_setting_that_differs(tmp_path, call, said):
+def test_a_checkpoint_of_another_run_is_refused_with_the_setting_that_differs(
+    tmp_path, loss, seed, gain, said
+):
+    task, method, path = _task(loss), Training(epochs=2, head_gain=gain), tmp_path / "run.pt"
+    train(_task(), Training(epochs=2), rng=2, checkpoint=path)
     with pytest.raises(ncsolve.DataError, match=said):
-        call(_checkpoint(tmp_path))
+        train(task, method, rng=seed, checkpoint=path, resume=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut"])
@@ -330,9 +295,8 @@ def test_a_gpu_reaches_the_same_geometry_and_resumes(tmp_path):
     path = tmp_path / "run.pt"
     half = train(_task(), Training(epochs=40, device="cuda"), rng=1, checkpoint=path)
     assert next(half.network.parameters()).device.type == "cpu"
-    assert train(
-        _task(), Training(epochs=80, device="cuda"), rng=1, checkpoint=path, resume=True
-    ).reached(0.02)
+    method = Training(epochs=80, device="cuda")
+    assert train(_task(), method, rng=1, checkpoint=path, resume=True).reached(0.02)
 
 
 @pytest.mark.parametrize(
@@ -362,13 +326,9 @@ def test_saved_features_are_what_measure_reads(tmp_path):
     trained.save_features(path)
     with np.load(path, allow_pickle=False) as saved:
         assert sorted(saved.files) == ["H_1", "H_2", "W_1", "W_2", "classes", "y"]
-        found = ncsolve.measure(
-            {"W_1": saved["H_1"], "W_2": saved["H_2"]},
-            saved["y"],
-            [saved["W_1"], saved["W_2"]],
-            None,
-            trained.task.prediction,
-        )
+        layers, weights = ({f"W_{j}": saved[f"{x}_{j}"] for j in (1, 2)} for x in "HW")
+        prediction = trained.task.prediction
+        found = ncsolve.measure(layers, saved["y"], [*weights.values()], None, prediction)
     assert found["nc2_gof_H"] == pytest.approx(trained.metrics["nc2_gof_H"], rel=1e-9)
     decays = ["--depth", "2", "--width", "8", "--weight-decay", "5e-3", "--feature-decay", "5e-3"]
     assert main(["compare", str(path), *decays, "--tol", "0.1", "--quiet"]) == 0
