@@ -163,7 +163,7 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
     if not lives(MOST):
         largest = last_double(lives, between(closed, top, MOST)[0], top, MOST)[0]
     integer = float(math.ceil(count)) if lives(float(math.ceil(count))) else None
-    none = (f"no whole number lies between {count:.9g} and {largest:.9g}",)
+    none = (f"no whole number lies between {count:.9g} and {largest or MOST:.9g}",)
     return SmallestCount(
         ufm=ufm,
         inside=side(count),

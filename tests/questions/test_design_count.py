@@ -84,6 +84,11 @@ def test_the_living_counts_are_one_interval():
     assert not living[-1]
 
 
+def test_a_largest_count_beyond_what_doubles_carry_is_none():
+    found = ncsolve.smallest_count(ncsolve.UFM([1e51, 5], **even(7e-51)))
+    assert (found.largest, found.verified) == (None, True)
+
+
 def test_an_interval_without_a_whole_number_is_said():
     # counts near 2.5: 4 rest c^2 just below 1 makes both roots meet at 1/(4 c^2)
     rest, root = 0.5, math.sqrt(2.5)
