@@ -184,9 +184,8 @@ class Comparison(Value):
         every = []
         for name, values in measured.items():
             size = max(len(values), len(predicted[name]))
-            pair = [np.pad(one, (0, size - len(one))) for one in (values, predicted[name])]
-            distances = (_known(distance, *pair) for distance in (gof, relative))
-            every.append(FactorSpectrum(name, *pair, *distances))
+            a, b = (np.pad(one, (0, size - len(one))) for one in (values, predicted[name]))
+            every.append(FactorSpectrum(name, a, b, _known(gof, a, b), _known(relative, a, b)))
         return tuple(every)
 
     @cached_property

@@ -22,7 +22,6 @@ import re
 import warnings
 from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -260,6 +259,12 @@ def arrays_in(path: Path) -> Arrays:
         return READERS[suffix](text, name)
     except DataError:
         raise
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        how = "save arrays with np.savez or safetensors"
+        how = "pip install safetensors" if package == "safetensors" else how
+        why = f"needs the package {package}, which is not installed; {how}"
+        raise DataError(f"{name} {why}") from None
     except OSError as error:
         raise DataError(f"{name} cannot be read ({error.strerror or error})") from None
     except Exception as error:  # a damaged file may raise nearly anything
@@ -350,24 +355,15 @@ def _number(cell: str, at: str) -> float:
         raise DataError(f"{at}: {shown(cell)} is not a number") from None
 
 
-@contextmanager
-def _needed(package: str, name: str, instead: str) -> Iterator[None]:
-    try:
-        yield
-    except ImportError:
-        why = f"needs the package {package}, which is not installed; {instead}"
-        raise DataError(f"{name} {why}") from None
-
-
 def _safetensors(path: str, name: str) -> Arrays:
-    with _needed("safetensors", name, "pip install safetensors"):
-        from safetensors.numpy import load_file
+    from safetensors.numpy import load_file
+
     return dict(load_file(path))
 
 
 def _torch(path: str, name: str) -> Arrays:
-    with _needed("torch", name, "save arrays with np.savez or safetensors"):
-        import torch
+    import torch
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tensors = dict(_flat(torch.load(path, map_location="cpu", weights_only=True), ""))

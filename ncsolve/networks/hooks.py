@@ -169,8 +169,12 @@ class Reading(Value):
         product = Parameters(self.weights, self.inputs[0].T, self.bias).end_to_end
         logits = self.inputs[0] @ product.T + self.bias
         row["accuracy"] = float(np.mean(logits.argmax(axis=1) == labels))
-        inputs, weights = self._seen()
+        # zeros where they are so small that squares underflow, as on the way to a minimum at zero
+        inputs = [x if np.abs(x).max() >= SMALLEST else np.zeros_like(x) for x in self.inputs]
         layers = {f"W_{j + 1}": one for j, one in enumerate(inputs)}
+        sizes = [float(np.abs(one).max()) for one in self.weights]
+        lost = not min(*sizes, math.prod(sizes)) >= SMALLEST
+        weights = [np.zeros_like(one) if lost else one for one in self.weights]
         names = np.array(task.dataset.names)
         found = measure(
             layers, names[labels], weights, self.bias, prediction, classes=names.tolist(), keys=KEYS
@@ -183,14 +187,6 @@ class Reading(Value):
             for name, layer in found.layers.items()
         ]
         return row
-
-    def _seen(self) -> tuple[list[Array], list[Array]]:
-        """Inputs and weights to be measured: zeros where they are so small that squares underflow, as on the way to a minimum at zero."""
-        inputs = [x if np.abs(x).max() >= SMALLEST else np.zeros_like(x) for x in self.inputs]
-        sizes = [float(np.abs(one).max()) for one in self.weights]
-        if min(*sizes, math.prod(sizes)) >= SMALLEST:
-            return inputs, list(self.weights)
-        return inputs, [np.zeros_like(one) for one in self.weights]
 
 
 def reading(network: Network, samples: torch.Tensor) -> Reading:

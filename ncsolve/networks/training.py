@@ -20,6 +20,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -261,7 +262,7 @@ class _Run:
         value, searched = float("nan"), self.method.optimizer == "lbfgs"
         for batch in self._batches():
             before = [one.detach().clone() for one in self.parameters] if searched else []
-            value = float(self.optimizer.step(self._closure(batch)))
+            value = float(self.optimizer.step(partial(self._evaluate, batch)))
             self.step += 1
             self.least = min(self.least, value)
             finite = all(bool(one.isfinite().all()) for one in self.parameters)
@@ -280,16 +281,11 @@ class _Run:
         for part in np.array_split(self.order.permutation(len(self.labels)), self.parts):
             yield torch.from_numpy(part).to(self.device)
 
-    def _closure(self, batch: torch.Tensor | slice) -> Callable[[], torch.Tensor]:
-        samples, labels = self.samples[batch], self.labels[batch]
-
-        def evaluate() -> torch.Tensor:
-            self.optimizer.zero_grad()
-            value: torch.Tensor = self.loss(self.network, samples, labels)
-            value.backward()
-            return value.detach()
-
-        return evaluate
+    def _evaluate(self, batch: torch.Tensor | slice) -> torch.Tensor:
+        self.optimizer.zero_grad()
+        value: torch.Tensor = self.loss(self.network, self.samples[batch], self.labels[batch])
+        value.backward()
+        return value.detach()
 
     def measure(self) -> None:
         """Add a record."""
