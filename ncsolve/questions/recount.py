@@ -44,6 +44,7 @@ import numpy as np
 from ..analytic.theorem import ACTIVE
 from ..problem.errors import NoAnswer
 from ..problem.ufm import FEWEST, MOST
+from ..theorems.predict import choose
 from .design import Design, Side, between, class_indices, fates, last_double, states_of, theorem_for
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def smallest_count(ufm: UFM, classes: Sequence[str] | None = None) -> SmallestCo
         best = f"the best count {top:.6g} is not enough; smaller decays or fewer other samples work"
         raise NoAnswer(f"no count keeps {named} alive: {fast}, {best}")
     if lives(FEWEST):
+        choose(problem(FEWEST))  # refuses a width at which nothing is known of so many
         small = f"the decays are too small to lose a class of {FEWEST:g} samples"
         raise NoAnswer(f"every count keeps {named} alive: {small}")
 

@@ -129,3 +129,5 @@ def test_questions_without_an_answer_say_why():
         ncsolve.smallest_count(ncsolve.UFM([50, 5, 5], "ce", depth=2))
     with pytest.raises(ncsolve.CountsError, match="'9'"):
         ncsolve.smallest_count(ncsolve.UFM([50, 5, 5]), ["9"])
+    with pytest.raises(ncsolve.NoTheorem, match="number of active classes"):
+        ncsolve.smallest_count(ncsolve.UFM([9, 9, 9], "ce", width=2, features="relu"))
