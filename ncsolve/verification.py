@@ -18,6 +18,7 @@ from .numeric.optimizers import Stop
 from .problem.duality import check_size
 from .problem.errors import ProblemError, TooLarge
 from .theorems.predict import predict
+from .values import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +38,8 @@ class Verdict(Enum):
     BEATEN = "a run went below the prediction, which claims only a critical point or the best known value"
 
 
-@dataclass(frozen=True, eq=False)
-class Verification:
+@dataclass(frozen=True, eq=False, repr=False)
+class Verification(Value):
     """The outcome of `verify`.
 
     Attributes
@@ -61,6 +62,18 @@ class Verification:
     hessian: HessianCheck | None
     interrupted: bool
     notes: tuple[str, ...] = ()
+
+    entries = (
+        "verdict",
+        "excess",
+        "tolerance",
+        "interrupted",
+        "notes",
+        "metrics",
+        "certificate",
+        "hessian",
+        "runs",
+    )
 
     @property
     def best(self) -> Run:
@@ -88,19 +101,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """The verification as plain values: the prediction's document with runs and verdict added."""
-        return self.prediction.to_dict() | {
-            "verdict": self.verdict.name,
-            "excess": self.excess,
-            "tolerance": self.tolerance,
-            "interrupted": self.interrupted,
-            "notes": list(self.notes),
-            "metrics": self.metrics,
-            "certificate": None if self.certificate is None else self.certificate.to_dict(),
-            "hessian": None
-            if self.hessian is None
-            else vars(self.hessian) | {"is_minimum": self.hessian.is_minimum},
-            "runs": [run.to_dict() for run in self.runs],
-        }
+        return self.prediction.to_dict() | super().to_dict()
 
     def save(self, path: str | Path, document: str = "", *, overwrite: bool = False) -> None:
         """Write the matrices of the prediction and of the best run, and a JSON text, to an .npz file, atomically.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ncsolve
 from ncsolve.values import Value
 
 
@@ -73,3 +74,34 @@ def test_the_document_is_plain_and_the_repr_short():
     long = sample(array=np.zeros((500, 500)), rows=tuple(range(1000)), table={"b": "c" * 500})
     assert len(repr(long).splitlines()) <= 10
     assert len(repr(long)) < 1000
+
+
+UFM = ncsolve.UFM([20, 10, 5], depth=2, weight_decay=5e-3, feature_decay=5e-3)
+FEATURES, LABELS = np.arange(24.0).reshape(6, 4) ** 0.5, [0, 0, 0, 1, 1, 2]
+ANSWERS = {
+    "problem": lambda: UFM,
+    "prediction": lambda: ncsolve.predict(UFM),
+    "verification": lambda: ncsolve.verify(UFM, rng=0, hessian=True),
+    "certificate": lambda: ncsolve.certify(ncsolve.predict(UFM)),
+    "proof": lambda: ncsolve.certify(ncsolve.predict(UFM), rigorous=True),
+    "thresholds": lambda: ncsolve.thresholds(ncsolve.predict(UFM)),
+    "design": lambda: ncsolve.largest_decay(UFM),
+    "course": lambda: ncsolve.time_course(UFM),
+    "landscape": lambda: ncsolve.measure_inertia(ncsolve.predict(UFM)),
+    "map": lambda: ncsolve.phase_map(
+        UFM, ncsolve.Axis("decay", [1e-3, 1e-2]), ncsolve.Axis("depth", [1, 2])
+    ),
+    "measurement": lambda: ncsolve.measure(FEATURES, LABELS),
+    "conversion": lambda: ncsolve.convert(ncsolve.DecayConvention(), weight_decay=5e-4),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_is_the_same_again_pickled_copied_and_said_in_ten_lines(name):
+    one, again = ANSWERS[name](), ANSWERS[name]()
+    if name != "proof":  # which says how long it took
+        assert one == again
+        assert hash(one) == hash(again)
+    assert one == pickle.loads(pickle.dumps(one)) == copy.deepcopy(one)
+    assert len(repr(one).splitlines()) <= 10
+    assert max(map(len, repr(one).splitlines())) <= 400

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..problem.errors import TooLarge
 from ..problem.objective import Parameters
+from ..values import Value
 
 if TYPE_CHECKING:
     from ..problem.losses import Array
@@ -26,8 +27,8 @@ LARGEST_DENSE = 3000  # free numbers; the decomposition takes about ten seconds 
 RANK = 1e-7  # activations weaker than this share of the strongest are zero
 
 
-@dataclass(frozen=True)
-class HessianCheck:
+@dataclass(frozen=True, eq=False, repr=False)
+class HessianCheck(Value):
     """What the second derivative says of a point.
 
     Attributes
@@ -47,6 +48,17 @@ class HessianCheck:
     tolerance: float
     zero_modes: int | None
     negative_modes: int | None
+
+    entries = (
+        "smallest",
+        "largest",
+        "expected_zero_modes",
+        "rotation_residual",
+        "tolerance",
+        "zero_modes",
+        "negative_modes",
+        "is_minimum",
+    )
 
     @property
     def is_minimum(self) -> bool:

@@ -164,8 +164,8 @@ def class_columns(loss: Loss, counts: Array) -> Columns:
     return loss.columns(np.arange(counts.size), counts)
 
 
-@dataclass(frozen=True, eq=False)
-class SquaredColumns(Columns):
+@dataclass(frozen=True, eq=False, repr=False)
+class SquaredColumns(Value, Columns):
     """Sum over entries of weight (Z - target)^2 / 2; the bias enters through the row `ones`, zeros where it is in the logits.
 
     `weight` is 1/N, or broadcast to the shape of the target; entries of weight zero stand for nothing.
@@ -268,8 +268,8 @@ class Squared(Loss):
         return SquaredColumns(target, root, 1.0 / float(mass.sum()))
 
 
-@dataclass(frozen=True, eq=False)
-class CrossEntropyColumns(Columns):
+@dataclass(frozen=True, eq=False, repr=False)
+class CrossEntropyColumns(Value, Columns):
     """sum_i weight_i loss(u_i), u = slope * Z + offset, in the general form that groups of equal rows need too.
 
     Attributes

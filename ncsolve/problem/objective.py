@@ -57,8 +57,8 @@ class Parameters(Value):
         return weights | {f"{prefix}class_means": self.features, f"{prefix}bias": self.bias}
 
 
-@dataclass(frozen=True, eq=False)
-class Objective:
+@dataclass(frozen=True, eq=False, repr=False)
+class Objective(Value):
     """L as a function of one flat vector theta = (W_1, ..., W_M, H, b).
 
     Built by `objective_over`; `columns` says what a column of H stands for.
