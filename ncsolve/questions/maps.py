@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LARGEST = 2**31  # bytes that the arrays of a map may take
 MOST_SOLVED = 10_000
-BLOCK = 1 << 16  # numbers (cells x classes) at a time: the working arrays stay in cache
+BLOCK = 1 << 17  # numbers (cells x classes) at a time: the working arrays stay in cache
 STATES = ("active", "vanished", "merged")
 FEATURES = ("cosine_min", "cosine", "cosine_max")
 CLASSIFIERS = ("classifier_cosine_min", "classifier_cosine", "classifier_cosine_max")
