@@ -747,16 +747,8 @@ def _refusal(capsys, path):
 def test_certify_rigorous_on_the_command_line(tmp_path, capsys):
     path = tmp_path / "proof.json"
     argv = [
-        "certify",
-        "--counts",
-        "1000,100,10,2",
-        "--depth",
-        "3",
-        "--weight-decay",
-        "5e-4",
-        "--feature-decay",
-        "5e-4",
-        "--rigorous",
+        *"certify --counts 1000,100,10,2 --depth 3 --weight-decay 5e-4".split(),
+        *"--feature-decay 5e-4 --rigorous".split(),
     ]
     assert main([*argv, "--out", str(path)]) == 0
     out = capsys.readouterr().out
@@ -782,40 +774,11 @@ def test_certify_rigorous_on_the_command_line(tmp_path, capsys):
     assert document["schema"] == "ncsolve/certify/1"
     assert document["certificate"]["rigorous"] is True
     assert document["certificate"]["outcome"] == "PROVED"
-    assert (
-        main(
-            [
-                "certify",
-                "--counts",
-                "5,4,3",
-                "--loss",
-                "ce",
-                "--width",
-                "1",
-                "--rigorous",
-                "--quiet",
-            ]
-        )
-        == 3
-    )
+    assert main("certify --counts 5,4,3 --loss ce --width 1 --rigorous --quiet".split()) == 3
     assert "NOT_DECIDED" in capsys.readouterr().out
     assert main(["certify", "--counts", "5,4,3", "--loss", "ce", "--depth", "2", "--rigorous"]) == 2
     assert "not convex" in capsys.readouterr().err
-    assert (
-        main(
-            [
-                "certify",
-                "--counts",
-                "5,4,3",
-                "--loss",
-                "ce",
-                "--limit",
-                "vanishing-decay",
-                "--rigorous",
-            ]
-        )
-        == 2
-    )
+    assert main("certify --counts 5,4,3 --loss ce --limit vanishing-decay --rigorous".split()) == 2
     assert "limit" in capsys.readouterr().err
     assert main(["certify", "--counts", "5,4,3", "--tol", "2", "--rigorous"]) == 2
     assert "tolerance" in capsys.readouterr().err

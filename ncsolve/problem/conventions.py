@@ -125,7 +125,7 @@ class DecayConvention(Value):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Step(Value):
+class Rescaling(Value):
     """One row of the table at work: which decay it multiplies, by what, and why."""
 
     decay: str
@@ -140,7 +140,7 @@ class Converted(Value, Mapping[str, Any]):
     Attributes
     ----------
     weight_decay, feature_decay, bias : the decays that were given, converted; None for the others
-    steps : tuple of Step, in the order in which they were applied
+    steps : tuple of Rescaling, in the order in which they were applied
     convention : DecayConvention
     back : whether the decays are in their convention (True) or the canonical one
     """
@@ -148,7 +148,7 @@ class Converted(Value, Mapping[str, Any]):
     weight_decay: Decay | None
     feature_decay: float | None
     bias: str | float | None
-    steps: tuple[Step, ...]
+    steps: tuple[Rescaling, ...]
     convention: DecayConvention
     back: bool = False
 
@@ -236,7 +236,7 @@ def convert(
         "feature_decay": feature_decay,
         "bias": bias,
     }
-    steps: list[Step] = []
+    steps: list[Rescaling] = []
     converted: dict[str, Any] = {}
     for name, value in given.items():
         if value is None or (
@@ -245,7 +245,7 @@ def convert(
             converted[name] = value
             continue
         chain = [(1 / factor if back else factor, why) for factor, why in _chain(convention, name)]
-        steps += [Step(name, float(factor), why) for factor, why in chain]
+        steps += [Rescaling(name, float(factor), why) for factor, why in chain]
         factor = math.prod((factor for factor, _ in chain), start=Fraction(1))
         several = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
         if name == "weight_decay" and several:

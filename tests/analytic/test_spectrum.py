@@ -150,11 +150,7 @@ def test_exact_comparisons_decide_where_doubles_cannot():
         assert [
             AxisSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(x), depth)
             for x in (2, 3**depth, 4**depth)
-        ] == [
-            1,
-            0,
-            -1,
-        ]
+        ] == [1, 0, -1]
     assert (
         CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(3, 2), 1) == 0
     )  # mu = 2 * 3 * 1 / 4

@@ -55,9 +55,7 @@ def test_verify_says_that_descent_agrees(capsys):
 
 
 def test_verify_without_enough_steps_is_inconclusive(capsys):
-    code, document = _json(
-        capsys, "verify", *SMALL, "--method", "sgd", "--steps", "3", "--rng", "1"
-    )
+    code, document = _json(capsys, "verify", *SMALL, *"--method sgd --steps 3 --rng 1".split())
     assert (code, document["verdict"]) == (3, "STUCK")
 
 
@@ -77,7 +75,7 @@ def test_thresholds_of_a_long_tail(capsys):
 @pytest.mark.parametrize("name", ["places-lt", "mnist"])
 def test_the_shipped_examples_are_predicted(capsys, name):
     code, document = _json(
-        capsys, "predict", "--counts", name, "--weight-decay", "1e-5", "--feature-decay", "1e-5"
+        capsys, "predict", "--counts", name, *"--weight-decay 1e-5 --feature-decay 1e-5".split()
     )
     assert code == 0
     assert len(document["classes"]) == {"places-lt": 365, "mnist": 10}[name]

@@ -77,17 +77,7 @@ def test_a_free_bias_has_a_table_of_modes_too(capsys):
 
 def test_the_csv_has_a_line_per_step_and_mode(capsys, tmp_path):
     path = tmp_path / "course.csv"
-    assert (
-        main(
-            [
-                "dynamics",
-                *DEEP,
-                *"--start-scale 0.3 --steps 100 --out".split(),
-                str(path),
-            ]
-        )
-        == 0
-    )
+    assert main(["dynamics", *DEEP, *"--start-scale 0.3 --steps 100 --out".split(), str(path)]) == 0
     text = path.read_text()
     rows = list(csv.DictReader(text.splitlines()))
     assert len(rows) == 101 * 3
@@ -174,9 +164,7 @@ def test_the_command_draws_the_picture(capsys, tmp_path):
     argv = [
         "dynamics",
         *DEEP,
-        "--start-scale",
-        "0.3",
-        "--picture",
+        *"--start-scale 0.3 --picture".split(),
         str(path),
         *"--size 4x3 --dpi 50".split(),
     ]

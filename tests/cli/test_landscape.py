@@ -72,13 +72,7 @@ def test_the_text_shows_places_directions_and_the_verdict(capsys):
 
 def test_too_large_a_hessian_falls_back_to_class_means_and_then_is_inconclusive(capsys):
     code, found = document(
-        capsys,
-        "--long-tail",
-        "K=10,n=500,ratio=10",
-        "--weight-decay",
-        "1e-4",
-        "--feature-decay",
-        "1e-4",
+        capsys, *"--long-tail K=10,n=500,ratio=10 --weight-decay 1e-4 --feature-decay 1e-4".split()
     )
     assert (code, found["columns"], found["comparison"]) == (0, 10, "AGREES")
     assert main(["landscape", "--counts", "places-lt"]) == 3

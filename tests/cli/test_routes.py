@@ -9,10 +9,7 @@ from benchmarks.routes import route, switches
 from ncsolve.cli import COMMANDS, FILES, command, parser
 
 #: Command line -> how many modules of the package it may load; files of single theorems are not counted.
-MOST = {
-    "predict --counts 20,10,5 --depth 3": 40,
-    "verify --counts 20,10,5 --depth 3 --rng 0": 50,
-}
+MOST = {"predict --counts 20,10,5 --depth 3": 40, "verify --counts 20,10,5 --depth 3 --rng 0": 50}
 
 
 def loaded(code):

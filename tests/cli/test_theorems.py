@@ -61,9 +61,7 @@ def test_show_gives_the_full_statement_hypotheses_edge_cases_and_reference(capsy
 
 def test_check_gives_a_table_and_agrees(capsys, tmp_path):
     path = tmp_path / "check.json"
-    out = answer(
-        capsys, "check", "squared_spectral", "--trials", "4", "--rng", "7", "--out", str(path)
-    ).out
+    out = answer(capsys, *"check squared_spectral --trials 4 --rng 7 --out".split(), str(path)).out
     assert out.splitlines()[0].split()[:7] == [
         "trial",
         "value",

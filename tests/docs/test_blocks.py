@@ -192,10 +192,7 @@ def test_the_reader_of_blocks_sees_what_a_page_holds():
     assert blocks("This is `b/a.py`:\n\n```python\nx = 1\n```\n") == [("b/a.py", "x = 1\n")]
     assert blocks(
         "<!-- needs nopackage -->\n```python\nx\n```\n<!-- needs numpy -->\n```python\ny\n```\n"
-    ) == [
-        left,
-        ("python", "y\n"),
-    ]
+    ) == [left, ("python", "y\n")]
     assert blocks("In `b/a.py`:\n\n```diff\n-x\n```\n") == [("diff b/a.py", "-x\n")]
     cells = "```{code-cell} ipython3\n:tags: [a]\n\nx = 1\n```\n```{code-cell} ipython3\n!ls\n!true\n```\n"
     assert blocks(cells) == [("python", "x = 1\n"), ("console", "ls\ntrue\n")]

@@ -106,15 +106,7 @@ def folder(tmp_path, monkeypatch):
     [
         ["all.pt"],
         ["h.npz", "--classifier", "model.pt", "--weight-key", "1.weight", "--bias-key", "1.bias"],
-        [
-            "h.npz",
-            "--classifier",
-            "checkpoint.pth",
-            "--weight-key",
-            "model.1.weight",
-            "--bias-key",
-            "model.1.bias",
-        ],
+        "h.npz --classifier checkpoint.pth --weight-key model.1.weight --bias-key model.1.bias".split(),
     ],
     ids=lambda argv: argv[-3] if len(argv) > 1 else argv[0],
 )

@@ -15,10 +15,7 @@ import ncsolve
 TESTS = Path(__file__).parents[1]
 PROBE = "import ncsolve, pathlib, pytest, sys; assert pathlib.Path(ncsolve.__file__).is_relative_to(sys.argv.pop(1)); "
 OPTIONS = [
-    "-x",
-    "-q",
-    "--tb=no",
-    "-c",
+    *"-x -q --tb=no -c".split(),
     str(TESTS.parent / "pyproject.toml"),
     "-p",
     "no:cacheprovider",

@@ -26,11 +26,7 @@ READERS = {  # the tests that read a file's formulas most directly
         "theorems/test_balanced_regularized_bias",
         "questions/test_thresholds",
     ],
-    "problem/losses.py": [
-        "problem/test_objective",
-        "problem/test_losses",
-        "analytic/test_convex",
-    ],
+    "problem/losses.py": ["problem/test_objective", "problem/test_losses", "analytic/test_convex"],
     "analytic/simplex.py": ["theorems/test_ce_theorems", "analytic/test_convex"],
     "theorems/relu_cross_entropy.py": ["theorems/test_ce_theorems", "analytic/test_convex"],
     "theorems/vanishing_decay.py": ["theorems/test_ce_theorems"],

@@ -438,16 +438,8 @@ def test_what_cannot_be_converted_is_refused_in_one_line(name):
 
 def test_the_command_converts_there_and_back(capsys):
     words = [
-        "--loss",
-        "MSE-Loss",
-        "--optimizer",
-        "sgd",
-        "--penalty",
-        "full",
-        "--feature-penalty",
-        "batch",
-        "--batch",
-        "7",
+        *"--loss MSE-Loss --optimizer sgd --penalty full --feature-penalty batch".split(),
+        *"--batch 7".split(),
     ]
     argv = ["convert", *words, "--counts", "20,10,5", "--json", "--quiet"]
     assert (
@@ -463,9 +455,7 @@ def test_the_command_converts_there_and_back(capsys):
         main(
             [
                 *argv,
-                "--weight-decay",
-                "0.0015,0.003",
-                "--feature-decay",
+                *"--weight-decay 0.0015,0.003 --feature-decay".split(),
                 repr(there["feature_decay"]),
                 "--back",
             ]

@@ -86,12 +86,7 @@ MAPS = {
     "free-bottleneck": ({"depth": 2, "bias": "free"}, None, "decay=1e-4:.3:15", "width=1:6"),
     "free-K": ({"depth": 3, "bias": "free"}, TAIL, "decay=1e-4:1e-1:9", "K=2:9"),
     "regularized": ({}, LongTail(6, 80, 1), "decay=1e-4:.1:15", "bias-decay=1e-4:100:13"),
-    "regularized-edge": (
-        {},
-        LongTail(6, 80, 1),
-        "decay=.0092:.0094:21",
-        "bias-decay=.99:1.01:5",
-    ),
+    "regularized-edge": ({}, LongTail(6, 80, 1), "decay=.0092:.0094:21", "bias-decay=.99:1.01:5"),
     "regularized-narrow": (
         {"width": 5},
         LongTail(6, 80, 1),

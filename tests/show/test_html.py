@@ -219,33 +219,14 @@ def test_very_many_classes_are_cut_and_counted():
 def test_the_command_writes_the_page_once_and_exits_with_the_verdict(tmp_path, capsys):
     path = tmp_path / "page.html"
     words = [
-        "report",
-        "--counts",
-        "30,20,8",
-        "--weight-decay",
-        "3e-3",
-        "--feature-decay",
-        "3e-3",
-        "--html",
+        *"report --counts 30,20,8 --weight-decay 3e-3 --feature-decay 3e-3 --html".split(),
         str(path),
     ]
     assert main(words) == 0
     assert Page(path.read_text(encoding="utf-8")).open == []
     assert main(words) == 4
     assert "--force" in capsys.readouterr().err
-    stuck = [
-        *words,
-        "--force",
-        "--verified",
-        "--rng",
-        "0",
-        "--starts",
-        "1",
-        "--method",
-        "sgd",
-        "--steps",
-        "3",
-    ]
+    stuck = [*words, *"--force --verified --rng 0 --starts 1 --method sgd --steps 3".split()]
     assert main(stuck) == 3
     assert "Descent STUCK" in path.read_text(encoding="utf-8")
     assert main(["report", "--counts", "30,20,8", "--html", str(tmp_path / "page.txt")]) == 2

@@ -31,18 +31,7 @@ def test_a_picture_is_written_in_the_size_asked_for_and_never_over_a_file(capsys
     from matplotlib.image import imread
 
     path = tmp_path / "norms.png"
-    argv = [
-        "plot",
-        "norms",
-        "--counts",
-        "30,20",
-        "--out",
-        str(path),
-        "--size",
-        "4x3",
-        "--dpi",
-        "50",
-    ]
+    argv = [*"plot norms --counts 30,20 --out".split(), str(path), *"--size 4x3 --dpi 50".split()]
     assert main(argv) == 0
     assert imread(path).shape[:2] == (150, 200)
     before = path.read_bytes()

@@ -10,27 +10,9 @@ from ncsolve.cli import main
 from ncsolve.networks.task import run_log
 
 COUNTS = {"cat": 60, "yak": 30, "a <b> & $c$": 20, "owl": 10}
-PROBLEM = [
-    "--counts",
-    "counts.json",
-    "--depth",
-    "2",
-    "--weight-decay",
-    "2e-3",
-    "--feature-decay",
-    "2e-3",
-]
+PROBLEM = "--counts counts.json --depth 2 --weight-decay 2e-3 --feature-decay 2e-3".split()
 DECAYS = PROBLEM[2:]
-AXES = [
-    "--long-tail",
-    "K=10,n=500,ratio=100",
-    "--depth",
-    "3",
-    "--x",
-    "decay=1e-4:1e-2:9",
-    "--y",
-    "ratio=1:1000:8",
-]
+AXES = "--long-tail K=10,n=500,ratio=100 --depth 3 --x decay=1e-4:1e-2:9 --y ratio=1:1000:8".split()
 ARGV = {  # file -> the words that write it, but for --out; those of a command are its kind
     "predict.json": ["predict", *PROBLEM],
     "predict.npz": ["predict", *PROBLEM],

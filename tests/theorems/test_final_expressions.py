@@ -362,11 +362,7 @@ NUMBERS = {
     ],
     "imbalanced_regularized_bias": [
         ("n_1 n_2 lambda lambda_b", draw_groups, contrast),
-        (
-            "n_1 n_2 lambda lambda_b",
-            draw_groups,
-            lambda *v: grouped(*v).classes.critical_count[0],
-        ),
+        ("n_1 n_2 lambda lambda_b", draw_groups, lambda *v: grouped(*v).classes.critical_count[0]),
         ("n_1 n_2 lambda_b", draw_pair, lambda one, two, bias: collapse([one, two], "mse", bias)),
         ("n_1 n_2 lambda_b", draw_pair, nothing),
     ],
