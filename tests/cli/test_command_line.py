@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -101,47 +102,39 @@ def test_counts_come_from_files_and_from_standard_input(tmp_path):
 
 
 MISTAKES = {
-    "no counts": (["predict"], 2, "--counts"),
-    "empty counts": (["predict", "--counts", ""], 4, ""),
-    "a zero": (["predict", "--counts", "5,0,3"], 4, "0"),
-    "a negative count": (["predict", "--counts", "5,-1"], 4, "-1"),
-    "nan": (["predict", "--counts", "5,nan"], 4, "nan"),
-    "infinite": (["predict", "--counts", "5,inf"], 4, "inf"),
-    "overflowing": (["predict", "--counts", "5,1e400"], 4, "1e400"),
-    "a word": (["predict", "--counts", "5,many"], 4, "many"),
-    "one class": (["predict", "--counts", "5"], 4, "5"),
-    "a missing file": (["predict", "--counts", "nowhere.csv"], 4, "nowhere.csv"),
-    "an unknown example": (["predict", "--counts", "placeslt"], 4, "places-lt"),
-    "a malformed long tail": (["predict", "--long-tail", "K=ten"], 4, "ten"),
-    "depth zero": (["predict", "--counts", "5,3", "--depth", "0"], 2, "0"),
-    "depth 1.5": (["predict", "--counts", "5,3", "--depth", "1.5"], 2, "1.5"),
-    "width zero": (["predict", "--counts", "5,3", "--width", "0"], 2, "0"),
-    "too many widths": (["predict", "--counts", "5,3", "--width", "3,4"], 2, "2 entries"),
-    "zero decay": (["predict", "--counts", "5,3", "--weight-decay", "0"], 2, "0"),
-    "negative decay": (["predict", "--counts", "5,3", "--feature-decay", "-1"], 2, "-1"),
-    "nan decay": (["predict", "--counts", "5,3", "--weight-decay", "nan"], 2, "nan"),
-    "unknown loss": (["predict", "--counts", "5,3", "--loss", "hinge"], 2, "hinge"),
-    "unknown bias": (["predict", "--counts", "5,3", "--bias", "maybe"], 2, "maybe"),
-    "unknown theorem": (["predict", "--counts", "5,3", "--theorem", "etf"], 2, "etf"),
-    "no theorem": (
-        ["predict", "--counts", "5,3", "--bias", "1e-2", "--depth", "2"],
-        2,
-        "the bias is none or free",
-    ),
-    "an unknown option": (["predict", "--counts", "5,3", "--dept", "3"], 2, "--dept"),
-    "an unknown command": (["forecast"], 2, "forecast"),
-    "momentum without sgd": (["verify", "--counts", "5,3", "--momentum", ".9"], 2, "--momentum"),
-    "no starts": (["verify", "--counts", "5,3", "--starts", "0"], 2, "0"),
+    "no counts": ("predict", 2, "--counts"),
+    "empty counts": ("predict --counts ''", 4, ""),
+    "a zero": ("predict --counts 5,0,3", 4, "0"),
+    "a negative count": ("predict --counts 5,-1", 4, "-1"),
+    "nan": ("predict --counts 5,nan", 4, "nan"),
+    "infinite": ("predict --counts 5,inf", 4, "inf"),
+    "overflowing": ("predict --counts 5,1e400", 4, "1e400"),
+    "a word": ("predict --counts 5,many", 4, "many"),
+    "one class": ("predict --counts 5", 4, "5"),
+    "a missing file": ("predict --counts nowhere.csv", 4, "nowhere.csv"),
+    "an unknown example": ("predict --counts placeslt", 4, "places-lt"),
+    "a malformed long tail": ("predict --long-tail K=ten", 4, "ten"),
+    "depth zero": ("predict --counts 5,3 --depth 0", 2, "0"),
+    "depth 1.5": ("predict --counts 5,3 --depth 1.5", 2, "1.5"),
+    "width zero": ("predict --counts 5,3 --width 0", 2, "0"),
+    "too many widths": ("predict --counts 5,3 --width 3,4", 2, "2 entries"),
+    "zero decay": ("predict --counts 5,3 --weight-decay 0", 2, "0"),
+    "negative decay": ("predict --counts 5,3 --feature-decay -1", 2, "-1"),
+    "nan decay": ("predict --counts 5,3 --weight-decay nan", 2, "nan"),
+    "unknown loss": ("predict --counts 5,3 --loss hinge", 2, "hinge"),
+    "unknown bias": ("predict --counts 5,3 --bias maybe", 2, "maybe"),
+    "unknown theorem": ("predict --counts 5,3 --theorem etf", 2, "etf"),
+    "no theorem": ("predict --counts 5,3 --bias 1e-2 --depth 2", 2, "the bias is none or free"),
+    "an unknown option": ("predict --counts 5,3 --dept 3", 2, "--dept"),
+    "an unknown command": ("forecast", 2, "forecast"),
+    "momentum without sgd": ("verify --counts 5,3 --momentum .9", 2, "--momentum"),
+    "no starts": ("verify --counts 5,3 --starts 0", 2, "0"),
     "an unwritable place": (
-        ["predict", "--counts", "5,3", "--out", "/nowhere/at/all.json"],
+        "predict --counts 5,3 --out /nowhere/at/all.json",
         4,
         "/nowhere/at/all.json",
     ),
-    "a picture of an unknown kind": (
-        ["plot", "norms", "--counts", "5,3", "--out", "picture.bmp"],
-        2,
-        "picture.bmp",
-    ),
+    "a picture of an unknown kind": ("plot norms --counts 5,3 --out picture.bmp", 2, "picture.bmp"),
 }
 
 
@@ -149,7 +142,7 @@ MISTAKES = {
 def test_a_mistake_gets_one_line_and_its_exit_code(capsys, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     argv, code, said = MISTAKES[name]
-    assert main(argv) == code
+    assert main(shlex.split(argv)) == code
     out, err = capsys.readouterr()
     assert out == ""
     line = err.strip().splitlines()[-1]

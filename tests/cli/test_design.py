@@ -77,88 +77,48 @@ def test_named_classes_and_kept_ratios(capsys):
 
 
 MISTAKES = {
-    "no question": (["design"], 2, "question"),
-    "an unknown question": (["design", "depth", "--counts", "5,3"], 2, "depth"),
-    "no counts": (["design", "decay"], 2, "--counts"),
-    "bad counts": (["design", "decay", "--counts", "5,0"], 4, "0"),
-    "an unknown class": (["design", "count", "--counts", "5,3", "--class", "yak"], 4, "yak"),
-    "a share that is a word": (
-        ["design", "decay", "--counts", "5,3", "--share", "most"],
-        2,
-        "most",
-    ),
-    "a share of nothing": (["design", "decay", "--counts", "5,3", "--share", "0"], 2, "share"),
+    "no question": ("design", 2, "question"),
+    "an unknown question": ("design depth --counts 5,3", 2, "depth"),
+    "no counts": ("design decay", 2, "--counts"),
+    "bad counts": ("design decay --counts 5,0", 4, "0"),
+    "an unknown class": ("design count --counts 5,3 --class yak", 4, "yak"),
+    "a share that is a word": ("design decay --counts 5,3 --share most", 2, "most"),
+    "a share of nothing": ("design decay --counts 5,3 --share 0", 2, "share"),
     "the decay that is asked for": (
-        ["design", "decay", "--counts", "5,3", "--weight-decay", "1e-3"],
+        "design decay --counts 5,3 --weight-decay 1e-3",
         2,
         "--keep-ratios",
     ),
-    "no ratios to keep": (
-        ["design", "decay", "--counts", "5,3", "--keep-ratios"],
-        2,
-        "--weight-decay",
-    ),
-    "an option of another question": (
-        ["design", "width", "--counts", "5,3", "--share", ".5"],
-        2,
-        "design decay",
-    ),
-    "an unknown aim": (
-        ["design", "ldt", "--counts", "5,3,3", "--loss", "ce", "--aim", "features"],
-        2,
-        "classifiers",
-    ),
-    "a limit": (["design", "decay", "--counts", "5,3", "--limit", "vanishing-decay"], 2, "--limit"),
-    "no angle": (["design", "bias-decay", "--counts", "5,5"], 2, "--cosine"),
-    "two angles": (
-        ["design", "bias-decay", "--counts", "5,5", "--cosine", "-.5", "--angle", "100"],
-        2,
-        "--angle",
-    ),
-    "an angle beyond": (["design", "bias-decay", "--counts", "5,5,5", "--angle", "200"], 2, "200"),
+    "no ratios to keep": ("design decay --counts 5,3 --keep-ratios", 2, "--weight-decay"),
+    "an option of another question": ("design width --counts 5,3 --share .5", 2, "design decay"),
+    "an unknown aim": ("design ldt --counts 5,3,3 --loss ce --aim features", 2, "classifiers"),
+    "a limit": ("design decay --counts 5,3 --limit vanishing-decay", 2, "--limit"),
+    "no angle": ("design bias-decay --counts 5,5", 2, "--cosine"),
+    "two angles": ("design bias-decay --counts 5,5 --cosine -.5 --angle 100", 2, "--angle"),
+    "an angle beyond": ("design bias-decay --counts 5,5,5 --angle 200", 2, "200"),
     "the bias that is asked for": (
-        ["design", "bias-decay", "--counts", "5,5", "--cosine", "-.5", "--bias", "1"],
+        "design bias-decay --counts 5,5 --cosine -.5 --bias 1",
         2,
         "--bias",
     ),
-    "the width that is asked for": (
-        ["design", "width", "--counts", "5,3", "--width", "2"],
-        2,
-        "--width",
-    ),
+    "the width that is asked for": ("design width --counts 5,3 --width 2", 2, "--width"),
     "an angle out of reach": (
-        ["design", "bias-decay", "--counts", "5,5,5", "--cosine", "-0.9"],
+        "design bias-decay --counts 5,5,5 --cosine -0.9",
         3,
         "-0.5 to below 0",
     ),
-    "a width too small": (
-        ["design", "decay", "--counts", "5,5", "--width", "1"],
-        3,
-        "width lets 1",
-    ),
-    "nothing known": (
-        ["design", "decay", "--counts", "5,5", "--loss", "ce", "--depth", "2"],
-        3,
-        "depth 2",
-    ),
-    "nothing lost": (["design", "oversample", "--counts", "500,400"], 3, "nothing to oversample"),
-    "no count": (
-        ["design", "count", "--counts", "500,4", "--weight-decay", ".1", "--feature-decay", ".1"],
-        3,
-        "no count",
-    ),
-    "no theorem": (
-        ["design", "class-weights", "--counts", "5,3", "--bias", "free"],
-        2,
-        "--bias none",
-    ),
+    "a width too small": ("design decay --counts 5,5 --width 1", 3, "width lets 1"),
+    "nothing known": ("design decay --counts 5,5 --loss ce --depth 2", 3, "depth 2"),
+    "nothing lost": ("design oversample --counts 500,400", 3, "nothing to oversample"),
+    "no count": ("design count --counts 500,4 --weight-decay .1 --feature-decay .1", 3, "no count"),
+    "no theorem": ("design class-weights --counts 5,3 --bias free", 2, "--bias none"),
 }
 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_or_a_question_without_an_answer_gets_one_line(capsys, name):
     argv, code, says = MISTAKES[name]
-    assert main(argv) == code
+    assert main(argv.split()) == code
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("ncsolve: error: ")

@@ -97,27 +97,21 @@ def test_a_planted_wrong_theorem_gives_exit_code_1(capsys, monkeypatch):
 
 
 MISTAKES = {
-    "unknown name": (["show", "squared_spectrl"], "did you mean 'squared_spectral'?"),
-    "unknown name without a neighbor": (["show", "xyz"], "one of "),
-    "no name": (["show"], "needs a name"),
-    "a name too much": (["list", "deep_simplex"], "takes no name"),
-    "unknown action": (["prove"], "invalid choice: 'prove'"),
-    "trials for show": (
-        ["show", "deep_simplex", "--trials", "3"],
-        "--trials belongs to theorems check",
-    ),
+    "unknown name": ("show squared_spectrl", "did you mean 'squared_spectral'?"),
+    "unknown name without a neighbor": ("show xyz", "one of "),
+    "no name": ("show", "needs a name"),
+    "a name too much": ("list deep_simplex", "takes no name"),
+    "unknown action": ("prove", "invalid choice: 'prove'"),
+    "trials for show": ("show deep_simplex --trials 3", "--trials belongs to theorems check"),
     "no trials": (
-        ["check", "deep_simplex", "--trials", "0"],
+        "check deep_simplex --trials 0",
         "--trials '0' is not a whole number of 1 or more",
     ),
-    "latex for show": (["show", "deep_simplex", "--latex"], "--latex belongs to theorems derive"),
-    "tex for show": (["show", "deep_simplex", "--out", "a.tex"], "is for LaTeX"),
-    "a seed that is none": (
-        ["check", "deep_simplex", "--rng", "x"],
-        "--rng 'x' is not a whole number",
-    ),
+    "latex for show": ("show deep_simplex --latex", "--latex belongs to theorems derive"),
+    "tex for show": ("show deep_simplex --out a.tex", "is for LaTeX"),
+    "a seed that is none": ("check deep_simplex --rng x", "--rng 'x' is not a whole number"),
     "a tolerance that is none": (
-        ["check", "deep_simplex", "--tol", "-1"],
+        "check deep_simplex --tol -1",
         "--tol '-1' is not a positive number",
     ),
 }
@@ -126,7 +120,7 @@ MISTAKES = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_one_line_with_code_2(capsys, name):
     argv, said = MISTAKES[name]
-    out, err = answer(capsys, *argv, code=2)
+    out, err = answer(capsys, *argv.split(), code=2)
     assert out == ""
     assert err.startswith("ncsolve: error: ")
     assert err.count("\n") == 1

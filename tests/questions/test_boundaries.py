@@ -71,122 +71,86 @@ def inner(found, boundary, number=4):
 # map, and for every kind of boundary in it how many curves there are
 MAPS = {
     "classes": (
-        {"depth": 3},
-        TAIL,
-        "decay=1e-4:.1:20",
-        "ratio=1:100:12",
+        ({"depth": 3}, TAIL, "decay=1e-4:.1:20", "ratio=1:100:12"),
         {"first loss": 1, "class": 4, "complete collapse": 1, "fold": 2},
     ),
     "classes-transposed": (
-        {},
-        TAIL,
-        "ratio=1:100:12",
-        "decay=1e-4:.1:20",
+        ({}, TAIL, "ratio=1:100:12", "decay=1e-4:.1:20"),
         {"first loss": 1, "class": 4, "complete collapse": 1},
     ),
     "shares": (
-        {"depth": 2},
-        MANY,
-        "decay=1e-5:.1:20",
-        "ratio=1:100:12",
+        ({"depth": 2}, MANY, "decay=1e-5:.1:20", "ratio=1:100:12"),
         {"first loss": 1, "class": 3, "complete collapse": 1, "fold": 2},
     ),
     "depths": (
-        {},
-        TAIL,
-        "mean-decay=1e-4:.1:20",
-        "depth=1:5",
+        ({}, TAIL, "mean-decay=1e-4:.1:20", "depth=1:5"),
         {"first loss": 1, "class": 4, "complete collapse": 1, "fold": 2},
     ),
     "widths": (
-        {"depth": 2},
-        TAIL,
-        "decay=1e-4:.1:20",
-        "width=2:7",
+        ({"depth": 2}, TAIL, "decay=1e-4:.1:20", "width=2:7"),
         {"first loss": 1, "class": 4, "complete collapse": 1, "fold": 2},
     ),
     "floored": (
-        {},
-        LongTail(5, 40, 8, rule="floored"),
-        "decay=1e-3:.3:20",
-        "ratio=1:40:25",
+        ({}, LongTail(5, 40, 8, rule="floored"), "decay=1e-3:.3:20", "ratio=1:40:25"),
         {"first loss": 1, "class": 3, "complete collapse": 1},
     ),
     "implicit": (
-        {"depth": 2} | DEEP,
-        TAIL,
-        "ratio=1:100:12",
-        "n=10:3000:12",
+        ({"depth": 2} | DEEP, TAIL, "ratio=1:100:12", "n=10:3000:12"),
         {"first loss": 1, "class": 2, "fold": 1},
     ),
     "implicit-depths": (
-        DEEP,
-        TAIL,
-        "ratio=1:100:12",
-        "depth=1:4",
+        (DEEP, TAIL, "ratio=1:100:12", "depth=1:4"),
         {"first loss": 1, "class": 1, "fold": 1},
     ),
     "implicit-K": (
-        {"depth": 2} | DEEP,
-        TAIL,
-        "K=2:12",
-        "n=10:3000:12",
+        ({"depth": 2} | DEEP, TAIL, "K=2:12", "n=10:3000:12"),
         {"first loss": 1, "class": 2, "fold": 1},
     ),
     "modes": (
-        {"depth": 2, "bias": "free"},
-        TAIL,
-        "decay=1e-4:.1:20",
-        "ratio=1.5:100:8",
+        ({"depth": 2, "bias": "free"}, TAIL, "decay=1e-4:.1:20", "ratio=1.5:100:8"),
         {"mode": 4, "complete collapse": 1, "fold": 2},
     ),
     "merging": (
-        {"bias": "free"},
-        None,
-        "decay=1e-4:.3:20",
-        "depth=1:3",
+        ({"bias": "free"}, None, "decay=1e-4:.3:20", "depth=1:3"),
         {"merge": 2, "mode": 1, "complete collapse": 1, "fold": 2},
     ),
     "merging-step": (
-        {"depth": 2, "bias": "free"},
-        STEP,
-        "decay=1e-4:.1:20",
-        "ratio=1:100:9",
+        ({"depth": 2, "bias": "free"}, STEP, "decay=1e-4:.1:20", "ratio=1:100:9"),
         {"merge": 2, "complete collapse": 1, "fold": 2},
     ),
     "targets": (
-        {"loss": ncsolve.Squared([[1, 2, 0, -1, 1, 0], [0, 1, 3, 1, 1, 0]])},
-        None,
-        "decay=1e-4:3:9",
-        "depth=1:3",
+        (
+            {"loss": ncsolve.Squared([[1, 2, 0, -1, 1, 0], [0, 1, 3, 1, 1, 0]])},
+            None,
+            "decay=1e-4:3:9",
+            "depth=1:3",
+        ),
         {"mode": 1, "complete collapse": 1, "fold": 2},
     ),
     "relu": (
-        {"loss": "ce", "features": "relu"},
-        TAIL,
-        "decay=1e-4:.1:20",
-        "ratio=1:100:9",
+        ({"loss": "ce", "features": "relu"}, TAIL, "decay=1e-4:.1:20", "ratio=1:100:9"),
         {"first loss": 1, "class": 4, "complete collapse": 1},
     ),
     "relu-smoothed": (
-        {"loss": ncsolve.CrossEntropy(smoothing=0.2), "features": "relu"},
-        TAIL,
-        "decay=1e-4:.1:20",
-        "n=10:300:9",
+        (
+            {"loss": ncsolve.CrossEntropy(smoothing=0.2), "features": "relu"},
+            TAIL,
+            "decay=1e-4:.1:20",
+            "n=10:300:9",
+        ),
         {"first loss": 1, "class": 4, "complete collapse": 1},
     ),
     "regularized": (
-        {},
-        LongTail(5, 80, 1),
-        "decay=1e-4:.1:9",
-        "bias-decay=1e-3:10:9",
+        ({}, LongTail(5, 80, 1), "decay=1e-4:.1:9", "bias-decay=1e-3:10:9"),
         {"simplex": 1, "complete collapse": 1},
     ),
     "ce-balanced": (
-        {"loss": ncsolve.CrossEntropy(smoothing=0.2)},
-        LongTail(5, 80, 1),
-        "decay=1e-4:.1:9",
-        "n=10:100:9",
+        (
+            {"loss": ncsolve.CrossEntropy(smoothing=0.2)},
+            LongTail(5, 80, 1),
+            "decay=1e-4:.1:9",
+            "n=10:100:9",
+        ),
         {"complete collapse": 1},
     ),
 }
@@ -199,7 +163,7 @@ def mapped(problem, tail, x, y, fields="active"):
 
 @pytest.mark.parametrize("name", list(MAPS))
 def test_every_point_of_a_boundary_has_something_else_on_either_side(name):
-    *problem, kinds = MAPS[name]
+    problem, kinds = MAPS[name]
     found = mapped(*problem)
     assert {
         kind: sum(b.kind == kind for b in found.boundaries)
@@ -219,7 +183,7 @@ def test_every_point_of_a_boundary_has_something_else_on_either_side(name):
     ["classes", "classes-transposed", "depths", "floored", "implicit", "implicit-depths", "relu"],
 )
 def test_every_class_that_is_lost_somewhere_in_the_map_has_its_curve(name):
-    *problem, _ = MAPS[name]
+    problem, _ = MAPS[name]
     found = mapped(*problem)
     active = found.fields["active"]
     assert (
@@ -229,7 +193,7 @@ def test_every_class_that_is_lost_somewhere_in_the_map_has_its_curve(name):
 
 @pytest.mark.parametrize("name", ["classes", "modes", "merging", "relu", "regularized"])
 def test_a_curve_that_is_one_percent_off_would_be_noticed(name):
-    *problem, _ = MAPS[name]
+    problem, _ = MAPS[name]
     found = mapped(*problem)
     for boundary in found.boundaries:
         off = Boundary(boundary.name, boundary.kind, boundary.x * 1.01, boundary.y)
@@ -251,7 +215,7 @@ def test_a_curve_that_is_one_percent_off_would_be_noticed(name):
 def test_crossing_a_class_boundary_towards_larger_decays_loses_exactly_its_classes(
     name, kind, change
 ):
-    *problem, _ = MAPS[name]
+    problem, _ = MAPS[name]
     found = mapped(*problem)
     for boundary in (b for b in found.boundaries if b.kind == kind):
         for i in inner(found, boundary):

@@ -8,6 +8,7 @@ import pty
 import re
 import resource
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -522,35 +523,23 @@ def test_the_file_of_results_stands_where_it_is_asked_for(capsys, tmp_path):
 
 
 USAGE = {
-    "neither": ([], 2, "a spec or --summarize is needed"),
-    "both": (["a.toml", "--summarize", "b.jsonl"], 2, "--summarize needs no spec"),
-    "workers of a summary": (
-        ["--summarize", "b.jsonl", "--workers", "2"],
-        2,
-        "--workers belongs to a run",
-    ),
-    "out of a summary": (
-        ["--summarize", "b.jsonl", "--out", "c.jsonl"],
-        2,
-        "--out belongs to a run",
-    ),
-    "workers of a cluster": (
-        ["a.toml", "--workers", "2", "--dask", "tcp://127.0.0.1:1"],
-        2,
-        "--workers counts",
-    ),
-    "no address": (["a.toml", "--dask", ""], 2, "--dask '' is not an address"),
-    "a suffix": (["a.toml", "--out", "x.json"], 2, "x.json"),
-    "a picture": (["a.toml", "--plot", "x.bmp"], 2, "x.bmp"),
-    "a size without a picture": (["a.toml", "--size", "3x3"], 2, "--size needs --plot"),
-    "no workers": (["spec.toml", "--workers", "0"], 2, "--workers '0'"),
-    "no spec": (["nowhere.toml"], 4, "nowhere.toml"),
-    "no results": (["--summarize", "nowhere.jsonl"], 4, "nowhere.jsonl"),
-    "no place": (["spec.toml", "--out", "no/where.jsonl", "--workers", "1"], 4, "no/where.jsonl"),
-    "a folder": (["spec.toml", "--out", "folder.jsonl", "--workers", "1"], 4, "folder.jsonl"),
-    "a picture that exists": (["spec.toml", "--plot", "there.png"], 4, "--plot 'there.png' exists"),
+    "neither": ("", 2, "a spec or --summarize is needed"),
+    "both": ("a.toml --summarize b.jsonl", 2, "--summarize needs no spec"),
+    "workers of a summary": ("--summarize b.jsonl --workers 2", 2, "--workers belongs to a run"),
+    "out of a summary": ("--summarize b.jsonl --out c.jsonl", 2, "--out belongs to a run"),
+    "workers of a cluster": ("a.toml --workers 2 --dask tcp://127.0.0.1:1", 2, "--workers counts"),
+    "no address": ("a.toml --dask ''", 2, "--dask '' is not an address"),
+    "a suffix": ("a.toml --out x.json", 2, "x.json"),
+    "a picture": ("a.toml --plot x.bmp", 2, "x.bmp"),
+    "a size without a picture": ("a.toml --size 3x3", 2, "--size needs --plot"),
+    "no workers": ("spec.toml --workers 0", 2, "--workers '0'"),
+    "no spec": ("nowhere.toml", 4, "nowhere.toml"),
+    "no results": ("--summarize nowhere.jsonl", 4, "nowhere.jsonl"),
+    "no place": ("spec.toml --out no/where.jsonl --workers 1", 4, "no/where.jsonl"),
+    "a folder": ("spec.toml --out folder.jsonl --workers 1", 4, "folder.jsonl"),
+    "a picture that exists": ("spec.toml --plot there.png", 4, "--plot 'there.png' exists"),
     "a picture nowhere": (
-        ["spec.toml", "--plot", "no/where.png"],
+        "spec.toml --plot no/where.png",
         4,
         "--plot 'no/where.png' cannot be written",
     ),
@@ -565,7 +554,7 @@ def test_a_mistake_on_the_command_line_is_one_line(capsys, tmp_path, monkeypatch
     (tmp_path / "folder.jsonl").mkdir()
     (tmp_path / "there.png").write_text("kept")
     before = sorted(tmp_path.rglob("*"))
-    out, err = answer(capsys, *argv, code=code)
+    out, err = answer(capsys, *shlex.split(argv), code=code)
     assert out == ""
     assert said in err
     assert err.startswith("ncsolve: error: ")

@@ -285,186 +285,108 @@ def test_values_per_layer_and_per_class_are_independent():
 # Mistakes
 
 
-MISTAKES = {
-    "an unknown key": (
+def on_a_pair(**sections):
+    return {"problem": PAIR} | sections
+
+
+MISTAKES = [
+    (
         {"problem": PAIR | {"dept": 2}},
         "[problem]: unknown key 'dept'; the nearest one that works is 'depth'",
     ),
-    "an unknown section": (
-        {"problem": PAIR, "grids": {}},
-        "unknown key 'grids'; the nearest one that works is 'grid'",
-    ),
-    "an unknown option": (
-        {"campaign": {"sed": 1}, "problem": PAIR},
+    (on_a_pair(grids={}), "unknown key 'grids'; the nearest one that works is 'grid'"),
+    (
+        on_a_pair(campaign={"sed": 1}),
         "[campaign]: unknown key 'sed'; the nearest one that works is",
     ),
-    "an unknown axis": (
-        {"problem": PAIR, "grid": {"wdth": [2]}},
+    (
+        on_a_pair(grid={"wdth": [2]}),
         "[grid]: unknown key 'wdth'; the nearest one that works is 'width'",
     ),
-    "an unknown draw": ({"problem": PAIR, "draw": {"deca": DECAY}}, "[draw]: unknown key 'deca'"),
-    "an unknown law": (
-        {"problem": PAIR, "draw": {"decay": {"logunif": [1, 2]}}},
-        "[draw] decay: unknown key 'logunif'",
-    ),
-    "an unknown part": (
+    (on_a_pair(draw={"deca": DECAY}), "[draw]: unknown key 'deca'"),
+    (on_a_pair(draw={"decay": {"logunif": [1, 2]}}), "[draw] decay: unknown key 'logunif'"),
+    (
         {"problem": {"long_tail": {"k": 3}}},
         "long_tail: unknown key 'k'; the nearest one that works is 'K'",
     ),
-    "an unknown part of a loss": (
-        {"problem": PAIR | {"loss": {"name": "ce", "smooth": 1}}},
-        "unknown key 'smooth'",
-    ),
-    "a loss without a name": ({"problem": PAIR | {"loss": {"smoothing": 0.1}}}, "has no name"),
-    "an unknown part of counts": (
-        {"draw": {"counts": {"K": 3, "cont": [1, 2]}}},
-        "unknown key 'cont'",
-    ),
-    "an empty grid": ({"problem": PAIR, "grid": {}}, "[grid] is empty"),
-    "an empty list": ({"problem": PAIR, "grid": {"depth": []}}, "[grid]: depth lists nothing"),
-    "an empty draw": ({"problem": PAIR, "draw": {}}, "[draw] is empty"),
-    "an empty choice": (
-        {"problem": PAIR, "draw": {"depth": {"choice": []}}},
-        "choice [] is not a list with at least one value",
-    ),
-    "no trials": (
-        {"campaign": {"trials": 0}, "problem": PAIR},
-        "trials 0 is not a whole number of 1 or more",
-    ),
-    "no problem": ({"problem": []}, "problem lists no problem"),
-    "no counts": ({"problem": {"depth": 2}}, "[problem] has no class counts"),
-    "nothing": ({}, "[problem] has no class counts"),
-    "half a long tail": (
-        {"problem": {"long_tail": {"K": 3}}},
-        "the long tail of [problem] lacks n and ratio",
-    ),
-    "a second case without counts": (
-        {"problem": [PAIR, {"depth": 2}]},
-        "[[problem]] 2 has no class counts",
-    ),
-    "a field twice": (
+    ({"problem": PAIR | {"loss": {"name": "ce", "smooth": 1}}}, "unknown key 'smooth'"),
+    ({"problem": PAIR | {"loss": {"smoothing": 0.1}}}, "has no name"),
+    ({"draw": {"counts": {"K": 3, "cont": [1, 2]}}}, "unknown key 'cont'"),
+    (on_a_pair(grid={}), "[grid] is empty"),
+    (on_a_pair(grid={"depth": []}), "[grid]: depth lists nothing"),
+    (on_a_pair(draw={}), "[draw] is empty"),
+    (on_a_pair(draw={"depth": {"choice": []}}), "choice [] is not a list with at least one value"),
+    (on_a_pair(campaign={"trials": 0}), "trials 0 is not a whole number of 1 or more"),
+    ({"problem": []}, "problem lists no problem"),
+    ({"problem": {"depth": 2}}, "[problem] has no class counts"),
+    ({}, "[problem] has no class counts"),
+    ({"problem": {"long_tail": {"K": 3}}}, "the long tail of [problem] lacks n and ratio"),
+    ({"problem": [PAIR, {"depth": 2}]}, "[[problem]] 2 has no class counts"),
+    (
         {"problem": PAIR | {"depth": 1}, "grid": {"depth": [2]}},
         "depth is given in [problem] and in [grid]",
     ),
-    "a field of a loss twice": (
+    (
         {
             "problem": PAIR | {"loss": {"name": "ce", "smoothing": 0.1}},
             "draw": {"smoothing": {"uniform": [0, 0.5]}},
         },
         "smoothing is given in [problem] and in [draw]",
     ),
-    "a field of a loss twice in a section": (
+    (
         {"problem": PAIR | {"loss": {"name": "ce", "smoothing": 0.1}, "smoothing": 0.2}},
         "[problem]: smoothing is given twice",
     ),
-    "a loss of two sections": (
+    (
         {
             "problem": PAIR | {"smoothing": 0.2},
             "grid": {"loss": ["mse", {"name": "ce", "smoothing": 0.1}]},
         },
         "smoothing is given in [problem] and in [grid]",
     ),
-    "rivals": (
+    (
         {"problem": PAIR | {"decay": 1, "weight_decay": 1}},
         "decay (in [problem]) and weight_decay (in [problem])",
     ),
-    "two kinds of counts": (
-        {"problem": PAIR, "grid": {"long_tail": {"K": [3]}}},
-        "counts (in [problem]) and long_tail.K",
-    ),
-    "a grid of a number": (
-        {"problem": PAIR, "grid": {"depth": 3}},
-        "depth 3 is not a list; write [3]",
-    ),
-    "a grid of counts": ({"grid": {"counts": [20, 10]}}, "counts lists 20, which is one number"),
-    "a section of a word": ({"problem": PAIR, "grid": "depth"}, "grid 'depth' is not a section"),
-    "an unknown action": (
-        {"campaign": {"action": "prove"}, "problem": PAIR},
+    (on_a_pair(grid={"long_tail": {"K": [3]}}), "counts (in [problem]) and long_tail.K"),
+    (on_a_pair(grid={"depth": 3}), "depth 3 is not a list; write [3]"),
+    ({"grid": {"counts": [20, 10]}}, "counts lists 20, which is one number"),
+    (on_a_pair(grid="depth"), "grid 'depth' is not a section"),
+    (
+        on_a_pair(campaign={"action": "prove"}),
         "action 'prove' is unknown; predict, certify, verify",
     ),
-    "no action": ({"campaign": {"action": []}, "problem": PAIR}, "the list of actions is empty"),
-    "an action twice": (
-        {"campaign": {"action": ["verify", "verify"]}, "problem": PAIR},
-        "action 'verify' is given twice",
-    ),
-    "a seed": ({"campaign": {"seed": -1}, "problem": PAIR}, "seed -1"),
-    "a seed that is a word": ({"campaign": {"seed": "x"}, "problem": PAIR}, "seed 'x'"),
-    "a tolerance": ({"campaign": {"tolerance": 0}, "problem": PAIR}, "tolerance 0"),
-    "a theorem": (
-        {"campaign": {"theorem": "etf"}, "problem": PAIR},
-        "theorem 'etf' is unknown; one of",
-    ),
-    "starts of a prediction": (
-        {"campaign": {"action": "predict", "starts": 3}, "problem": PAIR},
-        "starts belongs to action 'verify'",
-    ),
-    "a tolerance of a prediction": (
-        {"campaign": {"action": "predict", "tolerance": 1}, "problem": PAIR},
-        "tolerance belongs to",
-    ),
-    "trials that are all the same": (
-        {"campaign": {"action": "predict", "trials": 3}, "problem": PAIR},
-        "would all be the same",
-    ),
-    "two laws": (
-        {"problem": PAIR, "draw": {"decay": {"uniform": [1, 2], "integers": [1, 2]}}},
-        "are two distributions",
-    ),
-    "no law": ({"problem": PAIR, "draw": {"width": {"each": "layer"}}}, "no distribution is named"),
-    "a law that is a list": ({"problem": PAIR, "draw": {"decay": [1, 2]}}, "[1, 2] is not a table"),
-    "a range backwards": (
-        {"problem": PAIR, "draw": {"decay": {"uniform": [2, 1]}}},
-        "decay.uniform [2, 1] is not a range",
-    ),
-    "a logarithm of zero": (
-        {"problem": PAIR, "draw": {"decay": {"loguniform": [0, 1]}}},
-        "two positive numbers in order",
-    ),
-    "halves of integers": (
-        {"problem": PAIR, "draw": {"depth": {"integers": [1, 2.5]}}},
-        "two whole numbers in order",
-    ),
-    "a range of three": (
-        {"problem": PAIR, "draw": {"decay": {"uniform": [1, 2, 3]}}},
-        "is not a range",
-    ),
-    "each of nothing": (
-        {"problem": PAIR, "draw": {"depth": {"integers": [1, 2], "each": "layer"}}},
-        "is not for depth",
-    ),
-    "each of another": (
-        {"problem": PAIR, "draw": {"width": {"integers": [1, 2], "each": "class"}}},
-        "'layer' works",
-    ),
-    "counts without a range": ({"draw": {"counts": {"K": 3}}}, "count is missing"),
-    "counts with a bad range": (
-        {"draw": {"counts": {"K": 3, "count": [0, 9]}}},
-        "counts.count [0, 9] is not a range",
-    ),
-    "counts of no classes": (
-        {"draw": {"counts": {"K": 0, "count": [1, 9]}}},
-        "counts.K [0, 0] is not a range",
-    ),
-    "counts that are no example": (
-        {"problem": {"counts": "places"}},
-        "[problem]: counts: counts: 'places' is neither",
-    ),
-    "standard input": ({"problem": {"counts": "-"}}, "reads no standard input"),
-    "nan": ({"problem": PAIR | {"decay": math.nan}}, "nan is not finite"),
-    "infinity in a grid": (
-        {"problem": PAIR, "grid": {"decay": [1.0, math.inf]}},
-        "inf is not finite",
-    ),
-    "a long tail in words": (
-        {"problem": {"long_tail": "K=3,n=9,ratio=3"}},
-        "is not a table; write e.g.",
-    ),
-}
+    (on_a_pair(campaign={"action": []}), "the list of actions is empty"),
+    (on_a_pair(campaign={"action": ["verify", "verify"]}), "action 'verify' is given twice"),
+    (on_a_pair(campaign={"seed": -1}), "seed -1"),
+    (on_a_pair(campaign={"seed": "x"}), "seed 'x'"),
+    (on_a_pair(campaign={"tolerance": 0}), "tolerance 0"),
+    (on_a_pair(campaign={"theorem": "etf"}), "theorem 'etf' is unknown; one of"),
+    (on_a_pair(campaign={"action": "predict", "starts": 3}), "starts belongs to action 'verify'"),
+    (on_a_pair(campaign={"action": "predict", "tolerance": 1}), "tolerance belongs to"),
+    (on_a_pair(campaign={"action": "predict", "trials": 3}), "would all be the same"),
+    (on_a_pair(draw={"decay": {"uniform": [1, 2], "integers": [1, 2]}}), "are two distributions"),
+    (on_a_pair(draw={"width": {"each": "layer"}}), "no distribution is named"),
+    (on_a_pair(draw={"decay": [1, 2]}), "[1, 2] is not a table"),
+    (on_a_pair(draw={"decay": {"uniform": [2, 1]}}), "decay.uniform [2, 1] is not a range"),
+    (on_a_pair(draw={"decay": {"loguniform": [0, 1]}}), "two positive numbers in order"),
+    (on_a_pair(draw={"depth": {"integers": [1, 2.5]}}), "two whole numbers in order"),
+    (on_a_pair(draw={"decay": {"uniform": [1, 2, 3]}}), "is not a range"),
+    (on_a_pair(draw={"depth": {"integers": [1, 2], "each": "layer"}}), "is not for depth"),
+    (on_a_pair(draw={"width": {"integers": [1, 2], "each": "class"}}), "'layer' works"),
+    ({"draw": {"counts": {"K": 3}}}, "count is missing"),
+    ({"draw": {"counts": {"K": 3, "count": [0, 9]}}}, "counts.count [0, 9] is not a range"),
+    ({"draw": {"counts": {"K": 0, "count": [1, 9]}}}, "counts.K [0, 0] is not a range"),
+    ({"problem": {"counts": "places"}}, "[problem]: counts: counts: 'places' is neither"),
+    ({"problem": {"counts": "-"}}, "reads no standard input"),
+    ({"problem": PAIR | {"decay": math.nan}}, "nan is not finite"),
+    (on_a_pair(grid={"decay": [1.0, math.inf]}), "inf is not finite"),
+    ({"problem": {"long_tail": "K=3,n=9,ratio=3"}}, "is not a table; write e.g."),
+]
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_in_a_spec_is_one_line(name):
-    spec, said = MISTAKES[name]
+@pytest.mark.parametrize(("spec", "said"), MISTAKES, ids=[said for _, said in MISTAKES])
+def test_a_mistake_in_a_spec_is_one_line(spec, said):
     with pytest.raises(ncsolve.CampaignError) as caught:
         read_spec(spec)
     message = str(caught.value)
