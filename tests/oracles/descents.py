@@ -10,20 +10,19 @@ from ncsolve.problem.objective import objective_over
 def lowest(ufm, rng, starts=3, scale=1.0):
     """(value, parameters) of the lowest of several L-BFGS-B runs."""
     objective = objective_over(ufm, sample_columns(ufm.loss, ufm.counts))
+    return lowest_of(objective, rng, starts, scale, nonnegative=ufm.features == "relu")
+
+
+def lowest_of(objective, rng, starts=3, scale=1.0, nonnegative=False):
+    """The same for any objective, its features free or >= 0."""
     bounds = np.full((objective.size, 2), [-np.inf, np.inf])
-    if ufm.features == "relu":
+    if nonnegative:
         bounds[objective.feature_slice, 0] = 0.0
     runs = []
+    options = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 30, "ftol": 0.0, "gtol": 1e-12}
+    given = {"jac": True, "method": "L-BFGS-B", "bounds": bounds, "options": options}
     for _ in range(starts):
         start = np.maximum(rng.normal(0, scale, objective.size), bounds[:, 0])
-        options = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 30, "ftol": 0.0, "gtol": 1e-12}
-        end = minimize(
-            objective.value_and_gradient,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=bounds,
-            options=options,
-        )
+        end = minimize(objective.value_and_gradient, start, **given)
         runs.append((end.fun, objective.unpack(end.x)))
     return min(runs, key=lambda run: run[0])

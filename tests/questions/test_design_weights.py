@@ -1,12 +1,15 @@
 """Class weights: the weighted minimizer against descent and against unweighted problems, and equal thresholds."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from oracles.descents import lowest_of
 from support.draws import even
 
 import ncsolve
 from ncsolve.analytic import scalar
+from ncsolve.problem.objective import Objective
 from ncsolve.questions.reweigh import weighted_cross_entropy, weighted_squared
 
 SQUARED = {
@@ -21,39 +24,11 @@ SQUARED = {
 
 
 def lowest(n, omega, decays, width, rng, data, starts=6):
-    """L-BFGS on (1/N) sum_k omega_k n_k loss(z_k) + decays, over the factors and the scaled means sqrt(n_k) h_k; nothing closed."""
-    depth, classes = len(decays) - 1, len(n)
-    shapes = [(width, width)] * (depth - 1) + [(classes, width), (width, classes)]
-    sizes = [rows * columns for rows, columns in shapes]
-    penalty = np.repeat([*decays[1:], decays[0]], sizes)
-
-    def function(theta):
-        *factors, h = [
-            part.reshape(shape)
-            for part, shape in zip(np.split(theta, np.cumsum(sizes)[:-1]), shapes, strict=True)
-        ]
-        x = [h]
-        for factor in factors:
-            x.append(factor @ x[-1])
-        value, back = data(x[-1], n, omega)
-        gradients = []
-        for factor, before in zip(reversed(factors), reversed(x[:-1]), strict=True):
-            gradients.append(back @ before.T)
-            back = factor.T @ back
-        gradient = np.concatenate([g.ravel() for g in (*reversed(gradients), back)])
-        return value + penalty @ theta**2 / 2, gradient + penalty * theta
-
-    best = None
-    for _ in range(starts):
-        start = rng.normal(size=sum(sizes)) * rng.uniform(0.3, 1.5)
-        options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 0.0, "gtol": 1e-11, "maxcor": 30}
-        end = minimize(function, start, jac=True, method="L-BFGS-B", options=options)
-        best = end if best is None or end.fun < best.fun else best
-    parts = [
-        part.reshape(shape)
-        for part, shape in zip(np.split(best.x, np.cumsum(sizes)[:-1]), shapes, strict=True)
-    ]
-    return best.fun, parts
+    """Descent on (1/N) sum_k omega_k n_k loss(z_k) + decays, over the factors and the scaled means sqrt(n_k) h_k."""
+    columns = SimpleNamespace(ones=np.ones(n.size), value_and_gradient=lambda a: data(a, n, omega))
+    shapes = ((width, width),) * (len(decays) - 2) + ((n.size, width),)
+    objective = Objective(columns, shapes, tuple(decays[1:]), decays[0], np.inf)
+    return lowest_of(objective, rng, starts)
 
 
 def squared(a, n, omega):
@@ -92,17 +67,17 @@ def test_descent_on_the_weighted_objective_ends_at_the_predicted_value(name, see
         feature_decay=float(decays[0]),
     )
     predicted = weighted_squared(ufm, omega)
-    value, parts = lowest(n, omega, decays, width, rng, squared, starts=10)
+    value, end = lowest(n, omega, decays, width, rng, squared, starts=10)
     assert value == pytest.approx(predicted.value, rel=1e-10)  # measured: 4e-15
     assert weighted_squared(
         ufm, omega * (1 + 0.01 * (np.arange(n.size) == 0))
     ).value != pytest.approx(value, rel=1e-6)
     if name.endswith("tail"):
-        *factors, h = parts
-        product = np.linalg.multi_dot([*reversed(factors), np.eye(width)])
         near = {"rel": 1e-4, "abs": 1e-5}
-        means = np.linalg.norm(h, axis=0) / np.sqrt(n)
-        assert np.linalg.norm(product, axis=1) == pytest.approx(predicted.weight_norm, **near)
+        means = np.linalg.norm(end.features, axis=0) / np.sqrt(n)
+        assert np.linalg.norm(end.end_to_end, axis=1) == pytest.approx(
+            predicted.weight_norm, **near
+        )
         assert means == pytest.approx(predicted.feature_norm, **near)
 
 
@@ -184,10 +159,10 @@ def test_descent_on_weighted_cross_entropy_keeps_or_merges_the_groups_together()
     common = float(found.critical[0])
     for factor, merged in ((0.7, False), (1.3, True)):
         c = common * factor
-        value, (_, h) = lowest(
+        value, end = lowest(
             ufm.counts, found.weights, [c, c], 4, np.random.default_rng(0), cross_entropy, starts=2
         )
-        means = h / np.sqrt(ufm.counts)
+        means = end.features / np.sqrt(ufm.counts)
         for pair in ([0, 1], [2, 3]):
             assert (np.linalg.norm(means[:, pair[0]] - means[:, pair[1]]) < 1e-3) == merged
         states, gap = weighted_cross_entropy(ufm, found.weights, c)
