@@ -21,9 +21,8 @@ def test_sizes_at_which_a_fixed_cost_hides_the_growth_are_left_out():
     sizes = np.array([10, 100, 1000, 10_000, 100_000])
     times = (1.0 + 1e-2 * sizes**1.0)[:, None]
     middle, _, _ = exponent(sizes.tolist(), times)
-    assert middle == pytest.approx(
-        np.log(1001 / 11) / np.log(100)
-    )  # of the three largest: .98; of all five it would be .76
+    # of the three largest: .98; of all five it would be .76
+    assert middle == pytest.approx(np.log(1001 / 11) / np.log(100))
 
 
 def test_a_slow_repeat_moves_the_range_and_not_the_middle():

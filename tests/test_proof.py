@@ -41,9 +41,8 @@ def test_a_right_prediction_is_proved(name):
     ufm = PROBLEMS[name]
     found = ncsolve.certify(ncsolve.predict(ufm), rigorous=True)
     assert found.outcome is Outcome.PROVED
-    assert found.relative_gap < (
-        2e-19 if found.method == "von Neumann" else 2e-11
-    )  # measured 1.1e-19 and 1.4e-11
+    # measured 1.1e-19 and 1.4e-11
+    assert found.relative_gap < (2e-19 if found.method == "von Neumann" else 2e-11)
     assert found.lower_bound <= found.value
     assert found.gap >= 0
     verdicts = {finding.verdict for finding in found.findings}
@@ -295,9 +294,8 @@ def _forged(found, **changes):
 
 
 def test_a_tolerance_is_no_absolute_number_where_the_minimum_is_tiny():
-    point, value = _stretched(
-        LONG, 30**0.5
-    )  # the softmax of its logits underflows, so its own gradient bounds nothing
+    # the softmax of its logits underflows, so its own gradient bounds nothing
+    point, value = _stretched(LONG, 30**0.5)
     assert 28 < value / ncsolve.predict(LONG).value < 30
     assert value < 1e-9
     found = certify_rigorously(LONG, Claimed(point, value, ("active",) * 2))

@@ -116,9 +116,8 @@ def test_zero_is_a_strict_saddle_of_one_layer_with_the_negative_modes_that_theor
     ufm = ncsolve.UFM([30, 20, 8, 1], width=5, weight_decay=2e-2, feature_decay=2e-2)
     zero = Parameters((np.zeros((4, 5)),), np.zeros((5, 4)), np.zeros(4))
     check = _check(ufm, zero)
-    live = int(
-        np.sum(np.sqrt(ufm.counts) / ufm.samples > 2e-2)
-    )  # eigenvalues lambda +- tau/N, each d_1 times
+    # eigenvalues lambda +- tau/N, each d_1 times
+    live = int(np.sum(np.sqrt(ufm.counts) / ufm.samples > 2e-2))
     assert 0 < live < 4
     assert check.is_strict_saddle
     assert check.negative_modes == 5 * live
@@ -189,9 +188,8 @@ def test_runs_that_stop_early_are_stuck_and_refute_nothing():
 
 def test_switching_directions_leaves_the_published_local_minimum():
     ufm = ncsolve.UFM([1000, 100, 10, 2], depth=3, weight_decay=5e-4, feature_decay=5e-4)
-    alive = ncsolve.predict(
-        ufm.replace(weight_decay=3.5e-4, feature_decay=3.5e-4)
-    )  # the class of 2 lives at these decays
+    # the class of 2 lives at these decays
+    alive = ncsolve.predict(ufm.replace(weight_decay=3.5e-4, feature_decay=3.5e-4))
     assert alive.classes[3].state == "active"
     start = Parameters(alive.weights, alive.features(), alive.bias)
 

@@ -52,9 +52,8 @@ def test_equal_counts_through_the_engine_give_the_closed_simplex(
     np.testing.assert_allclose(
         engine.singular_values, closed.singular_values, rtol=1e-12, atol=1e-13
     )  # measured 6e-16
-    np.testing.assert_allclose(
-        engine.gram_features, closed.gram_features, atol=1e-13
-    )  # measured 8e-17
+    # measured 8e-17
+    np.testing.assert_allclose(engine.gram_features, closed.gram_features, atol=1e-13)
     np.testing.assert_allclose(engine.bias, 0.0, atol=1e-12)  # measured 3e-15
 
 
@@ -148,9 +147,8 @@ def _cvxpy(ufm, solver, **options):
 def test_cvxpy_finds_the_same_minimum(name, bias):
     ufm = UFM([60, 60, 20, 6, 6], LOSSES[name], 1, None, 4e-3, 2e-3, bias)
     value = ncsolve.predict(ufm).value
-    assert _cvxpy(ufm, "CLARABEL") == pytest.approx(
-        value, rel=1e-7
-    )  # measured 5e-9, its own tolerance
+    # measured 5e-9, its own tolerance
+    assert _cvxpy(ufm, "CLARABEL") == pytest.approx(value, rel=1e-7)
     assert _cvxpy(ufm, "SCS", eps=1e-7) == pytest.approx(value, rel=1e-6)  # measured 9e-10
 
 
@@ -222,14 +220,8 @@ def test_complete_collapse_of_plain_cross_entropy_is_a_singular_value():
 
 
 def test_at_the_exact_threshold_classes_merge_and_one_ulp_of_count_keeps_them_apart():
-    counts = [
-        57.0,
-        57.0,
-        8.0,
-        8.0,
-        8.0,
-        8.0,
-    ]  # N = 146; N c = sqrt(8) exactly where lambda_W lambda_H = 8/146^2
+    # N = 146; N c = sqrt(8) exactly where lambda_W lambda_H = 8/146^2
+    counts = [57.0, 57.0, 8.0, 8.0, 8.0, 8.0]
     from fractions import Fraction
 
     lam = float(Fraction(8, 146 * 146))

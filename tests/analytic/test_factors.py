@@ -53,9 +53,8 @@ def test_the_matrices_are_a_stationary_point_of_the_raw_objective(name):
     gradient = raw.value_and_gradient(theta)[1]
     if ufm.features == "relu":
         assert (features >= 0).all()
-    assert (
-        np.abs(gradient).max() < 2e-14
-    )  # measured 2.6e-15, where the entries of theta are of order one
+    # measured 2.6e-15, where the entries of theta are of order one
+    assert np.abs(gradient).max() < 2e-14
     assert theta.any() == (prediction.singular_values > 0).any() or ufm.bias != "none"
 
 

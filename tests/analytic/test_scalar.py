@@ -130,9 +130,8 @@ def test_an_outer_stationary_point_that_loses_to_zero_is_not_returned():
 
     samples, c, tau = 1112.0, 2 * 5e-4, np.sqrt(2.0)
     grid = np.linspace(0, 1.5, 1_500_001)[1:]
-    slope = (grid - tau) / samples + c / 2 / np.sqrt(
-        grid
-    )  # of (sigma - tau)^2 / (2N) + c sqrt(sigma)
+    # of (sigma - tau)^2 / (2N) + c sqrt(sigma)
+    slope = (grid - tau) / samples + c / 2 / np.sqrt(grid)
     largest = grid[1:][(slope[:-1] < 0) & (slope[1:] >= 0)]
     assert largest.size == 1
     x = float(largest[0])

@@ -135,9 +135,8 @@ def test_small_singular_vectors_keep_their_digits_beside_huge_counts():
 def test_exact_comparisons_decide_where_doubles_cannot():
     from fractions import Fraction
 
-    spectrum = CenteredSpectrum(
-        np.array([3.0, 1.0, 1.0])
-    )  # one root and the contrast of the two ones
+    # one root and the contrast of the two ones
+    spectrum = CenteredSpectrum(np.array([3.0, 1.0, 1.0]))
     root = oracle.secular_eigenvalues([3.0, 1.0, 1.0], 60)[-1][0]
     assert spectrum.tau2 == pytest.approx([float(root), 1.0], rel=1e-15)
     for depth in (1, 2, 5):
@@ -151,9 +150,8 @@ def test_exact_comparisons_decide_where_doubles_cannot():
             AxisSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(x), depth)
             for x in (2, 3**depth, 4**depth)
         ] == [1, 0, -1]
-    assert (
-        CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(3, 2), 1) == 0
-    )  # mu = 2 * 3 * 1 / 4
+    # mu = 2 * 3 * 1 / 4
+    assert CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(3, 2), 1) == 0
     assert CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(9), 1) == -1
     assert CenteredSpectrum(np.array([3.0, 1.0])).exceeds(0, Fraction(1, 9), 1) == 1
     assert DenseSpectrum(np.eye(2)).exceeds(0, Fraction(1), 1) is None

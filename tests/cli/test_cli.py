@@ -131,9 +131,8 @@ def test_wide_and_long_names_keep_the_columns_aligned():
     prediction = ncsolve.predict(ncsolve.UFM({"猫": 30, "e\u0301": 20, "x" * 80: 10}))
     lines = report.class_table(prediction.classes).text().splitlines()
     assert lines[3].startswith("x" * 29 + "...  ")
-    assert (
-        lines[1].index("30") == lines[3].index("10") - 1
-    )  # the cat takes two columns and one character
+    # the cat takes two columns and one character
+    assert lines[1].index("30") == lines[3].index("10") - 1
     assert lines[2].index("20") == lines[3].index("10") + 1  # the accent takes none
 
 
@@ -192,9 +191,8 @@ def test_thresholds_end_with_the_first_and_the_last_loss(capsys):
         "classes",
         "provenance",
     }
-    assert (
-        "local" not in answer(capsys, "thresholds", "--counts", "10,2").out
-    )  # one layer: none lives on
+    # one layer: none lives on
+    assert "local" not in answer(capsys, "thresholds", "--counts", "10,2").out
 
 
 def test_certify_without_a_bound_or_with_a_gap_is_inconclusive(capsys):

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from support.pictures import drawn
 
 import ncsolve
 from ncsolve import LongTail, phase_map
@@ -238,11 +239,6 @@ def test_careless_words_get_one_line_and_the_right_code(capsys, argv, says, code
 
 
 # What is drawn
-
-
-def drawn(axes):
-    axes.get_figure().draw_without_rendering()
-    return axes
 
 
 def test_cells_lie_between_their_edges_and_numbers_of_classes_have_one_color_each():

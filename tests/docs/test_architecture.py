@@ -85,12 +85,8 @@ def test_every_file_has_its_test_where_the_page_says():
 
 
 TEXTS = [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md"), *(ROOT / "ncsolve").rglob("*.py")]
-MADE = {
-    "check.py",
-    "cross_entropy_pair.py",
-    "FILE.py",
-    "test_FILE.py",
-}  # written by a page that is followed, or any file
+# written by a page that is followed, or any file
+MADE = {"check.py", "cross_entropy_pair.py", "FILE.py", "test_FILE.py"}
 
 
 def test_no_page_and_no_docstring_names_a_file_that_is_not_there():

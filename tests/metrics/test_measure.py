@@ -16,9 +16,8 @@ PREDICTION = ncsolve.predict(
     ncsolve.UFM([60, 25, 10, 4, 1], depth=2, weight_decay=1e-4, feature_decay=1e-4)
 )
 H, Y, WEIGHTS = near(PREDICTION, noise=0.2, dimension=7, rng=5)
-MIXED = np.concatenate(
-    [[99], np.random.default_rng(1).permutation(99)]
-)  # the class of one sample first
+# the class of one sample first
+MIXED = np.concatenate([[99], np.random.default_rng(1).permutation(99)])
 H, Y = H[MIXED], Y[MIXED]
 B = np.array([0.1, -0.3, 0.0, 0.2, 0.05])
 LAYERS = passed(H, WEIGHTS)
@@ -82,9 +81,8 @@ def test_second_passes_merge_too():
     for second, half in zip(passes, (slice(0, 40), slice(40, 100)), strict=True):
         second.update({name: rows[half] for name, rows in LAYERS.items()}, Y[half])
     passes[0].merge(passes[1])
-    close(
-        stream.compute(prediction=PREDICTION, second_pass=passes[0]), WHOLE
-    )  # the classifier is that of the pass
+    # the classifier is that of the pass
+    close(stream.compute(prediction=PREDICTION, second_pass=passes[0]), WHOLE)
     other = fed(np.arange(50), [50]).second_pass(WEIGHTS, B)
     with pytest.raises(ncsolve.DataError, match="different class means"):
         passes[0].merge(other)
@@ -250,9 +248,8 @@ def test_digits_survive_far_from_the_origin():
     """Samples 1e-7 around means of norm 1e6, merged from batches of one: the scatter has the digits of the data."""
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 2
-    exact = (
-        rng.integers(-50, 50, size=(200, 3)) * 2.0**-23
-    )  # sums of these with the means are exact
+    # sums of these with the means are exact
+    exact = rng.integers(-50, 50, size=(200, 3)) * 2.0**-23
     features = exact + np.array([[2.0**20, 0, 5], [0, -(2.0**20), 3]])[labels]
     stream = StreamingMeasure()
     for i in rng.permutation(200):

@@ -129,9 +129,8 @@ def test_galanti():
     total = 0.0
     for i in range(K):
         for j in range(i + 1, K):
-            v = [
-                (H[k == Y] ** 2).sum(axis=1).mean() - (MU[k] ** 2).sum() for k in (i, j)
-            ]  # their variance by moments
+            # their variance by moments
+            v = [(H[k == Y] ** 2).sum(axis=1).mean() - (MU[k] ** 2).sum() for k in (i, j)]
             total += (v[0] + v[1]) / 2 / ((MU[i] - MU[j]) ** 2).sum()
     agree(published("galanti"), {"CDNV": total / (K * (K - 1) / 2)})
 

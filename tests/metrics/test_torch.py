@@ -77,9 +77,8 @@ def test_hooks_batches_and_a_stream_give_what_all_at_once_gives():
     whole = ncsolve.measure({"H_1": hidden, "H_2": head[0](hidden)}, Y, weights, head[1].bias)
     found = stream.compute(weights, head[1].bias)
     for key in found:
-        assert found[key] == pytest.approx(whole[key], rel=1e-6), (
-            key
-        )  # float32 products of other batch sizes differ
+        # float32 products of other batch sizes differ
+        assert found[key] == pytest.approx(whole[key], rel=1e-6), key
 
 
 @pytest.fixture

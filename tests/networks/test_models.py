@@ -19,9 +19,8 @@ def _size(module):
 def test_resnet18_has_the_published_number_of_parameters():
     trunk, outputs = ResNet18().trunk((3, 32, 32))
     assert outputs == 512
-    assert (
-        _size(trunk) + 512 * 10 + 10 == 11_173_962
-    )  # the common 32 x 32 variant with its classifier
+    # the common 32 x 32 variant with its classifier
+    assert _size(trunk) + 512 * 10 + 10 == 11_173_962
     convolutions = [module for module in trunk.modules() if isinstance(module, torch.nn.Conv2d)]
     assert sum(one.kernel_size == (3, 3) for one in convolutions) == 17
 

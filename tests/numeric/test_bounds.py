@@ -57,9 +57,8 @@ def test_where_descent_ends_on_a_convex_problem_the_gap_closes_theorem_or_not(na
     for run in descend(ufm, rng=1):
         found = certificate(ufm, run.parameters)
         assert found.method == "dual"
-        assert (
-            0 <= found.relative_gap < (1e-9 if name == "relu" else 1e-10)
-        )  # measured 1e-10 and 7e-12
+        # measured 1e-10 and 7e-12
+        assert 0 <= found.relative_gap < (1e-9 if name == "relu" else 1e-10)
 
 
 @pytest.mark.parametrize("bias", ["none", "free"])
@@ -89,9 +88,8 @@ def test_a_bound_computed_with_one_percent_more_c_is_caught(name):
     assert certificate(ufm, run.parameters).lower_bound <= run.value
     more = 1.01 ** (ufm.depth + 1)  # c goes with the (M+1)-th root of the product of decays
     wrong = ufm.replace(weight_decay=(more * ufm.weight_decay[0], *ufm.weight_decay[1:]))
-    scale = (
-        wrong.weight_decay[0] / ufm.weight_decay[0]
-    )  # the same end-to-end map, balanced for the wrong decays
+    # the same end-to-end map, balanced for the wrong decays
+    scale = wrong.weight_decay[0] / ufm.weight_decay[0]
     for factor in (1.0, 1 / np.sqrt(scale)):
         weights = (factor * run.parameters.weights[0], *run.parameters.weights[1:])
         found = certificate(

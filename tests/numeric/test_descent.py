@@ -51,9 +51,8 @@ def test_a_step_limit_is_reported_and_kept(optimizer):
 
 def test_momentum_takes_its_steps_once():
     method = ncsolve.Descent(optimizer=ncsolve.Momentum(steps=3000), polish=None, starts=1)
-    assert [run.steps for run in _runs(DEEP, method)] == [
-        3000
-    ]  # no switch goes lower here, so nothing starts again
+    # no switch goes lower here, so nothing starts again
+    assert [run.steps for run in _runs(DEEP, method)] == [3000]
 
 
 def test_a_run_that_rounding_stops_is_stalled():

@@ -9,12 +9,8 @@ from ncsolve.numeric.descent import descend
 
 COUNTS = {"balanced": [12] * 4, "imbalanced": [30, 20, 12, 8], "tail": [100, 40, 16, 2]}
 WIDTH = {"default": None, "wide": 16, "bottleneck": 2}
-DECAY = {
-    1: 1.1e-2,
-    2: 8e-3,
-    3: 8e-3,
-    6: 8e-3,
-}  # the class of 2 vanishes in "tail", every other class lives
+# the class of 2 vanishes in "tail", every other class lives
+DECAY = {1: 1.1e-2, 2: 8e-3, 3: 8e-3, 6: 8e-3}
 
 
 def _grid():
@@ -132,9 +128,8 @@ SMALL = {
 @pytest.mark.parametrize("name", SMALL)
 def test_first_order_descent_alone_ends_at_the_predicted_value(name, optimizer):
     method = ncsolve.Descent(optimizer=optimizer, polish=None)
-    _agrees(
-        SMALL[name], method, excess=1e-12, distance=1e-5
-    )  # measured: 1e-13 and 8e-7, with momentum 4e-16 and 2e-15
+    # measured: 1e-13 and 8e-7, with momentum 4e-16 and 2e-15
+    _agrees(SMALL[name], method, excess=1e-12, distance=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -158,6 +153,5 @@ def test_no_run_on_a_random_problem_goes_below_a_global_value(seed):
     values = [run.value for run in descend(ufm, ncsolve.Descent(starts=3), rng=seed)]
     assert min(values) >= prediction.value * (1 - 1e-14)
     assert min(values) <= prediction.value * (1 + 1e-12)
-    assert not min(values) >= 1.01 * prediction.value * (
-        1 - 1e-14
-    )  # so a value 1% too high would be refuted
+    # so a value 1% too high would be refuted
+    assert not min(values) >= 1.01 * prediction.value * (1 - 1e-14)

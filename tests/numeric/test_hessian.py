@@ -111,9 +111,8 @@ def test_ways_down_are_unstable_roots_and_pairs_of_modes_in_the_wrong_order(dept
     sigma = np.array([found.get(name, 0.0) for found, name in zip(roots, pattern, strict=True)])
     objective, theta = _on_axes(ufm, sigma)
     assert np.linalg.norm(objective.value_and_gradient(theta)[1]) < 1e-14  # measured 9e-16
-    swaps = sum(
-        sigma[i] < sigma[j] for i in range(3) for j in range(i + 1, 3)
-    )  # counts descend, so should sigma
+    # counts descend, so should sigma
+    swaps = sum(sigma[i] < sigma[j] for i in range(3) for j in range(i + 1, 3))
     check = hessian_check(objective, theta)
     assert check.negative_modes == pattern.count("inner") + swaps
     assert check.zero_modes == check.expected_zero_modes
@@ -141,9 +140,8 @@ def test_at_the_exact_threshold_of_one_layer_neither_minimum_nor_saddle_is_claim
 
 def test_where_the_two_roots_merge_neither_minimum_nor_saddle_is_claimed():
     tau, samples = np.sqrt(20), 50
-    decay = (
-        2 * tau / 3 * np.sqrt(tau / 3) / samples
-    )  # M = 3: the roots of sigma - tau + N decay / sqrt(sigma) merge at tau/3
+    # M = 3: the roots of sigma - tau + N decay / sqrt(sigma) merge at tau/3
+    decay = 2 * tau / 3 * np.sqrt(tau / 3) / samples
     ufm = ncsolve.UFM([30, 20], depth=3, weight_decay=decay, feature_decay=decay)
     outer = _roots(np.sqrt(30), samples, ufm.decays)[1]
     check = hessian_check(*_on_axes(ufm, np.array([outer, tau / 3])), tolerance=1e-7)
@@ -171,9 +169,8 @@ def test_a_bottleneck_through_equal_counts_has_the_zero_modes_of_its_continuum(d
     check = hessian_check(*_point(ufm, ncsolve.predict(ufm).parameters()))
     assert not check.is_minimum
     assert not check.is_strict_saddle
-    assert check.zero_modes == check.expected_zero_modes + 2 * (
-        4 - 2
-    )  # planes in the tied space of dimension 4
+    # planes in the tied space of dimension 4
+    assert check.zero_modes == check.expected_zero_modes + 2 * (4 - 2)
 
 
 @pytest.mark.parametrize("width", [14, [14, 15, 13]], ids=str)

@@ -66,9 +66,8 @@ def _draw(seed):
         n = rng.choice(n[:2], k)
     depth = int(rng.integers(1, 21))
     decays = np.exp(rng.uniform(np.log(1e-6), 0, depth + 1))
-    mean = (
-        rng.choice(n) ** (depth / (depth + 1)) / n.sum() * np.exp(rng.uniform(-3, 0.2))
-    )  # where modes live and die
+    # where modes live and die
+    mean = rng.choice(n) ** (depth / (depth + 1)) / n.sum() * np.exp(rng.uniform(-3, 0.2))
     decays = [float(f"{x:.4g}") for x in decays * mean / np.exp(np.log(decays).mean())]
     return ncsolve.UFM(
         n,

@@ -35,9 +35,8 @@ def test_where_the_rank_cuts_through_equal_modes_any_choice_of_members_stands(bi
     prediction = ncsolve.predict(ufm)
     assert not prediction.unique
     assert ncsolve.certify(prediction, rigorous=True).outcome is Outcome.PROVED
-    turned = certify_rigorously(
-        ufm, claim(prediction, states=("active",) * 5)
-    )  # a rotation of the cut modes moves all
+    # a rotation of the cut modes moves all
+    turned = certify_rigorously(ufm, claim(prediction, states=("active",) * 5))
     assert verdicts(turned)["class states"] is not Judgement.DISPROVED
     wrong = certify_rigorously(
         ufm,

@@ -125,9 +125,8 @@ def test_every_start_ends_at_the_prediction_with_switches_and_only_some_without(
         list(descend(ufm, ncsolve.Descent(switch=s, scale=scale, starts=10), rng=1))
         for s in (False, True)
     )
-    above = [
-        run for run in plain if run.value > prediction.value * (1 + 1e-3)
-    ]  # the class of 2 lives, or a larger one died
+    # the class of 2 lives, or a larger one died
+    above = [run for run in plain if run.value > prediction.value * (1 + 1e-3)]
     assert 1 <= len(above) <= 9  # found: 1, 6, 1
     if scale is None:
         assert all(np.linalg.norm(run.parameters.features[:, 3]) > 0.5 for run in above)

@@ -50,9 +50,8 @@ def secular_eigenvalues(counts, digits=DIGITS) -> list[tuple[mpf, int]]:
         n = [mpf(float(x)) for x in distinct]
         w = [int(m) * x * x for m, x in zip(sizes, n, strict=True)]
         total = mpmath.fsum(int(m) * x for m, x in zip(sizes, n, strict=True))
-        right_digits = (
-            digits - 20 - 2 * int(np.log10(distinct[-1] / distinct[0]))
-        )  # f cancels like mu / N
+        # f cancels like mu / N
+        right_digits = digits - 20 - 2 * int(np.log10(distinct[-1] / distinct[0]))
 
         def f(mu):
             value, slope = -total, mpf(0)
@@ -74,10 +73,8 @@ def secular_eigenvalues(counts, digits=DIGITS) -> list[tuple[mpf, int]]:
                     low = mu
                 else:
                     high = mu
-                left, right = (
-                    mu - n[i],
-                    n[i + 1] - mu,
-                )  # Newton on left * right * f, which has no poles nearby
+                # Newton on left * right * f, which has no poles nearby
+                left, right = (mu - n[i], n[i + 1] - mu)
                 step = left * right * value / (left * right * slope + (right - left) * value)
                 new = mu - step
                 mu, last = (new if low < new < high else (low + high) / 2), mu
@@ -112,14 +109,11 @@ def best_sigma(tau, samples, c, depth, digits=DIGITS) -> tuple[mpf, mpf]:
     """
     with mpmath.workdps(digits):
         at_zero = tau * tau / (2 * samples)
-        t, pull = (
-            float(tau),
-            float(2 * samples * c / (depth + 1)),
-        )  # stationary: sigma + pull sigma^(q-1) = tau
+        # stationary: sigma + pull sigma^(q-1) = tau
+        t, pull = (float(tau), float(2 * samples * c / (depth + 1)))
         power = (1 - depth) / (1 + depth)
-        fold = (
-            (-power * pull) ** (1 / (1 - power)) if depth > 1 else 0.0
-        )  # the left side falls before it and rises after
+        # the left side falls before it and rises after
+        fold = (-power * pull) ** (1 / (1 - power)) if depth > 1 else 0.0
         if not (fold < t and fold + pull * (fold**power if fold else 1.0) < t * (1 + PLAIN)):
             return mpf(0), at_zero
         low, high = fold, t

@@ -37,7 +37,7 @@ MUTATIONS = [
     ("end-to-end spectrum", "analytic/factors.py", "np.sqrt(ufm.feature_decay) /", "np.sqrt(1.01 * ufm.feature_decay) /"),
     ("end-to-end exponent", "analytic/factors.py", "depth / (depth + 1.0))", "1.01 * depth / (depth + 1.0))"),
     ("class means", "analytic/factors.py", ".T / np.sqrt(ufm.counts)", ".T / np.sqrt(1.01 * ufm.counts)"),
-    # spectral.py and classes.py
+    # spectral.py
     ("critical count", "analytic/spectral.py", "np.power(self.samples * decays / limit", "np.power(1.01 * self.samples * decays / limit"),
     ("critical decay", "analytic/spectral.py", "decay = limit * np.power", "decay = 1.01 * limit * np.power"),
     ("value: copies that are lost", "analytic/spectral.py", "(self.copies - self.kept)", "1.01 * (self.copies - self.kept)"),

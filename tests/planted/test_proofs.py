@@ -8,10 +8,8 @@ READERS = [
     *(f"numeric/test_{name}" for name in ("balls", "point", "modes", "dual", "states")),
     "test_proof",
 ]
-FOUND = (
-    pytest.ExitCode.TESTS_FAILED,
-    pytest.ExitCode.INTERRUPTED,
-)  # the latter: the tests' certificates cannot be made
+# the latter: the tests' certificates cannot be made
+FOUND = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
 
 
 @pytest.mark.slow

@@ -51,9 +51,8 @@ def _minimum(objective):
     theta = minimize(objective, theta, jac=gradient, method="BFGS", options={"maxiter": 2000}).x
     moves = 1e-5 * np.eye(theta.size)
     hessian = np.array([gradient(theta + move) - gradient(theta - move) for move in moves]) / 2e-5
-    newton = np.linalg.pinv(
-        hessian, rcond=1e-6
-    )  # rotations leave the Hessian singular, so the least step is taken
+    # rotations leave the Hessian singular, so the least step is taken
+    newton = np.linalg.pinv(hessian, rcond=1e-6)
     for _ in range(8):
         theta = theta - newton @ gradient(theta)
     assert np.abs(gradient(theta)).max() < 1e-12 * max(1.0, abs(objective(theta)))
@@ -379,57 +378,32 @@ def test_torch_sgd_with_weight_decay_ends_at_the_canonical_minimum(loss, step):
 
 
 REFUSED = {
-    "adamw": (
-        dict(optimizer="adamw"),
-        dict(weight_decay=1e-2),
-        ncsolve.NoConversion,
-        "not an L2 penalty",
-    ),
-    "an unknown loss": (dict(loss="hinge"), dict(weight_decay=1), ncsolve.ProblemError, "'hinge'"),
-    "no classes": (
-        dict(loss="mse_loss"),
-        dict(weight_decay=1),
-        ncsolve.ProblemError,
-        "classes is missing",
-    ),
-    "no samples": (
-        dict(reduction="sum"),
-        dict(weight_decay=1),
-        ncsolve.ProblemError,
-        "samples is missing",
-    ),
+    "adamw": (dict(optimizer="adamw"), dict(weight_decay=1e-2), "not an L2 penalty"),
+    "an unknown loss": (dict(loss="hinge"), dict(weight_decay=1), "'hinge'"),
+    "no classes": (dict(loss="mse_loss"), dict(weight_decay=1), "classes is missing"),
+    "no samples": (dict(reduction="sum"), dict(weight_decay=1), "samples is missing"),
     "no samples for a batch": (
         dict(feature_penalty="batch", batch=8),
         dict(feature_decay=1),
-        ncsolve.ProblemError,
         "samples",
     ),
-    "a batch above n": (
-        dict(batch=9, samples=8),
-        dict(weight_decay=1),
-        ncsolve.ProblemError,
-        "batch 9",
-    ),
-    "no decay": ({}, {}, ncsolve.ProblemError, "no decay"),
-    "a zero": ({}, dict(weight_decay=0), ncsolve.ProblemError, "weight_decay 0"),
-    "nan": ({}, dict(feature_decay=float("nan")), ncsolve.ProblemError, "nan"),
-    "a word": ({}, dict(weight_decay="much"), ncsolve.ProblemError, "'much'"),
-    "a bias word": ({}, dict(bias="maybe"), ncsolve.ProblemError, "'maybe'"),
-    "two feature decays": ({}, dict(feature_decay=[1, 2]), ncsolve.ProblemError, "[1, 2]"),
-    "overflow": (
-        dict(penalty="full"),
-        dict(weight_decay=1.5e308),
-        ncsolve.ProblemError,
-        "range of doubles",
-    ),
-    "half a class": (dict(classes=2.5), dict(weight_decay=1), ncsolve.ProblemError, "2.5"),
-    "true classes": (dict(classes=True), dict(weight_decay=1), ncsolve.ProblemError, "True"),
+    "a batch above n": (dict(batch=9, samples=8), dict(weight_decay=1), "batch 9"),
+    "no decay": ({}, {}, "no decay"),
+    "a zero": ({}, dict(weight_decay=0), "weight_decay 0"),
+    "nan": ({}, dict(feature_decay=float("nan")), "nan"),
+    "a word": ({}, dict(weight_decay="much"), "'much'"),
+    "a bias word": ({}, dict(bias="maybe"), "'maybe'"),
+    "two feature decays": ({}, dict(feature_decay=[1, 2]), "[1, 2]"),
+    "overflow": (dict(penalty="full"), dict(weight_decay=1.5e308), "range of doubles"),
+    "half a class": (dict(classes=2.5), dict(weight_decay=1), "2.5"),
+    "true classes": (dict(classes=True), dict(weight_decay=1), "True"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_converted_is_refused_in_one_line(name):
-    convention, decays, error, said = REFUSED[name]
+    convention, decays, said = REFUSED[name]
+    error = ncsolve.NoConversion if name == "adamw" else ncsolve.ProblemError
     with pytest.raises(error) as caught:
         ncsolve.convert(ncsolve.DecayConvention(**convention), **decays)
     assert said in str(caught.value)

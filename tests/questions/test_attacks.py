@@ -311,9 +311,8 @@ def test_the_max_margin_bound_is_below_what_cvxpy_finds_and_close(seed):
     )
     problem.solve(solver="CLARABEL")
     found = margin_certificate(ufm, ncsolve.predict(ufm, limit="vanishing-decay").logits)
-    assert found.lower_bound == pytest.approx(
-        problem.value, rel=1e-7
-    )  # measured 1e-9, Clarabel's own accuracy
+    # measured 1e-9, Clarabel's own accuracy
+    assert found.lower_bound == pytest.approx(problem.value, rel=1e-7)
     assert found.relative_gap < 1e-13
 
 

@@ -610,9 +610,8 @@ def test_ctrl_c_before_there_is_a_row_is_130(tmp_path):
     while not workers(running.pid):
         assert time.monotonic() < limit
         time.sleep(0.02)
-    time.sleep(
-        2
-    )  # an interrupt that comes while workers are started is lost on purpose (stopping.py)
+    # an interrupt that comes while workers are started is lost on purpose (workers.py)
+    time.sleep(2)
     os.killpg(running.pid, signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert (running.returncode, out) == (130, b"")

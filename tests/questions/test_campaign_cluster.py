@@ -41,9 +41,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 def cluster():
     """Two worker processes; nothing listens but on the loopback address, and there is no dashboard."""
     with LocalCluster(**LOOPBACK) as found:
-        found.adapt(
-            minimum=2, maximum=2, interval="200ms"
-        )  # as real clusters do, replace workers that stay away
+        # as real clusters do, replace workers that stay away
+        found.adapt(minimum=2, maximum=2, interval="200ms")
         yield found
 
 

@@ -75,9 +75,8 @@ class Poisoned(Spec):
 
     def problem(self, index):
         if index == 7:
-            time.sleep(
-                0.3
-            )  # a nanny of Dask gives up a worker that dies before it is known to have started
+            # a nanny of Dask gives up a worker that dies before it is known to have started
+            time.sleep(0.3)
             os.kill(os.getpid(), signal.SIGKILL)
         return super().problem(index)
 

@@ -43,9 +43,8 @@ def test_descent_is_as_late_as_said_and_the_flow_as_near_as_the_rate_is_small(de
             ufm, learning_rate=rate * (1 - momentum), momentum=momentum, start=0.3
         )
         late = course.descent.mode_step - course.mode_step
-        assert np.all(
-            np.abs(late - course.lateness - 0.5) < 0.6 + 0.6 * rate * course.lateness
-        )  # the next whole step
+        # the next whole step
+        assert np.all(np.abs(late - course.lateness - 0.5) < 0.6 + 0.6 * rate * course.lateness)
         errors.append((late / course.mode_step).max())
     assert errors[1] < 0.4 * errors[0]
 

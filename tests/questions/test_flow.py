@@ -81,9 +81,8 @@ def test_learning_times_are_those_of_40_digits(depth, kind):
         exact = mpmath.quad(
             inverse, [low, *(low + (high - low) * mpmath.mpf(2) ** -k for k in range(40, -1, -1))]
         )
-    assert found == pytest.approx(
-        float(exact), rel=1e-10
-    )  # measured 1e-14, and 1e-11 at a start 1e-6 above the boundary
+    # measured 1e-14, and 1e-11 at a start 1e-6 above the boundary
+    assert found == pytest.approx(float(exact), rel=1e-10)
     # from 1e-6 above the boundary the path amplifies its start, and so every rounding, by 1e6
     assert flow.sigma(np.array([0.0, found]))[-1] == pytest.approx(
         level, rel=1e-3 if kind == "near" else 1e-7
@@ -138,9 +137,8 @@ def test_unequal_decays_follow_the_equations_of_the_layers(decays, scale):
         slope, (0, 400), flow.start, method="DOP853", t_eval=times, rtol=1e-12, atol=1e-14
     ).y.T
     assert flow.at(times) == pytest.approx(oracle, rel=1e-10)  # measured 9e-12
-    assert flow.time_to(float(oracle[3].prod())) == pytest.approx(
-        times[3], rel=1e-9
-    )  # measured 6e-11
+    # measured 6e-11
+    assert flow.time_to(float(oracle[3].prod())) == pytest.approx(times[3], rel=1e-9)
     ends = flow.at(np.array([0.0, 60 / min(decays)]))[-1]
     assert ends == pytest.approx(one.layers(one.outer), rel=1e-6)
 
@@ -187,9 +185,8 @@ def test_a_level_that_is_never_reached_takes_for_ever_and_one_that_is_passed_tak
     flow = Flow(mode([3e-3] * 3), np.full(3, 0.5))
     assert flow.time_to(2 * flow.end) == math.inf
     assert flow.time_to(0.01) == 0.0
-    assert (
-        Flow(mode([3e-3] * 3), np.full(3, 0.01)).time_to(1.0) == 0.0
-    )  # a dying mode is below every higher level
+    # a dying mode is below every higher level
+    assert Flow(mode([3e-3] * 3), np.full(3, 0.01)).time_to(1.0) == 0.0
 
 
 @pytest.mark.parametrize("bias", ["none", "free"])
@@ -238,9 +235,8 @@ def test_a_bias_off_its_optimum_breaks_the_alignment():
         )
     )
     theta = theta - 0.3 * objective.value_and_gradient(theta)[1]
-    assert (
-        np.abs(objective.unpack(theta).features.sum(axis=1)).max() > 1e-3
-    )  # features had mean zero
+    # features had mean zero
+    assert np.abs(objective.unpack(theta).features.sum(axis=1)).max() > 1e-3
 
 
 @pytest.mark.parametrize("depth", [1, 2])

@@ -163,13 +163,11 @@ def test_a_wrong_count_or_spectrum_is_not_agreed_with(monkeypatch):
 
 def test_many_classes_are_counted_without_a_matrix():
     ufm = ncsolve.UFM(np.arange(1, 3001), width=4000, weight_decay=1e-8, feature_decay=1e-8)
-    point = critical_point(
-        ufm, "modes=" + ",".join(map(str, range(50)))
-    )  # the smallest 50 classes on
+    # the smallest 50 classes on
+    point = critical_point(ufm, "modes=" + ",".join(map(str, range(50))))
     r, missing = 50, 2950
-    assert (
-        point.inertia().negative == missing * (4000 - r) + missing * r
-    )  # every missing class is larger, and above its threshold
+    # every missing class is larger, and above its threshold
+    assert point.inertia().negative == missing * (4000 - r) + missing * r
     with pytest.raises(ncsolve.NcsolveError, match="free numbers"):
         measure_inertia(point)
 

@@ -37,9 +37,8 @@ def test_a_grid_is_every_combination_once_with_the_last_field_fastest():
             "grid": {"decay": [1e-3, 1e-2], "depth": [1, 2, 3], "bias": ["none", 0.1]},
         }
     )
-    expected = list(
-        itertools.product([1, 2, 3], [1e-3, 1e-2], ["none", 0.1])
-    )  # in the order of FIELDS
+    # in the order of FIELDS
+    expected = list(itertools.product([1, 2, 3], [1e-3, 1e-2], ["none", 0.1]))
     assert [
         tuple(spec.varying(i)[name] for name in ("depth", "decay", "bias"))
         for i in range(spec.problems)
@@ -227,9 +226,8 @@ def test_another_drawn_field_changes_no_value_of_the_first():
 )
 def test_numbers_follow_their_law(draw, law):
     values = np.array(drawn({"decay": draw}, 3000))
-    assert (
-        stats.kstest(law(values), "uniform").pvalue > 0.01
-    )  # .40 and .40: the same uniform numbers
+    # .40 and .40: the same uniform numbers
+    assert stats.kstest(law(values), "uniform").pvalue > 0.01
     assert stats.kstest(law(values) ** 1.1, "uniform").pvalue < 1e-3  # another law is told apart
 
 

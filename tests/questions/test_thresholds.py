@@ -134,9 +134,8 @@ def test_both_sides_of_a_tie_have_the_same_objective(name):
 
 @pytest.mark.parametrize("bias", ["none", "free", 1.0])
 def test_one_layer_at_its_threshold_is_zero_and_unique(bias):
-    at = ncsolve.UFM(
-        [4, 4], weight_decay=0.25, feature_decay=0.25, bias=bias
-    )  # n = N^2 lambda_W lambda_H
+    # n = N^2 lambda_W lambda_H
+    at = ncsolve.UFM([4, 4], weight_decay=0.25, feature_decay=0.25, bias=bias)
     prediction = ncsolve.predict(at)
     assert prediction.unique
     assert not prediction.singular_values.any()
@@ -150,9 +149,8 @@ def test_one_layer_at_its_threshold_is_zero_and_unique(bias):
 
 
 def test_the_mean_mode_of_a_regularized_bias_is_decided_exactly():
-    at = ncsolve.UFM(
-        [4, 4], weight_decay=0.125, feature_decay=0.125, bias=1.0
-    )  # sqrt(n) = N c (1 + 1/lambda_b)
+    # sqrt(n) = N c (1 + 1/lambda_b)
+    at = ncsolve.UFM([4, 4], weight_decay=0.125, feature_decay=0.125, bias=1.0)
     assert np.count_nonzero(ncsolve.predict(at).singular_values) == 1
     assert (
         np.count_nonzero(

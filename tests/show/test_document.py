@@ -51,11 +51,8 @@ def changed(folder, tmp_path, name, change):
 
 
 def test_every_command_that_writes_documents_is_read_here():
-    pages = {
-        "report",
-        "replay",
-        "train",
-    }  # a page, what needs a certificate of another extra, what needs torch (a log stands for it)
+    # a page, what needs a certificate of another extra, what needs torch (a log stands for it)
+    pages = {"report", "replay", "train"}
     writing = {name for name in cli.COMMANDS if {".json", ".jsonl"} & set(cli.command(name).out)}
     assert {words[0] for words in ARGV.values()} == writing - pages
     suffixes = {(words[0], name.rpartition(".")[2]) for name, words in ARGV.items()}

@@ -245,9 +245,8 @@ def test_the_jump_of_the_scalar_landscape_is_marked_where_it_is():
         assert list(jump.get_xdata()) == [0.0, 1 - 1 / depth]
         threshold = next(line for line in axes.get_lines() if "threshold" in str(line.get_label()))
         r, f = threshold.get_xdata(), threshold.get_ydata()
-        assert np.interp(1 - 1 / depth, r, f) == pytest.approx(
-            1.0, abs=1e-5
-        )  # measured 1e-7: the grid
+        # measured 1e-7: the grid
+        assert np.interp(1 - 1 / depth, r, f) == pytest.approx(1.0, abs=1e-5)
         assert f[r > 0.01].min() >= 1.0 - 1e-12
     assert not any(
         line.get_markerfacecolor() == "white"

@@ -287,9 +287,8 @@ def test_vectors_lie_where_the_rotation_puts_them(counts, bias):
     for k in range(size):
         for i in (0, 1):  # class mean, classifier
             tip = np.array([axis[-1] for axis in lines[2 * k + i]])
-            np.testing.assert_allclose(
-                dots[2 * k + i], tip, atol=1e-12
-            )  # nothing but a rotation away
+            # nothing but a rotation away
+            np.testing.assert_allclose(dots[2 * k + i], tip, atol=1e-12)
     tips = np.array([[axis[-1] for axis in line] for line in lines[::2]])
     spanned = size if bias == "none" else size - 1
     if spanned <= 3:  # nothing is lost: the Gram matrix of the drawn vectors is the predicted one

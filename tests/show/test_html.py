@@ -176,9 +176,8 @@ def test_pictures_without_a_run_are_those_of_the_prediction():
     assert list(Page(page(ALIVE)).images()) == [
         pages.KINDS[kind].shows for kind in ("norms", "scalar")
     ]
-    assert list(Page(page(MERGED)).images()) == [
-        pages.KINDS["norms"].shows
-    ]  # the scalar landscape belongs to squared loss
+    # the scalar landscape belongs to squared loss
+    assert list(Page(page(MERGED)).images()) == [pages.KINDS["norms"].shows]
 
 
 def test_a_verified_page_has_runs_verdict_and_their_pictures(verified):

@@ -55,10 +55,8 @@ def test_numbers_stand_to_the_right_and_a_note_where_rows_are_left_out():
     assert lines[1].endswith("   1")
     assert len(lines[1]) == len(lines[3])
     wide = Grid(("n", "x"), [("\u4e2d", "1"), ("a\u0301", "2")], right={1}).text().splitlines()
-    assert [line.index(end) for line, end in zip(wide[1:], "12", strict=True)] == [
-        3,
-        5,
-    ]  # column 4 of the terminal
+    # column 4 of the terminal
+    assert [line.index(end) for line, end in zip(wide[1:], "12", strict=True)] == [3, 5]
 
 
 def test_of_many_classes_the_largest_and_the_smallest_are_shown():

@@ -19,9 +19,8 @@ from ncsolve.theorems import theorems
 @pytest.mark.parametrize("smoothing", [0.0, 0.15])
 @pytest.mark.parametrize("counts", [(9, 4), (12, 5, 5), (20, 10, 10, 5, 1), (6, 6, 6)], ids=str)
 def test_relu_descent_with_unequal_decays_agrees_and_the_bound_closes(counts, smoothing):
-    ufm = UFM(
-        counts, CrossEntropy(smoothing), 1, 3 * len(counts), 1e-2, 2.5e-3, features="relu"
-    )  # at width K descent is often stuck
+    # at width K descent is often stuck
+    ufm = UFM(counts, CrossEntropy(smoothing), 1, 3 * len(counts), 1e-2, 2.5e-3, features="relu")
     prediction = ncsolve.predict(ufm)
     assert prediction.theorem.name == "relu_cross_entropy"
     assert (prediction.class_means >= 0).all()

@@ -101,9 +101,8 @@ def test_doubles_agree_with_predict(name):
     np.testing.assert_allclose(
         prediction.singular_values, found, rtol=1e-15, atol=1e-15 * found.max()
     )  # measured 7e-16
-    assert prediction.value == pytest.approx(
-        float(answer.evaluate(answer.value, 30)), rel=1e-15
-    )  # measured 4e-16
+    # measured 4e-16
+    assert prediction.value == pytest.approx(float(answer.evaluate(answer.value, 30)), rel=1e-15)
     np.testing.assert_allclose(prediction.bias, [float(b) for b in answer.bias], rtol=1e-15)
     assert [sigma == 0 for sigma in answer.singular_values] == (
         prediction.singular_values == 0

@@ -41,9 +41,8 @@ def test_balanced_classes_form_an_orthogonal_frame_or_with_a_free_bias_a_simplex
         for gram in (prediction.gram_features, prediction.gram_weights):
             assert _cosines(gram) == pytest.approx(expected, abs=1e-14)
             assert np.ptp(gram.diagonal()) < 1e-14 * gram.max()
-        aligned = (
-            prediction.parameters().end_to_end @ prediction.class_means
-        )  # self-duality: rows of W along class means
+        # self-duality: rows of W along class means
+        aligned = prediction.parameters().end_to_end @ prediction.class_means
         assert aligned == pytest.approx(aligned[0, 0] * expected, abs=1e-14)
     assert prediction.bias == pytest.approx(np.full(classes, 1 / classes), rel=1e-15)
 
@@ -66,9 +65,8 @@ def test_extreme_numbers_are_right_and_never_nan(counts, depth, decay, bias):
     prediction = ncsolve.predict(ufm)
     answer = oracle.solve(ufm.counts, ufm.decays, bias, digits=600 if counts[0] == 1e100 else 120)
     if answer.value > 1e-300:
-        assert (
-            max(oracle.errors(prediction, answer)) < 2e-14
-        )  # measured 8.5e-15, for powers of 1e100
+        # measured 8.5e-15, for powers of 1e100
+        assert max(oracle.errors(prediction, answer)) < 2e-14
     else:
         assert prediction.value == pytest.approx(0.0, abs=1e-299)
     json.dumps(prediction.to_dict(), allow_nan=False)

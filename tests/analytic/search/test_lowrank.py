@@ -92,18 +92,16 @@ KNOWN = {
 def test_balanced_values_reach_the_best_known(name):
     classes, depth, value, rank = KNOWN[name]
     found = solve(problem([100] * classes, depth))
-    assert found.value < value * (
-        1 + 1e-11
-    )  # measured: 6e-15 above (K = 4, M = 3), the others below
+    # measured: 6e-15 above (K = 4, M = 3), the others below
+    assert found.value < value * (1 + 1e-11)
     assert found.sigma.size == rank
 
 
 def test_ten_classes_at_depth_three_have_a_network_below_the_frame_of_the_petersen_graph():
     ufm = problem([100] * 10, 3)
     found = solve(ufm)
-    layer = np.sqrt(
-        found.sigma**0.5
-    )  # every factor of a minimal factorization, equal decays: sigma^(q/2)
+    # every factor of a minimal factorization, equal decays: sigma^(q/2)
+    layer = np.sqrt(found.sigma**0.5)
     features = np.repeat(layer[:, None] * found.right.T / 10.0, 100, axis=1)
     weights = (np.diag(layer), np.diag(layer), found.left * layer)
     narrow = problem([100] * 10, 3, width=3)
@@ -131,9 +129,8 @@ def test_the_value_is_that_of_the_definition_and_no_move_of_the_factors_lowers_i
     ufm = problem(counts, depth, 1e-3, bias)
     found = solve(ufm)
     for frame in (found.left, found.right):
-        np.testing.assert_allclose(
-            frame.T @ frame, np.eye(found.sigma.size), atol=1e-12
-        )  # measured 1.4e-15
+        # measured 1.4e-15
+        np.testing.assert_allclose(frame.T @ frame, np.eye(found.sigma.size), atol=1e-12)
     assert (np.diff(found.sigma) <= 0).all()
     assert found.table[0][1:] == (found.sigma.size, found.value)
     assert (
@@ -163,9 +160,8 @@ def test_the_value_is_that_of_the_definition_and_no_move_of_the_factors_lowers_i
         ]
         return (near[0] - near[1]) / (2 * step)
 
-    assert (
-        max(abs(slope(1.0)) for _ in range(20)) < 1e-9
-    )  # measured 4.2e-10, from the third derivative and the step
+    # measured 4.2e-10, from the third derivative and the step
+    assert max(abs(slope(1.0)) for _ in range(20)) < 1e-9
     assert max(abs(slope(1.01)) for _ in range(20)) > 1e-5  # 1% away: measured 3e-4
 
 
@@ -330,9 +326,8 @@ def test_known_arrangements_are_named_whatever_the_rotation_order_and_lengths(na
     x = NAMES[name] * rng.uniform(0.5, 2.0, NAMES[name].shape[1])
     rotation, _ = np.linalg.qr(rng.normal(size=(len(x), len(x))))
     moved = (rotation @ x)[:, rng.permutation(x.shape[1])]
-    assert geometry(moved.T @ moved) == name.replace(
-        "merged", "aligned"
-    )  # one direction, lengths that differ
+    # one direction, lengths that differ
+    assert geometry(moved.T @ moved) == name.replace("merged", "aligned")
     even = moved / np.maximum(np.linalg.norm(moved, axis=0), 1e-300)
     assert geometry(even.T @ even) == name
     if name != "zero":
