@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from ncsolve.cli import main
-from ncsolve.networks.task import EXPERIMENTS
+from ncsolve.networks.experiments import EXPERIMENTS
 
 HERE = Path(__file__).parent
 PAGE, FIGURES = HERE / "networks.md", HERE / "networks"

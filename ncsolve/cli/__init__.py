@@ -116,6 +116,10 @@ def main(argv: list[str] | None = None) -> int:
             return _failed(f"{error.filename!r} {why}", Exit.BAD_DATA)
         _give_up_stdout()
         return _failed(f"standard output cannot be written ({error.strerror})", Exit.BAD_DATA)
+    finally:
+        # Ctrl-C while a module makes its dataclasses (which exec strings) leaves a mark by which `python -m` ends
+        # by the signal, although the interrupt was handled; any other string that is run takes the mark away.
+        exec("")
 
 
 class _Parser(argparse.ArgumentParser):

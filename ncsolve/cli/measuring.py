@@ -164,7 +164,7 @@ UNCOVERED = {
 
 
 def _add_experiment(parser: ArgumentParser) -> None:
-    from ..networks.task import EXPERIMENTS
+    from ..networks.experiments import EXPERIMENTS
 
     says = f"--experiment NAME  options given by name: {' | '.join(EXPERIMENTS)}"
     options.declare(parser, says)
@@ -254,7 +254,7 @@ def train(args: Namespace, terminal: Terminal) -> Answer:
 
 def take_experiment(args: Namespace) -> None:
     """Fill in the options of --experiment that were not given."""
-    from ..networks.task import EXPERIMENTS
+    from ..networks.experiments import EXPERIMENTS
     from . import parse
 
     if args.experiment is None:

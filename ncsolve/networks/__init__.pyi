@@ -1,6 +1,7 @@
 from .data import Dataset as Dataset
 from .data import digits as digits
 from .data import read as read
+from .experiments import EXPERIMENTS as EXPERIMENTS
 from .fixed import orthogonal_frame as orthogonal_frame
 from .fixed import simplex_frame as simplex_frame
 from .fixed import to_torch as to_torch
@@ -10,7 +11,6 @@ from .hooks import linear_layers as linear_layers
 from .models import MLP as MLP
 from .models import VGG16 as VGG16
 from .models import ResNet18 as ResNet18
-from .task import EXPERIMENTS as EXPERIMENTS
 from .task import Ending as Ending
 from .task import Task as Task
 from .task import Trained as Trained

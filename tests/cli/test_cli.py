@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -660,3 +661,17 @@ def test_a_rate_that_diverges_is_inconclusive_not_a_contradiction(capsys):
     document = json.loads(answer(capsys, *argv, code=3).out, parse_constant=pytest.fail)
     assert document["verdict"] == "STUCK"
     assert {run["ending"] for run in document["runs"]} == {"DIVERGED"}
+
+
+def test_an_interrupt_inside_a_string_that_is_run_is_handled_like_any_other(tmp_path):
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGINT); [None for _ in range(10**6)]"
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "__main__.py").write_text(
+        "import sys, ncsolve.cli as cli\n"
+        f"cli.parse = lambda argv: exec({code!r})\n"
+        "sys.exit(cli.main(['predict']))\n"
+    )
+    words = [sys.executable, "-m", "one"]
+    environment = os.environ | {"PYTHONPATH": str(Path(ncsolve.__file__).parents[1])}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "ncsolve: error: interrupted\n")
