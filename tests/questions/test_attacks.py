@@ -245,7 +245,7 @@ def test_an_interrupt_keeps_the_trials_so_far(monkeypatch):
 
 SOURCES = [  # (theorem, file, what stands there, what is planted)
     ("squared_spectral", "analytic/scalar.py", "v = kappa * np.power(r, e)", "v = 1.01 * kappa * np.power(r, e)"),
-    ("squared_spectral", "analytic/spectral.py", "share = p * (1.0 + self.ufm.depth", "share = p * (1.0 - self.ufm.depth"),
+    ("squared_spectral", "analytic/scalar.py", "share: Array = p * (1.0 + depth", "share: Array = p * (1.0 - depth"),
     ("squared_spectral", "theorems/squared_spectral.py", "(ufm.counts)), ufm.counts /", "(ufm.counts)), -ufm.counts /"),
     ("squared_targets", "theorems/squared_targets.py", "codes - mean[:, None]", "codes + mean[:, None]"),
     ("balanced_regularized_bias", "theorems/balanced_regularized_bias.py", "- pull * (1.0 + 1.0", "- pull * (1.0 - 1.0"),
